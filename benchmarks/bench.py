@@ -1,0 +1,171 @@
+"""`make bench`: this project and what one would take instead, in one run on the same stub of FCM.
+
+Everything real but FCM: web, worker, Redis, PostgreSQL with fsync, TLS, HTTP/2. The ways take turns
+in each round. `--quick` measures only 230 ms, up to 10,000 targets. Results go to var/bench.json;
+benchmarks.report makes docs/benchmarks.md of them.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from rich.console import Console  # noqa: E402
+
+from benchmarks import ours, peers, report  # noqa: E402
+from benchmarks.fcm import Stub, running_stub  # noqa: E402
+from programs.models import Program  # noqa: E402
+from radiotalk.settings import BASE_DIR, VAR_DIR  # noqa: E402
+
+LATENCIES_MS = (0, 50, 230)
+SIZES = (100, 1_000, 10_000, 100_000)
+POOLS = (10, 40)
+ROUNDS = 3
+SLOW_MS = 230  # as FCM was measured to take in 2019
+RESULTS = VAR_DIR / "bench.json"
+
+# Up to how many targets each way is run; it goes on at the same rate, so more only takes longer.
+PEERS_MOST = {
+    "firebase-admin send, 10 threads": 1_000,
+    "firebase-admin send, 100 threads": 10_000,
+    "firebase-admin send_each": 10_000,
+    "firebase-admin send_each_async": 1_000,
+    "fcm-django": 10_000,
+}
+PEERS_MOST_WHERE_FAST = 1_000  # below 230 ms; their own CPU is their limit there as well
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run."""
+
+    latencies: tuple[int, ...]
+    sizes: tuple[int, ...]
+    rounds: int
+
+
+class Run:
+    """One run of everything; `results` has a dictionary for each measurement."""
+
+    def __init__(self, plan: Plan, directory: Path, stack: ExitStack) -> None:
+        self.plan = plan
+        self.directory = directory
+        self.results: list[dict[str, Any]] = []
+        self.console = Console()
+        self.stubs = {
+            latency: stack.enter_context(
+                running_stub(directory / f"fcm-{latency}", latency_ms=latency)
+            )
+            for latency in plan.latencies
+        }
+        self.systems = {
+            latency: ours.Bench(directory / f"system-{latency}", stack, stub)
+            for latency, stub in self.stubs.items()
+        }
+        self.programs: dict[int, Program] = {}
+
+    def prepare(self) -> None:
+        """Fill the tables, and start the webs."""
+        call_command("migrate", verbosity=0)
+        first = next(iter(self.systems.values()))
+        first.go_live()
+        self.programs = {size: first.listeners(size) for size in self.plan.sizes}
+        peers.fill(size for size in self.plan.sizes if size <= max(PEERS_MOST.values()))
+        for system in self.systems.values():
+            system.start_redis()
+            system.start_web()
+
+    def go(self) -> None:
+        """Measure everything, the ways in turns."""
+        for number in range(self.plan.rounds):
+            for latency in self.plan.latencies:
+                for pool in POOLS:
+                    self.measure_us(latency, pool, number)
+                for way in peers.WAYS:
+                    self.measure_peer(latency, way, number)
+
+    def measure_us(self, latency: int, pool: int, number: int) -> None:
+        """Measure this project with a pool of so many threads, at each size."""
+        system = self.systems[latency]
+        with system.worker(pool) as worker:
+            for size in self.plan.sizes:
+                measured = ours.measure(system, worker, self.programs[size], size)
+                self.note(f"Radiotalk, {pool} threads", latency, size, number, asdict(measured))
+
+    def measure_peer(self, latency: int, way: str, number: int) -> None:
+        """Measure what one would take instead, at the sizes that it can be waited for."""
+        for size in self.plan.sizes:
+            most = PEERS_MOST[way]
+            if latency < SLOW_MS or self.plan.rounds < ROUNDS:
+                most = min(most, PEERS_MOST_WHERE_FAST)
+            if size <= most:
+                spent = self.run_peer(self.stubs[latency], way, size, f"9{number}{size}{latency}")
+                self.note(way, latency, size, number, spent)
+
+    @staticmethod
+    def run_peer(stub: Stub, way: str, size: int, label: str) -> dict[str, Any]:
+        """Return what a process of its own spent, and when its first and last request came."""
+        label = f"{label}{time.monotonic_ns() % 10**9}"
+        command = [sys.executable, "-m", "benchmarks.peers", way, "--targets", str(size)]
+        command += ["--label", label, "--url", stub.url, "--ca-file", str(stub.ca_file)]
+        command += ["--service-account", str(stub.service_account_file)]
+        run = subprocess.run(  # noqa: S603
+            command, cwd=BASE_DIR, check=True, capture_output=True, text=True
+        )
+        counted = stub.counts()[label]
+        spent: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+        return {
+            "recorded": spent["seconds"],
+            "spread": counted["last_at"] - counted["first_at"],
+            "cpu": spent["cpu"],
+            "peak_mb": spent["peak_mb"],
+            "targets": size,
+            "exactly_once": (counted["targets"], counted["again"]) == (size, 0),
+        }
+
+    def note(
+        self, way: str, latency: int, size: int, number: int, measured: dict[str, Any]
+    ) -> None:
+        """Keep a measurement, and say it."""
+        self.results.append(
+            {"way": way, "latency": latency, "size": size, "round": number, **measured}
+        )
+        self.console.print(
+            f"{number + 1}/{self.plan.rounds}  {latency:>3} ms  {size:>7,}  {way:<34}"
+            f" {measured['recorded']:8.2f} s  {measured['cpu'] / size * 1e6:6.0f} µs",
+            highlight=False,
+        )
+
+
+def main() -> int:
+    """Measure, keep, and report; return 1 when anybody was notified twice or not at all."""
+    parser = argparse.ArgumentParser("python -m benchmarks.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    plan = Plan(LATENCIES_MS, SIZES, options.rounds)
+    if options.quick:
+        plan = Plan((SLOW_MS,), SIZES[:3], options.rounds)
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        run = Run(plan, Path(directory), stack)
+        run.prepare()
+        run.go()
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"machine": report.machine(), "results": run.results}, indent=1))
+    report.write(RESULTS)
+    return 0 if all(each["exactly_once"] for each in run.results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""The stub of FCM as a process, and what it says of a run."""
+
+import json
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from radiotalk.settings import BASE_DIR
+
+
+@dataclass(frozen=True)
+class Stub:
+    """A running stub; it looks like the emulator's process to `notifications.tests.system`."""
+
+    url: str
+    ca_file: Path
+    service_account_file: Path
+    process: subprocess.Popen[str]
+
+    def counts(self) -> dict[str, dict[str, Any]]:
+        """Return what was sent so far, by notification."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        with urllib.request.urlopen(f"{self.url}/counts", context=context) as answer:  # noqa: S310
+            return dict(json.load(answer))
+
+
+@contextmanager
+def running_stub(
+    directory: Path, *, latency_ms: float, tails: Sequence[str] = ()
+) -> Iterator[Stub]:
+    """Yield a stub that listens; `tails` are shares of slower answers, as PERCENT:MS."""
+    command = [sys.executable, "-m", "benchmarks.stub", "--directory", str(directory)]
+    command += ["--latency", str(latency_ms), *(f"--tail={tail}" for tail in tails)]
+    with subprocess.Popen(  # noqa: S603
+        command, cwd=BASE_DIR, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None  # noqa: S101
+            endpoint = json.loads(process.stdout.readline())
+            yield Stub(
+                endpoint["url"],
+                Path(endpoint["ca_file"]),
+                Path(endpoint["service_account_file"]),
+                process,
+            )
+        finally:
+            process.terminate()

@@ -1,0 +1,154 @@
+"""This project, measured end to end: an upload over HTTP until its last result is recorded."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import connection
+
+from benchmarks.fcm import Stub
+from benchmarks.measuring import Usage, usage
+from notifications.models import Notification
+from notifications.tests.system import System, pid_of
+from programs.models import Program
+from radiotalk.local.process import LOOPBACK, Child, free_port, listens, start, wait_until
+from radiotalk.settings import BASE_DIR
+
+# So often it is looked whether a notification is done; that and no less is what is measured.
+LOOK_SECONDS = 0.01
+DEADLINE_SECONDS = 600.0
+
+
+class Bench(System):
+    """The system of the tests, with the stub instead of the emulator."""
+
+    def __init__(self, directory: Path, running_things: ExitStack, stub: Stub) -> None:
+        directory.mkdir()
+        self.directory = directory
+        self.stack = running_things
+        self.redis_port = free_port()
+        self.fcm = stub  # type: ignore[assignment]
+        self.stub = stub
+        self.children = []
+        self.web_port = 0
+        self.env = self.environment() | {
+            "NOTIFICATIONS_LEASE_TTL": "15",
+            "DJANGO_SETTINGS_MODULE": "radiotalk.settings",
+            "PYTHONWARNINGS": "ignore",
+        }
+
+    def start_web(self, **env: str) -> Child:
+        """Return the web, as in production: Django's own server takes ten connections at once."""
+        self.web_port = free_port()
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1"]
+        command += ["--blocking-threads", "8", "--host", LOOPBACK, "--port", str(self.web_port)]
+        log = self.directory / "web.log"
+        web = start(
+            "web",
+            [*command, "radiotalk.wsgi:application"],
+            log=log,
+            env={**self.env, **env},
+            cwd=BASE_DIR,
+        )
+        self.stack.callback(web.stop)
+        self.children.append(web)
+        wait_until(lambda: listens(self.web_port), web)
+        return web
+
+    @contextmanager
+    def worker(self, lanes: int) -> Iterator["Worker"]:
+        """Yield the active worker, with so many threads; it is stopped at the end."""
+        number = len(self.children)
+        statements = self.directory / f"{number}-statements"
+        child = start(
+            "worker",
+            [sys.executable, "-m", "benchmarks.worker", statements, "--max-workers", str(lanes)],
+            log=self.directory / f"{number}-worker.log",
+            env=self.env,
+            cwd=BASE_DIR,
+        )
+        self.children.append(child)
+        try:
+            wait_until(lambda: "lease.acquired" in child.log.read_text(), child)
+            time.sleep(1)  # connections are made ahead
+            yield Worker(child, statements)
+        finally:
+            child.stop()
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A running worker, seen from outside."""
+
+    child: Child
+    statements_file: Path
+
+    def usage(self) -> Usage:
+        """Return what it has used so far."""
+        return usage(pid_of(self.child))
+
+    def statements(self) -> int:
+        """Return how many statements it has sent to the database so far."""
+        time.sleep(0.25)  # the file is a moment behind
+        return int(self.statements_file.read_text() or 0)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of one upload; seconds since its answer."""
+
+    first: float
+    last: float
+    recorded: float
+    cpu: float  # seconds, of the worker
+    database_cpu: float
+    peak_mb: float
+    statements: int
+    targets: int
+    exactly_once: bool
+
+
+def measure(system: Bench, worker: Worker, program: Program, targets: int) -> Measured:
+    """Return what came of one upload."""
+    statements, used, database = worker.statements(), worker.usage(), database_cpu()
+    answer = system.upload(program)
+    answered_at = time.time()
+    notification = Notification.objects.get(talk=answer.json()["id"])
+    done = Notification.objects.filter(id=notification.id, state=Notification.State.DONE)
+    while not done.exists():
+        if time.time() > answered_at + DEADLINE_SECONDS:
+            raise TimeoutError(worker.child.last_lines())
+        time.sleep(LOOK_SECONDS)
+    recorded_at = time.time()
+    now = worker.usage()
+    database_now = database_cpu()
+    notification.refresh_from_db()
+    counted = system.stub.counts()[str(notification.id)]
+    return Measured(
+        first=counted["first_at"] - answered_at,
+        last=counted["last_at"] - answered_at,
+        recorded=recorded_at - answered_at,
+        cpu=now.cpu - used.cpu,
+        database_cpu=database_now - database,
+        peak_mb=now.peak_mb,
+        statements=worker.statements() - statements,
+        targets=targets,
+        exactly_once=(counted["targets"], counted["again"]) == (targets, 0)
+        and notification.sent_count == targets,
+    )
+
+
+def database_cpu() -> float:
+    """Return the CPU seconds of PostgreSQL's processes that live now."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL")
+        return sum(usage(pid).cpu for (pid,) in cursor.fetchall())
+
+
+def told(measured: Measured) -> str:
+    """Return it for a log."""
+    return json.dumps(measured.__dict__)

@@ -1,0 +1,6 @@
+"""The settings of the benchmarks: the tests', and fcm-django beside us on the same database."""
+
+from radiotalk.testing import *  # noqa: F403
+from radiotalk.testing import INSTALLED_APPS as OURS
+
+INSTALLED_APPS = [*OURS, "fcm_django"]

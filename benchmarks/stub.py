@@ -1,0 +1,211 @@
+"""A faster FCM for benchmarks: TLS, HTTP/2, OAuth and counts, but no checks and no journal.
+
+The emulator judges every request and writes it down before it answers; on two cores that costs more
+than the worker that is to be measured. `GET /counts` says how often what was sent, and when.
+
+    python -m benchmarks.stub --directory DIR [--latency MS] [--tail PERCENT:MS …]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import re
+import signal
+import socket
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from granian.constants import Interfaces
+from granian.http import HTTP2Settings
+from granian.server.embed import Server
+
+from notifications.emulator import certificates, oauth
+
+HOST: Final = "127.0.0.1"
+STREAMS_PER_CONNECTION: Final = 100  # as at FCM
+REQUESTS_AT_ONCE: Final = 50_000
+JSON: Final = [("content-type", "application/json; charset=UTF-8")]
+
+TARGET = re.compile(rb'"(?:token|fid)": ?"([^"]*)"')
+NOTIFICATION = re.compile(rb'"notification_id": ?"(\d+)"')
+
+
+@dataclass
+class Latency:
+    """How long an answer takes: mostly `seconds`, and a share of them one of the tails."""
+
+    seconds: float
+    tails: list[tuple[float, float]]  # share, seconds
+    chance: random.Random = field(default_factory=lambda: random.Random(1))  # noqa: S311
+
+    def draw(self) -> float:
+        """Return the seconds that the next answer takes."""
+        if not self.tails:
+            return self.seconds
+        point = self.chance.random()
+        for share, seconds in self.tails:
+            point -= share
+            if point < 0:
+                return seconds
+        return self.seconds
+
+
+@dataclass
+class Tally:
+    """What came of one notification: how many requests, how many of them again, and when."""
+
+    requests: int = 0
+    again: int = 0
+    first_at: float = 0
+    last_at: float = 0
+    seen: set[bytes] = field(default_factory=set)
+    by_second: Counter[int] = field(default_factory=Counter)
+
+    def add(self, target: bytes) -> None:
+        """Count one request."""
+        self.last_at = time.time()
+        self.first_at = self.first_at or self.last_at
+        self.by_second[int(self.last_at)] += 1
+        self.requests += 1
+        self.again += target in self.seen
+        self.seen.add(target)
+
+    def _seconds(self) -> range:
+        return range(int(self.first_at), int(self.last_at) + 1)
+
+    def told(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {
+            "requests": self.requests,
+            "again": self.again,
+            "targets": len(self.seen),
+            "first_at": self.first_at,
+            "last_at": self.last_at,
+            "by_second": [self.by_second[second] for second in self._seconds()],
+        }
+
+
+class Stub:
+    """An RSGI application that accepts everything."""
+
+    def __init__(self, authority: oauth.Authority, latency: Latency) -> None:
+        self._authority = authority
+        self._latency = latency
+        self._tallies: dict[bytes, Tally] = {}
+        self._connections: Counter[str] = Counter()
+        self._serial = 0
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request."""
+        body = await protocol()
+        if scope.path.endswith("messages:send"):
+            self._count(body)
+            if delay := self._latency.draw():
+                await asyncio.sleep(delay)
+            self._serial += 1
+            name = b'{"name":"projects/radiotalk-emulator/messages/0:%d"}' % self._serial
+            protocol.response_bytes(200, JSON, name)
+        elif scope.path == "/token":
+            answer = self._authority.exchange(body, time.time())
+            protocol.response_bytes(answer.status, answer.headers, answer.body)
+        else:
+            protocol.response_bytes(200, JSON, self._told(forget=scope.method == "DELETE"))
+
+    def _count(self, body: bytes) -> None:
+        target, notification = TARGET.search(body), NOTIFICATION.search(body)
+        key = notification[1] if notification else b""
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = Tally()
+        tally.add(target[1] if target else b"")
+
+    def _told(self, *, forget: bool) -> bytes:
+        told = {key.decode(): tally.told() for key, tally in self._tallies.items()}
+        if forget:
+            self._tallies.clear()
+        return json.dumps(told).encode()
+
+
+def tail(text: str) -> tuple[float, float]:
+    """Return share and seconds of `PERCENT:MS`."""
+    percent, _, milliseconds = text.partition(":")
+    return float(percent) / 100, float(milliseconds) / 1000
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def serve(directory: Path, latency: Latency) -> None:
+    """Serve until stdin ends or SIGTERM comes; endpoint.json says where."""
+    directory.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    url = f"https://{HOST}:{port}"
+    account_file = directory / "service-account.json"
+    account = oauth.write_service_account(account_file, token_uri=f"{url}/token")
+    found = certificates.prepare(directory, datetime.now(UTC))
+    server = Server(
+        Stub(oauth.Authority(account), latency),
+        address=HOST,
+        port=port,
+        interface=Interfaces.RSGI,
+        websockets=False,
+        backpressure=REQUESTS_AT_ONCE,
+        http2_settings=HTTP2Settings(max_concurrent_streams=STREAMS_PER_CONNECTION),
+        log_enabled=False,
+        ssl_cert=found.server,
+        ssl_key=found.key,
+    )
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    loop.add_reader(sys.stdin.fileno(), stopped.set)
+    serving = asyncio.create_task(server.serve())
+    await listening(port)
+    endpoint = {
+        "url": url,
+        "ca_file": str(directory / "ca.pem"),
+        "service_account_file": str(account_file),
+    }
+    print(json.dumps(endpoint), flush=True)
+    await asyncio.wait(
+        [serving, asyncio.create_task(stopped.wait())], return_when=asyncio.FIRST_COMPLETED
+    )
+    os._exit(0)  # nothing is left to save; granian would wait for the answers
+
+
+async def listening(port: int) -> None:
+    """Return as soon as the port takes connections."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(HOST, port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return
+
+
+def main() -> None:
+    """Serve as the arguments say."""
+    parser = argparse.ArgumentParser("python -m benchmarks.stub", description=__doc__)
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--latency", type=float, default=0.0, metavar="MS")
+    parser.add_argument("--tail", type=tail, action="append", default=[], metavar="PERCENT:MS")
+    options = parser.parse_args()
+    asyncio.run(serve(options.directory, Latency(options.latency / 1000, options.tail)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The send log: what became of each target, whom it was for, and when."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from notifications.models import Delivery, DeviceToken, Notification
+
+from . import controls, errors
+from .base import exact
+from .filters import MAX_ID, PARAMETER, NotificationFilter
+from .lookahead import LookAheadAdmin
+
+Outcome = Delivery.Outcome
+
+MOST_DEVICES = 1000  # of one listener
+
+
+class OutcomeFilter(admin.SimpleListFilter):
+    """What became of it, over all notifications only where an index has it.
+
+    Nearly all of the log is `sent`, or `simulated`: of these, the newest notification's are shown.
+    """
+
+    title = _("outcome")
+    parameter_name = "outcome__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Outcome.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        outcome = self.value()
+        if outcome not in Outcome:
+            return queryset
+        queryset = queryset.filter(outcome=outcome)
+        if outcome in Delivery.NOT_SENT or request.GET.get("q"):
+            return queryset
+        some = Notification.objects.filter(**{f"{outcome}_count__gt": 0}).order_by("-id")
+        named = request.GET.get(PARAMETER, "")
+        if named.isdecimal() and int(named) <= MAX_ID:
+            some = some.filter(id=int(named))  # its counter says when there is nothing to look for
+        return queryset.filter(notification=some.values_list("id", flat=True).first())
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(LookAheadAdmin):
+    list_display = (
+        "time", "listener", "outcome", "error_code", "notification", "device_shown", "attempts",
+    )  # fmt: skip
+    list_display_links = ("time",)
+    list_filter = (NotificationFilter, OutcomeFilter)
+    search_fields = ("device__user__username__exact",)
+    search_help_text = _("The exact username of a listener.")
+    # Served by the index of the unique constraint, with and without a filter by notification.
+    ordering = ("-notification_id", "-device_id")
+    fields = (
+        "notification", "listener", "device_shown", "outcome", "error_code", "meaning",
+        "message_id", "attempts", "next_attempt_at", "time", "note", "settle",
+    )  # fmt: skip
+    readonly_fields = ("listener", "device_shown", "time", "meaning", "settle")
+
+    time = exact(Delivery, "at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        """Return the rows with all they show, in one query, deleted devices included (LEFT)."""
+        rows: QuerySet[Delivery] = super().get_queryset(request)
+        return rows.select_related("notification", "device__user")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Look the listener's devices up first: a join would tempt the database to scan the log."""
+        if not search_term:
+            return queryset, False
+        devices = DeviceToken.objects.filter(user__username=search_term).order_by()
+        ids = list(devices.values_list("id", flat=True)[:MOST_DEVICES])
+        return queryset.filter(device__in=ids), False
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Return what is shown; the ways to settle it only to whom they are open."""
+        may = controls.ABANDON.may(request)
+        return [name for name in self.fields or () if may or name != "settle"]
+
+    @admin.display(description=_("listener"), empty_value="–")
+    def listener(self, delivery: Delivery) -> str | None:
+        return delivery.device.user.get_username() if delivery.device else None
+
+    @admin.display(description=_("device"))
+    def device_shown(self, delivery: Delivery) -> str:
+        if delivery.device:
+            return str(delivery.device)
+        return gettext("deleted (%(number)s)") % {"number": delivery.device_id}
+
+    @admin.display(description=_("meaning"), empty_value="–")
+    def meaning(self, delivery: Delivery) -> Any:
+        """Return what the error means, in plain words."""
+        return errors.explain(delivery.outcome, delivery.error_code) or None
+
+    @admin.display(description=_("controls"), empty_value="–")
+    def settle(self, delivery: Delivery) -> SafeString | None:
+        """Return the ways to settle this one, when it is unknown."""
+        if delivery.outcome != Outcome.UNKNOWN:
+            return None
+        addresses = (
+            (reverse(f"admin:notifications_notification_{each.name}", args=[number]), each.label)
+            for each in (controls.RESEND, controls.ABANDON)
+            for number in [delivery.notification_id]
+        )
+        links = ((f"{address}?device={delivery.device_id}", label) for address, label in addresses)
+        return format_html_join(" ", '<a href="{}">{}…</a>', links)

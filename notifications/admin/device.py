@@ -1,0 +1,152 @@
+"""Devices: where listeners are reached. People know a token by its last six characters."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from notifications import trial
+from notifications.models import Delivery, DeviceToken
+from notifications.models.device import DeviceTokenQuerySet
+
+from . import asking, errors
+from .base import exact
+from .filters import DisabledFilter, EnabledFilter, FreshnessFilter, MineFilter, freshness
+from .lookahead import LookAheadAdmin
+
+TEST = asking.Control(
+    "test",
+    "send_test",
+    _("Send a test"),
+    _("Send a real push to this device of yours, now?"),
+)
+
+
+@admin.register(DeviceToken)
+class DeviceTokenAdmin(LookAheadAdmin):
+    list_display = (
+        "__str__", "user", "is_enabled", "freshness_shown", "refreshed", "disabled",
+        "disabled_reason",
+    )  # fmt: skip
+    list_select_related = ("user",)
+    list_filter = ("platform", FreshnessFilter, EnabledFilter, DisabledFilter, "kind", MineFilter)
+    search_fields = ("user__username__exact",)
+    search_help_text = _("The exact username of a listener.")
+    fields = (
+        "user", "token_shown", "platform", "kind", "created_at", "refreshed_at", "freshness_shown",
+        "disabled_at", "disabled_reason", "test_link",
+    )  # fmt: skip
+    readonly_fields = ("token_shown", "freshness_shown", "test_link")
+    actions = ("disable", "enable")
+
+    refreshed = exact(DeviceToken, "refreshed_at")
+    disabled = exact(DeviceToken, "disabled_at")
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return the order that the index of the asked for freshness has; else the newest first."""
+        fresh = FreshnessFilter.parameter_name in request.GET
+        return ("-refreshed_at", "-id") if fresh else ("-id",)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Put our page before Django's own addresses, whose last one takes everything."""
+        test = path(
+            "<int:number>/test/",
+            self.admin_site.admin_view(self.test_view),
+            name="notifications_devicetoken_test",
+        )
+        return [test, *super().get_urls()]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Refuse `?token__startswith=`, by which a token could be guessed sign by sign."""
+        return not lookup.startswith("token") and super().lookup_allowed(lookup, value, request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Only along with its user: deleted alone, its token could come back under a new id.
+
+        Then it would be a new target of a notification that it already had.
+        """
+        page = request.resolver_match
+        deletes_users = page is not None and str(page.url_name).startswith("auth_user_")
+        return deletes_users and request.user.has_perm("auth.delete_user")
+
+    # --- What is shown -----------------------------------------------------------------------
+
+    @admin.display(description=_("token"))
+    def token_shown(self, device: DeviceToken) -> str:
+        return f"…{device.token_end}"
+
+    @admin.display(description=_("enabled"), boolean=True)
+    def is_enabled(self, device: DeviceToken) -> bool:
+        return device.disabled_at is None
+
+    @admin.display(description=_("freshness"))
+    def freshness_shown(self, device: DeviceToken) -> Any:
+        return freshness(timezone.now() - device.refreshed_at).label
+
+    @admin.display(description=_("test"), empty_value="–")
+    def test_link(self, device: DeviceToken) -> SafeString:
+        """Return the way to the page that asks; it refuses for somebody else's device."""
+        address = reverse("admin:notifications_devicetoken_test", args=[device.pk])
+        return format_html('<a href="{}">{}…</a>', address, TEST.label)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Return what is shown; the way to a test only to whom it is open."""
+        mine = obj is not None and obj.user_id == request.user.pk and TEST.may(request)
+        return [name for name in self.fields or () if mine or name != "test_link"]
+
+    # --- What is done ------------------------------------------------------------------------
+
+    def test_view(self, request: HttpRequest, number: int) -> HttpResponse:
+        """Ask before a test push, and send it, to a device of the operator's own alone."""
+        if not TEST.may(request):
+            raise PermissionDenied
+        device = DeviceToken.objects.filter(pk=number).first()
+        if device is None:
+            raise Http404
+        if device.user_id != request.user.pk:
+            raise PermissionDenied
+        act = asking.Act(
+            control=TEST,
+            target=device,
+            will=[
+                _("It is real, even in a dry run, and reaches this device alone."),
+                _("The send log does not have it."),
+            ],
+            do=lambda form: tell(device, by=request.user.get_username()),
+            back=reverse("admin:notifications_devicetoken_change", args=[device.pk]),
+        )
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        return asking.view(request, act, context)
+
+    @admin.action(permissions=["steer"], description=_("Disable: send no more to these devices"))
+    def disable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
+        who = request.user.get_username()
+        count = queryset.disable(reason=f"Disabled by {who}", now=timezone.now())
+        text = ngettext("%(count)d device was disabled.", "%(count)d devices were disabled.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+    @admin.action(permissions=["steer"], description=_("Enable: send to these devices again"))
+    def enable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
+        count = queryset.enable()
+        text = ngettext("%(count)d device was enabled.", "%(count)d devices were enabled.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+def tell(device: DeviceToken, *, by: str) -> asking.Happened:
+    """Send the test, and return what FCM made of it."""
+    result = trial.send(device, by=by, now=timezone.now())
+    if result.outcome == Delivery.Outcome.SENT:
+        return asking.Happened(gettext("FCM accepted the test: it is on its way."))
+    text = gettext("FCM did not take the test (%(code)s). %(meaning)s")
+    about = {
+        "code": result.code or "–",
+        "meaning": errors.explain(result.outcome, result.code),
+    }
+    return asking.Happened(text % about, messages.ERROR)

@@ -1,0 +1,117 @@
+"""What went wrong, in plain words: FCM's codes, libcurl's and our own, each with what to do."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count
+from django.utils.translation import gettext_lazy as _
+
+from notifications.models import Delivery, Notification
+
+Outcome = Delivery.Outcome
+
+# Of each outcome so many lines of a notification are grouped, which an index finds; all of a large
+# log would take seconds.
+LOOKED_AT = 5000
+
+UNKNOWN = _(
+    "The request had left when the connection failed, so FCM may have delivered it. It is never "
+    "sent again by itself: settle it."
+)
+
+CODES: dict[str, Any] = {
+    "UNREGISTERED": _(
+        "The app was uninstalled, or its token is out of date. The device is disabled until it "
+        "registers again; nothing is to be done."
+    ),
+    "SENDER_ID_MISMATCH": _(
+        "The token belongs to another Firebase project. Check whose credentials are in use."
+    ),
+    "INVALID_ARGUMENT": _(
+        "FCM refused the request: the token is none, or the message itself is wrong. When others "
+        "got the same message, it is the token, and the device is disabled."
+    ),
+    "QUOTA_EXCEEDED": _(
+        "More was sent than FCM allows. It was not accepted; sending has slowed down by itself."
+    ),
+    "UNAVAILABLE": _("FCM was overloaded and said that it did not accept. It is tried again."),
+    "INTERNAL": _("FCM had an error of its own and did not accept. It is tried again."),
+    "THIRD_PARTY_AUTH_ERROR": _(
+        "Apple or the web push service refused FCM: upload a valid key in the Firebase console."
+    ),
+    "UNAUTHENTICATED": _("FCM does not accept our access token: check the service account."),
+    "PERMISSION_DENIED": _(
+        "The service account may not send in this project: give it the role in the Google console."
+    ),
+    "NOT_FOUND": _("FCM knows no such project: check whose credentials are in use."),
+    "NO_ACCESS_TOKEN": _("Google gave no access token, so nothing was sent. It is tried again."),
+    "CREDENTIALS_REFUSED": _("Google refused the service account: make a new key, and release."),
+    "NO_MESSAGE_NAME": _(
+        "Something between us and FCM answered in its place; whether FCM got it is not known."
+    ),
+    "WORKER_LOST": _(
+        "The worker was killed while this was under way. It may or may not have arrived: settle it."
+    ),
+    "LANE_DIED": _(
+        "A defect of the worker's; it may or may not have arrived. Its log has the traceback."
+    ),
+    "CURL_5": _("The proxy could not be found; nothing was sent. It is tried again."),
+    "CURL_6": _("FCM's name could not be resolved; nothing was sent. Look at the DNS."),
+    "CURL_7": _("FCM could not be reached; nothing was sent. Look at the network."),
+    "CURL_28": _("FCM did not answer in time. It may have delivered it: settle it."),
+    "CURL_35": _("TLS could not be agreed on; nothing was sent. Look at the network."),
+    "CURL_60": _("FCM's certificate is not trusted; nothing was sent. Look at FCM_CA_FILE."),
+}
+
+OUTCOMES: dict[str, Any] = {
+    Outcome.UNKNOWN: UNKNOWN,
+    Outcome.RETRY: _("FCM did not accept it yet. It is tried again by itself."),
+    Outcome.ABANDONED: _("FCM had not accepted it when the notification ended."),
+    Outcome.SKIPPED: _("When it was to be tried again, the listener was no target any more."),
+    Outcome.REJECTED: _("FCM refused this target; trying again would change nothing."),
+}
+
+
+def explain(outcome: str, code: str) -> Any:
+    """Return what an error means and what to do, in plain words; every one has some."""
+    if outcome == Outcome.SKIPPED:
+        return OUTCOMES[Outcome.SKIPPED]
+    if code in CODES:
+        return CODES[code]
+    return OUTCOMES.get(outcome, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The lines with one outcome and one code."""
+
+    outcome: str
+    label: str
+    code: str
+    count: int
+
+    @property
+    def meaning(self) -> Any:
+        """Return what it means, in plain words."""
+        return explain(self.outcome, self.code)
+
+
+def groups(row: Notification) -> list[Group]:
+    """Return what went wrong, the most frequent first; asked for where a counter says so."""
+    counts = row.counts()
+    found = [
+        Group(outcome.value, str(outcome.label), code, count)
+        for outcome in Delivery.NOT_SENT
+        if counts[outcome.value]
+        for code, count in codes(row, outcome)
+    ]
+    return sorted(found, key=lambda group: -group.count)
+
+
+def codes(row: Notification, outcome: Delivery.Outcome) -> Iterable[tuple[str, int]]:
+    """Return how many of LOOKED_AT lines with this outcome have each error code."""
+    lines = Delivery.objects.filter(notification=row, outcome=outcome).order_by()
+    some = lines.values("id")[:LOOKED_AT]
+    grouped = Delivery.objects.filter(id__in=some).order_by().values_list("error_code")
+    return grouped.annotate(count=Count("id")).order_by("error_code")

@@ -1,0 +1,195 @@
+"""Notifications: the list, and the page of one."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from notifications.models import Delivery, Notification
+from programs.models import Program
+
+from . import asking, controls, export, why
+from .base import ReadOnlyAdmin, exact
+from .page import Page
+from .progress import Progress
+
+OUTCOMES = Delivery.Outcome.choices
+
+
+class UnknownFilter(admin.SimpleListFilter):
+    """Those with deliveries that a person has to settle."""
+
+    title = _("unknown deliveries")
+    parameter_name = "unknown"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("to be settled"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(unknown_count__gt=0) if self.value() == "yes" else queryset
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = (
+        "talk_title", "state_shown", "progress", "outcomes", "posted",
+    )  # fmt: skip
+    list_filter = ("state", "dry_run", UnknownFilter, "created_at")
+    list_per_page = 25
+    search_fields = ("title", "body")
+    show_facets = admin.ShowFacets.NEVER  # they count
+    actions = None  # each control asks on a page of its own
+    readonly_fields = ("program", "mode")
+    fieldsets = (
+        (None, {"fields": ("title", "body", "talk", "program", "state", "mode", "reason")}),
+        (_("Stops"), {"fields": ("stopped_at", "sent_at_stop", "needs_approval", "approved_by")}),
+        (
+            _("Claiming"),
+            {"fields": ("audience_count", "target_count", "cutoff", "cursor", "epoch", "crashes")},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Notification]:
+        """Return the rows with what they show of talk and program, in one query."""
+        rows: QuerySet[Notification] = super().get_queryset(request)
+        return rows.select_related("talk__program")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Put our pages before Django's own addresses, whose last one takes everything."""
+        name = "notifications_notification"
+        view = self.admin_site.admin_view
+        return [
+            path("why/", view(self.why_view), name=f"{name}_why"),
+            path("<int:number>/log.csv", view(self.export_view), name=f"{name}_export"),
+            *(
+                path(
+                    f"<int:number>/{control.name}/",
+                    view(self.control_view),
+                    {"control": control},
+                    name=f"{name}_{control.name}",
+                )
+                for control in controls.CONTROLS
+            ),
+            *super().get_urls(),
+        ]
+
+    # --- The list ----------------------------------------------------------------------------
+
+    posted = exact(Notification, "created_at")
+
+    @admin.display(description=_("talk"), ordering="body")
+    def talk_title(self, notification: Notification) -> SafeString:
+        program = self.program(notification) or notification.title
+        text = '{}<br><span class="quiet">{}</span>'
+        return format_html(text, notification.body, program)
+
+    @admin.display(description=_("program"), empty_value="–")
+    def program(self, notification: Notification) -> Program | None:
+        return notification.talk.program if notification.talk else None
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_shown(self, notification: Notification) -> SafeString:
+        return render_to_string("admin/notifications/parts/state.html", {"row": notification})
+
+    @admin.display(description=_("mode"), empty_value="–")
+    def mode(self, notification: Notification) -> Any:
+        if notification.dry_run is None:
+            return None
+        return _("dry run") if notification.dry_run else _("live")
+
+    @admin.display(description=_("progress"), ordering="target_count")
+    def progress(self, notification: Notification) -> SafeString:
+        shown = Progress(notification, timezone.now())
+        return render_to_string("admin/notifications/parts/list_progress.html", {"progress": shown})
+
+    @admin.display(description=_("outcomes"), empty_value="–")
+    def outcomes(self, notification: Notification) -> str:
+        """Return the counts that are not zero."""
+        counts = notification.counts()
+        return ", ".join(
+            f"{label}\N{NO-BREAK SPACE}{counts[name]:,}" for name, label in OUTCOMES if counts[name]
+        )
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Return the columns; the last leads to what this user may do to a row."""
+        return [*self.list_display, links_for(request)]
+
+    # --- The page of one -----------------------------------------------------------------------
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show how far it has come and what went wrong, above what Django shows of the row."""
+        row: Notification = context["original"]
+        context["page"] = Page(row, timezone.now())
+        context["controls"] = [
+            (control_url(row, each), each) for each in controls.offered(request, row)
+        ]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # --- What is done, and asked ---------------------------------------------------------------
+
+    def found(self, request: HttpRequest, number: int) -> Notification:
+        """Return the notification, for whoever may see it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        row = self.get_queryset(request).filter(pk=number).first()
+        if row is None:
+            raise Http404
+        return row
+
+    def control_view(
+        self, request: HttpRequest, number: int, control: asking.Control
+    ) -> HttpResponse:
+        """Ask before a control's act, and do it."""
+        if not control.may(request):
+            raise PermissionDenied
+        row = self.found(request, number)
+        devices = controls.devices_of(request, row)
+        act = controls.OnNotification(control, row, asking.operator(request), devices).act()
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        return asking.view(request, act, context)
+
+    def export_view(self, request: HttpRequest, number: int) -> HttpResponseBase:
+        """Return the send log as a file."""
+        row = self.found(request, number)
+        if not request.user.has_perm("notifications.view_delivery"):
+            raise PermissionDenied
+        outcome = request.GET.get("outcome", "")
+        return export.response(row, outcome=outcome if outcome in Delivery.Outcome else "")
+
+    def why_view(self, request: HttpRequest) -> HttpResponse:
+        """Say why a listener did not get a talk."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        return why.view(request, context)
+
+
+def links_for(request: HttpRequest) -> Callable[[Notification], SafeString]:
+    """Return the column of links to the pages that ask before anything is stopped or goes on."""
+    stops = [
+        each for each in (controls.CANCEL, controls.HOLD, controls.RELEASE) if each.may(request)
+    ]
+
+    @admin.display(description=_("controls"), empty_value="")
+    def links(row: Notification) -> SafeString:
+        offered = [each for each in stops if controls.applies(each, row)]
+        pairs = ((control_url(row, each), each.label) for each in offered)
+        return format_html_join(" ", '<a href="{}">{}</a>', pairs)
+
+    return links
+
+
+def control_url(row: Notification, control: asking.Control) -> str:
+    """Return the address of the page that asks."""
+    return reverse(f"admin:notifications_notification_{control.name}", args=[row.pk])

@@ -1,0 +1,52 @@
+"""The JSON of devices and of a notification's progress."""
+
+from rest_framework import serializers
+
+from notifications.models import DeviceToken, Notification
+
+
+class DeviceSerializer(serializers.ModelSerializer[DeviceToken]):
+    """A device of the asking user's; of its token only the end is ever answered."""
+
+    token_end = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = DeviceToken
+        fields = ["id", "token_end", "kind", "platform", "created_at", "refreshed_at"]
+        read_only_fields = fields
+
+
+class RegistrationSerializer(serializers.ModelSerializer[DeviceToken]):
+    """What an app tells of its device."""
+
+    class Meta:
+        model = DeviceToken
+        fields = ["token", "kind", "platform"]
+        # Known tokens are welcome: they are refreshed.
+        extra_kwargs = {
+            "token": {"validators": [], "write_only": True},
+            "kind": {"default": DeviceToken.Kind.TOKEN},
+            "platform": {"required": True},
+        }
+
+
+class NotificationSerializer(serializers.ModelSerializer[Notification]):
+    """How far the notification of a talk has come."""
+
+    counts = serializers.DictField(child=serializers.IntegerField(), read_only=True)
+
+    class Meta:
+        model = Notification
+        fields = [
+            "talk",
+            "state",
+            "dry_run",
+            "counts",
+            "created_at",
+            "started_at",
+            "first_sent_at",
+            "last_sent_at",
+            "finished_at",
+            "reason",
+        ]
+        read_only_fields = fields

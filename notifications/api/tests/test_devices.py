@@ -1,0 +1,143 @@
+"""Devices over HTTP: registered, refreshed, moved, unregistered; no token ever comes back."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+from rest_framework.test import APIClient
+
+from notifications.models import DeviceToken
+from notifications.tests.factories import DeviceTokenFactory
+from programs.tests.factories import UserFactory
+
+DEVICES = "/api/v1/devices/"
+TOKEN = "a-long-secret-token:abcdef"
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    """Return who asks."""
+    return UserFactory.create(username="anna")
+
+
+@pytest.fixture
+def api(user: User) -> APIClient:
+    """Return the HTTP client of `user`."""
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+def test_a_new_device_is_registered_and_its_token_kept_secret(api: APIClient, user: User) -> None:
+    answer = api.put(DEVICES, {"token": TOKEN, "platform": "ios", "kind": "fid"})
+
+    assert answer.status_code == 201
+    device = DeviceToken.objects.get()
+    assert (device.user, device.token) == (user, TOKEN)
+    assert answer.json()["id"] == device.pk
+    assert (answer.json()["platform"], answer.json()["kind"]) == ("ios", "fid")
+    assert answer.json()["token_end"] == "abcdef"
+    assert TOKEN not in answer.content.decode()
+
+
+def test_a_known_device_is_refreshed(api: APIClient, user: User) -> None:
+    device = DeviceTokenFactory.create(user=user)
+
+    answer = api.put(DEVICES, {"token": device.token, "platform": "web"})
+
+    assert (answer.status_code, answer.json()["id"]) == (200, device.pk)
+    refreshed = DeviceToken.objects.get()
+    assert refreshed.refreshed_at > device.refreshed_at
+    assert refreshed.created_at == device.created_at
+    assert refreshed.platform == "web"
+
+
+def test_a_token_of_another_user_moves_and_is_enabled(api: APIClient, user: User) -> None:
+    device = DeviceTokenFactory.create(disabled_at=timezone.now(), disabled_reason="UNREGISTERED")
+
+    answer = api.put(DEVICES, {"token": device.token, "platform": "android"})
+
+    assert (answer.status_code, answer.json()["id"]) == (200, device.pk)
+    moved = DeviceToken.objects.get()
+    assert (moved.user, moved.disabled_at, moved.disabled_reason) == (user, None, "")
+    assert moved.created_at == device.created_at
+
+
+def test_an_unregistered_device_is_disabled_but_its_row_stays(api: APIClient, user: User) -> None:
+    device = DeviceTokenFactory.create(user=user)
+
+    answer = api.delete(f"{DEVICES}{device.pk}/")
+
+    assert answer.status_code == 204
+    device.refresh_from_db()
+    assert device.disabled_at is not None
+    assert device.disabled_reason == "unregistered by its user"
+    assert api.get(DEVICES).json()["results"] == []
+
+
+def test_an_unregistered_device_can_come_back_with_its_id(api: APIClient, user: User) -> None:
+    device = DeviceTokenFactory.create(user=user)
+    api.delete(f"{DEVICES}{device.pk}/")
+
+    answer = api.put(DEVICES, {"token": device.token, "platform": "android"})
+
+    assert answer.json()["id"] == device.pk
+    assert DeviceToken.objects.get().disabled_at is None
+
+
+def test_another_ones_device_is_not_there(api: APIClient) -> None:
+    device = DeviceTokenFactory.create()
+
+    answer = api.delete(f"{DEVICES}{device.pk}/")
+
+    assert answer.status_code == 404
+    device.refresh_from_db()
+    assert device.disabled_at is None
+    assert api.get(DEVICES).json()["results"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"token": ""}, "token"),
+        ({"token": "t" * 1025}, "token"),
+        ({"token": "nul\x00"}, "token"),
+        ({"platform": "fridge"}, "platform"),
+        ({"kind": "pigeon"}, "kind"),
+    ],
+    ids=["no token", "long token", "NUL", "platform", "kind"],
+)
+def test_a_bad_registration_is_refused(api: APIClient, change: dict[str, str], field: str) -> None:
+    answer = api.put(DEVICES, {"token": TOKEN, "platform": "web"} | change)
+
+    assert answer.status_code == 400
+    assert list(answer.json()) == [field]
+    assert not DeviceToken.objects.exists()
+
+
+def test_the_platform_must_be_told(api: APIClient) -> None:
+    assert api.put(DEVICES, {"token": TOKEN}).status_code == 400
+
+
+def test_the_list_is_narrowed_by_platform_and_costs_two_queries(
+    api: APIClient, user: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    DeviceTokenFactory.create_batch(20, user=user, platform="ios")
+    DeviceTokenFactory.create(user=user, platform="web")
+
+    with django_assert_num_queries(2):  # their number, and the devices
+        answer = api.get(DEVICES, {"platform": "ios"})
+
+    assert answer.json()["count"] == 20
+
+
+def test_options_does_not_look_for_a_device(api: APIClient) -> None:
+    assert api.options(DEVICES).status_code == 405
+
+
+@pytest.mark.django_db
+def test_who_is_not_logged_in_is_asked_to() -> None:
+    answer = APIClient().put(DEVICES, {"token": TOKEN, "platform": "web"})
+
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"] == "Token"

@@ -1,0 +1,72 @@
+"""Who may see and change devices, and who may follow a notification, over HTTP."""
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from notifications.models import DeviceToken, Notification
+from notifications.models.device import DeviceTokenQuerySet
+from programs.api.querysets import user_of
+
+from .serializers import DeviceSerializer, NotificationSerializer, RegistrationSerializer
+
+UNREGISTERED = "unregistered by its user"
+
+
+class OwnDevices(generics.GenericAPIView[DeviceToken]):
+    """What concerns the asking user's devices; those of others are not there."""
+
+    queryset = DeviceToken.objects.none()  # tells the schema the model
+    serializer_class = DeviceSerializer
+
+    def get_queryset(self) -> DeviceTokenQuerySet:
+        """Return the user's devices that may be sent to."""
+        return DeviceToken.objects.enabled().filter(user=user_of(self.request))
+
+
+class DevicesView(OwnDevices, generics.ListAPIView[DeviceToken]):
+    """The asking user's devices, and the way to register one."""
+
+    filterset_fields = ["platform"]
+    # On OPTIONS it would look for the one device that every other PUT is about.
+    metadata_class = None
+
+    @extend_schema(
+        operation_id="devices_register",
+        request=RegistrationSerializer,
+        responses={200: DeviceSerializer, 201: DeviceSerializer},
+    )
+    def put(self, request: Request) -> Response:
+        """Register or refresh a device; a token of another user's moves to the asking one."""
+        registration = RegistrationSerializer(data=request.data)
+        registration.is_valid(raise_exception=True)
+        device, is_new = DeviceToken.objects.register(
+            user=user_of(request), now=timezone.now(), **registration.validated_data
+        )
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(DeviceSerializer(device).data, status=code)
+
+
+class DeviceView(OwnDevices, generics.DestroyAPIView[DeviceToken]):
+    """One device of the asking user's."""
+
+    def perform_destroy(self, instance: DeviceToken) -> None:
+        """Send to it no more; its row stays, since the send log knows the device by it."""
+        own = self.get_queryset().filter(pk=instance.pk)
+        own.disable(reason=UNREGISTERED, now=timezone.now())
+
+
+class TalkNotificationView(generics.RetrieveAPIView[Notification]):
+    """The progress of a talk's notification, for the program's owner."""
+
+    queryset = Notification.objects.none()  # tells the schema the model
+    serializer_class = NotificationSerializer
+    lookup_field = "talk__pk"
+    lookup_url_kwarg = "talk_id"
+
+    def get_queryset(self) -> QuerySet[Notification]:
+        """Return the notifications of the user's own programs."""
+        return Notification.objects.filter(talk__program__owner=user_of(self.request))

@@ -1,0 +1,19 @@
+"""The app that notifies listeners of posted talks."""
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+
+class NotificationsConfig(AppConfig):
+    name = "notifications"
+    verbose_name = _("Notifications")
+
+    def ready(self) -> None:
+        from . import checks, failpoints, metrics, signals  # noqa: F401  (they register themselves)
+
+        try:
+            failpoints.arm(settings.NOTIFICATIONS_FAILPOINTS)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"NOTIFICATIONS_FAILPOINTS: {error}") from error

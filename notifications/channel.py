@@ -1,0 +1,70 @@
+"""Both ends of the Redis channel that wakes the worker up: publish and parse.
+
+A message only says "look now". Redis loses what is published while nobody listens, so nothing is
+decided from a message but which talk to look for.
+"""
+
+import json
+import logging
+from functools import cache
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from notifications import failpoints
+
+logger = logging.getLogger(__name__)
+
+TALK_POSTED_CHANNEL = "TALK_POSTED_CHANNEL"
+
+# An upload waits for Redis at most this long to connect and as long again to be answered.
+# redis-py's defaults stall it for 4.2 s when Redis refuses and 57.8 s when it hangs (measured).
+PUBLISH_TIMEOUT_SECONDS = 0.4
+
+# A message is a number in a little JSON; whatever is longer is no message of ours.
+MAX_MESSAGE_BYTES = 1024
+MAX_TALK_ID = 2**63 - 1  # of a BigAutoField
+
+
+def connect(*, timeout: float) -> redis.Redis:
+    """Return a client that reports every failure at once, after `timeout` seconds at most."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_connect_timeout=timeout,
+        socket_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+@cache
+def publisher() -> redis.Redis:
+    """Return the client of this process's uploads."""
+    return connect(timeout=PUBLISH_TIMEOUT_SECONDS)
+
+
+def publish(talk_id: int) -> None:
+    """Wake the worker up for a talk; log and go on when Redis is away."""
+    failpoints.reach("before_publish")
+    try:
+        publisher().publish(TALK_POSTED_CHANNEL, json.dumps({"talk_id": talk_id}))
+    except redis.RedisError as error:
+        logger.warning(
+            "publish.failed",
+            extra={"talk": talk_id, "error": str(error), "then": "the worker's next tick finds it"},
+        )
+
+
+def parse(message: bytes) -> int | None:
+    """Return the talk id that a message names, None when it names none (anybody may publish)."""
+    if len(message) > MAX_MESSAGE_BYTES:
+        return None
+    try:
+        content = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    talk_id = content.get("talk_id") if isinstance(content, dict) else None
+    if type(talk_id) is int and 0 < talk_id <= MAX_TALK_ID:
+        return talk_id
+    return None

@@ -1,0 +1,18 @@
+"""An FCM that runs on your machine: loopback only, so nothing ever reaches a phone.
+
+It is FCM, not us: nothing in here imports the rest of the project, or Django. Read in this order:
+
+- `server`       the requests it answers, from the body's last byte to the answer's first
+- `message`      what FCM calls a valid message, over the fields listed in `schema`
+- `faults`       answers that a device token asks for by name (`dev-17-unregistered`)
+- `answers`      FCM's JSON, and how an answer goes back: whole, dripping, never
+- `oauth`        the service account, and the access tokens it is given
+- `journal`      one line per request, written before the answer: what a phone would have shown
+- `phones`       the page that shows it
+- `launch`       options, files and port, and the line that says where it listens
+- `certificates` a certificate authority of its own; `connection` resets a connection under a client
+- `process`      starts one beside a test, and stops it
+
+Run it: `manage.py fcm_emulator --tls`, or without Django `python -m notifications.emulator --tls`.
+How to use it, with the table of faults: docs/emulator.md.
+"""

@@ -1,0 +1,76 @@
+"""Makes listeners to try things out with: each with a device, each clipping one program."""
+
+import secrets
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from notifications.management.arguments import whole_number
+from notifications.models import DeviceToken
+from programs.models import Clip, Program
+
+User = get_user_model()
+
+TALKER = "talker"
+DEFAULT_TITLE = "Night Radio"
+MAX_LISTENERS = 100_000_000
+# Rows a statement; each step is a transaction of its own.
+CHUNK = 5000
+PLATFORMS = DeviceToken.Platform.values
+
+
+class Command(BaseCommand):
+    help = (
+        "Add listeners with a device each to a program, for trying out and measuring. The program "
+        f"is made if there is none of that title; its owner is {TALKER!r}, whose password is "
+        "printed when the account is new."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--listeners",
+            type=whole_number(least=0, most=MAX_LISTENERS),
+            required=True,
+            metavar="N",
+        )
+        parser.add_argument("--program", default=DEFAULT_TITLE, metavar="TITLE")
+
+    def handle(self, *, listeners: int, program: str, **options: Any) -> None:
+        if not 0 < len(program) <= 200:
+            raise CommandError("--program must have 1 to 200 characters.", returncode=2)
+        show = self.program(program)
+        batch = secrets.token_hex(4)  # so that a second run adds new ones
+        for first in range(0, listeners, CHUNK):
+            self.add(show, batch, range(first, min(first + CHUNK, listeners)))
+        self.stdout.write(f"program {show.id} {show.title!r}: {listeners} listeners added")
+
+    def program(self, title: str) -> Program:
+        """Return the program of that title, made with its owner if need be."""
+        owner, created = User.objects.get_or_create(username=TALKER)
+        if created:
+            password = secrets.token_urlsafe(9)
+            owner.set_password(password)
+            owner.save()
+            self.stdout.write(f"login {TALKER} {password}")
+        return Program.objects.get_or_create(title=title, owner=owner)[0]
+
+    @transaction.atomic
+    def add(self, program: Program, batch: str, numbers: range) -> None:
+        """Write one chunk of listeners, devices and clips."""
+        users = User.objects.bulk_create(
+            User(username=f"listener-{batch}-{number}", password="!")  # noqa: S106  (unusable)
+            for number in numbers
+        )
+        DeviceToken.objects.bulk_create(
+            DeviceToken(
+                user=user,
+                token=f"seed-{platform}-{batch}-{number}",
+                platform=platform,
+            )
+            for user, number in zip(users, numbers, strict=True)
+            for platform in [PLATFORMS[number % len(PLATFORMS)]]
+        )
+        Clip.objects.bulk_create(Clip(listener=user, program=program) for user in users)

@@ -1,0 +1,186 @@
+"""The operators' desk on the command line: what would happen to a talk posted now, and why."""
+
+import getpass
+import json
+import os
+import socket
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
+from django.utils import timezone
+
+from notifications import desk, status
+from notifications.management.arguments import row_id, whole_number
+from notifications.models import Delivery
+from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
+
+SWITCHES = {
+    "dry-run": (desk.dry_run, "let FCM validate, deliver to nobody"),
+    "pause": (desk.pause, "claim nothing more until resumed; nothing is lost"),
+    "resume": (desk.resume, "go on after a pause"),
+}
+STOPS = {
+    "cancel": (desk.cancel, "send no more of a notification, for good"),
+    "hold": (desk.hold, "send no more of a notification until it is released"),
+}
+
+# `unknown list` shows so many unless told otherwise.
+LISTED = 100
+MAX_LISTED = 1_000_000
+
+
+class Command(BaseCommand):
+    requires_system_checks = ()  # lost credentials must not keep an operator from pausing
+    help = "Show or change what is sent: live, as a dry run, or not at all; settle what is unknown."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        every = [actions.add_parser("status", help="what would happen to a talk posted now, why")]
+        live = actions.add_parser("live", help="send for real")
+        live.add_argument("--reason", required=True, metavar="TEXT", help="why, for the log")
+        live.add_argument(
+            "--for",
+            dest="minutes",
+            type=int,
+            metavar="MINUTES",
+            help="then it is a dry run again by itself",
+        )
+        every.append(live)
+        for name, (_act, told) in SWITCHES.items():
+            every.append(with_reason(actions.add_parser(name, help=told)))
+        stops = {name: told for name, (_act, told) in STOPS.items()}
+        for name, told in {**stops, "release": "let a held notification go on"}.items():
+            one = with_reason(actions.add_parser(name, help=told))
+            one.add_argument("notification", type=row_id, help="its number")
+            every.append(one)
+        unknown = actions.add_parser("unknown", help="what may or may not have been delivered")
+        every += add_unknown_arguments(unknown)
+        for each in every:
+            each.add_argument("--json", action="store_true", help="answer as JSON")
+
+    def handle(self, *, action: str, **options: Any) -> None:
+        if len(options.get("reason") or "") > MAX_REASON:
+            raise CommandError(f"--reason has over {MAX_REASON} characters.", returncode=2)
+        try:
+            told = self.act(action, options, now=timezone.now())
+        except desk.Refused as refusal:
+            raise CommandError(str(refusal), returncode=2) from refusal
+        except OperationalError as error:
+            raise CommandError(f"The database does not answer: {error}") from error
+        if options["json"]:
+            self.stdout.write(json.dumps(told, default=str))
+        else:
+            self.tell(told)
+
+    def act(self, action: str, options: dict[str, Any], *, now: datetime) -> Any:
+        """Return what to tell, after doing what was asked."""
+        who: dict[str, Any] = {"by": operator(), "reason": options.get("reason") or ""}
+        if action == "unknown":
+            return settle(options, who, now=now)
+        if action in STOPS:
+            stop = STOPS[action][0](options["notification"], now=now, **who)
+            return {"notification": options["notification"], "told": str(stop)}
+        if action == "release":
+            desk.release(options["notification"], **who)
+            return {"notification": options["notification"], "told": "released"}
+        if action == "live":
+            desk.go_live(now=now, until=end_of_live(options["minutes"], now=now), **who)
+        elif action in SWITCHES:
+            SWITCHES[action][0](now=now, **who)
+        return status.status(now=now)
+
+    def tell(self, told: Any) -> None:
+        """Print for a person: rows one a line, else names with their values."""
+        if isinstance(told, list):
+            for row in told:
+                self.stdout.write("  ".join(f"{name}={value}" for name, value in row.items()))
+            return
+        for name, value in told.items():
+            lines = value if isinstance(value, list) else [value]
+            for line in lines:
+                self.stdout.write(f"{name.replace('_', ' '):<20} {line}")
+
+
+def with_reason(parser: ArgumentParser) -> ArgumentParser:
+    """Return the parser of an act that may be done without a reason, since it is safe."""
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why, for the log")
+    return parser
+
+
+def add_unknown_arguments(parser: ArgumentParser) -> list[ArgumentParser]:
+    """Return the parsers of what can be done about unknown deliveries."""
+    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    shown = acts.add_parser("list", help="show them, of one notification or of all")
+    shown.add_argument("notification", type=row_id, nargs="?", help="its number")
+    shown.add_argument(
+        "--limit",
+        type=whole_number(least=1, most=MAX_LISTED),
+        default=LISTED,
+        help="rows (default %(default)s)",
+    )
+    resend = acts.add_parser("resend", help="send again, to people who may have got it already")
+    resend.add_argument(
+        "--i-accept-duplicates", action="store_true", required=True, help="some may get it twice"
+    )
+    abandon = acts.add_parser("abandon", help="leave it at that")
+    for settling in (resend, abandon):
+        settling.add_argument("notification", type=row_id, help="its number")
+        settling.add_argument("--reason", required=True, metavar="TEXT", help="why, for the log")
+        settling.add_argument(
+            "--device", type=row_id, action="append", metavar="ID", help="only this one; repeatable"
+        )
+    return [shown, resend, abandon]
+
+
+def settle(options: dict[str, Any], who: dict[str, Any], *, now: datetime) -> Any:
+    """Return the unknown deliveries, or how many were settled."""
+    number, act = options["notification"], options["act"]
+    if act == "list":
+        return unknown_rows(number, limit=options["limit"])
+    if not who["reason"].strip():
+        raise desk.Refused("Not settled: --reason is empty.")
+    devices = options["device"]
+    if act == "resend":
+        count = desk.resend_unknown(number, device_ids=devices, now=now, **who)
+        return {"notification": number, "told": f"{count:,} are sent again"}
+    count = desk.abandon_unknown(number, device_ids=devices, **who)
+    return {"notification": number, "told": f"{count:,} are abandoned"}
+
+
+def unknown_rows(notification_id: int | None, *, limit: int) -> list[dict[str, Any]]:
+    """Return the unknown deliveries; people know a token by its last six characters."""
+    rows = Delivery.objects.filter(outcome=Delivery.Outcome.UNKNOWN)
+    if notification_id is not None:
+        rows = rows.filter(notification_id=notification_id)
+    return [
+        {
+            "notification": row.notification_id,
+            "device": row.device_id,
+            "listener": row.device.user.get_username() if row.device else None,
+            "token": f"…{row.device.token_end}" if row.device else None,
+            "error": row.error_code,
+            "at": row.at,
+        }
+        for row in rows.select_related("device__user").order_by("notification_id", "id")[:limit]
+    ]
+
+
+def end_of_live(minutes: int | None, *, now: datetime) -> datetime | None:
+    """Return when it is a dry run again, None for never."""
+    if minutes is None:
+        return None
+    if not 1 <= minutes <= MAX_LIVE_MINUTES:
+        raise desk.Refused(f"Not switched to live: --for wants 1 to {MAX_LIVE_MINUTES} minutes.")
+    return now + timedelta(minutes=minutes)
+
+
+def operator() -> str:
+    """Return who runs the command; in a container the user may have no name."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"uid {os.getuid()}"
+    return f"{name}@{socket.gethostname()}"

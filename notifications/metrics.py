@@ -1,0 +1,83 @@
+"""What Prometheus reads at /metrics: taken from the database, where web and worker meet."""
+
+from collections.abc import Iterator
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from .models import Notification, SendingSwitch, WorkerLease
+
+
+class SendingCollector(Collector):
+    """A handful of small queries; none counts over the send log."""
+
+    def describe(self) -> list[Metric]:
+        """Name nothing at registration: that would query before the database is there."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        yield self.active_notifications()
+        yield self.oldest_pending()
+        yield self.switch()
+        yield from self.worker()
+
+    def active_notifications(self) -> Metric:
+        family = GaugeMetricFamily(
+            "radiotalk_notifications", "Notifications that are not history.", labels=["state"]
+        )
+        states = [*Notification.ACTIVE_STATES, Notification.State.HELD]
+        counts = dict(
+            Notification.objects.filter(state__in=states)
+            .order_by()
+            .values_list("state")
+            .annotate(Count("id"))
+        )
+        for state in states:
+            family.add_metric([state.value], counts.get(state, 0))
+        return family
+
+    def oldest_pending(self) -> Metric:
+        oldest = (
+            Notification.objects.filter(state=Notification.State.PENDING)
+            .order_by("id")
+            .values_list("created_at", flat=True)
+            .first()
+        )
+        age = (timezone.now() - oldest).total_seconds() if oldest else 0.0
+        return GaugeMetricFamily(
+            "radiotalk_oldest_pending_seconds", "How long the oldest one has waited.", value=age
+        )
+
+    def switch(self) -> Metric:
+        switch = SendingSwitch.objects.current()
+        family = GaugeMetricFamily("radiotalk_switch", "The operators' switch.", labels=["is"])
+        family.add_metric(["live"], float(switch.is_live(now=timezone.now())))
+        family.add_metric(["paused"], float(switch.paused))
+        return family
+
+    def worker(self) -> Iterator[Metric]:
+        for lease in WorkerLease.objects.all():
+            if lease.heartbeat_at is None:
+                continue
+            age = (timezone.now() - lease.heartbeat_at).total_seconds()
+            yield GaugeMetricFamily(
+                "radiotalk_worker_heartbeat_seconds", "Since the worker's last sign.", value=age
+            )
+            yield GaugeMetricFamily(
+                "radiotalk_worker_active", "Whether the lease is held.", value=bool(lease.holder)
+            )
+
+
+registry = CollectorRegistry()
+registry.register(SendingCollector())
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer with the state of the sending in Prometheus' text format."""
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,32 @@
+"""The truth of what is to be sent, is being sent and was sent; one module a concern.
+
+    device        where a listener can be reached
+    notification  what a posted talk owes its listeners, and how far that has come
+    batch         the unit of claiming: exactly whom a worker took on
+    delivery      the send log: what became of each target
+    minute        how much went out in each minute
+    answered      the operators' answers to the desk's questions, each done once
+    control       what steers the sending: the operators' switch, the worker's lease, its standbys
+
+A transition is one queryset method, one conditional UPDATE, one returned count.
+"""
+
+from .answered import AnsweredForm
+from .batch import Batch
+from .control import SendingSwitch, Standby, WorkerLease
+from .delivery import Delivery
+from .device import DeviceToken
+from .minute import SendingMinute
+from .notification import Notification
+
+__all__ = [
+    "AnsweredForm",
+    "Batch",
+    "Delivery",
+    "DeviceToken",
+    "Notification",
+    "SendingMinute",
+    "SendingSwitch",
+    "Standby",
+    "WorkerLease",
+]

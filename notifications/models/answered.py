@@ -1,0 +1,40 @@
+"""The operators' answers to the desk's questions: a form that is sent twice is done once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class AnsweredFormQuerySet(models.QuerySet["AnsweredForm"]):
+    def take(self, form: UUID, *, by: str, asked: str, now: datetime) -> tuple[AnsweredForm, bool]:
+        """Return the form's answer, and whether this is the first: only that one may be done."""
+        return self.get_or_create(pk=form, defaults={"by": by, "asked": asked, "at": now})
+
+
+class AnsweredForm(models.Model):
+    """A yes to what the desk asked. It is committed before anything is done, and never taken back
+    once something may have been: a second click, or a page that is sent again, finds it here.
+    """
+
+    id = models.UUIDField(_("form"), primary_key=True)
+    by = models.CharField(_("by"), max_length=200)
+    asked = models.TextField(_("asked"))
+    at = models.DateTimeField(_("at"), default=timezone.now)
+    happened = models.TextField(
+        _("what happened"), blank=True, help_text=_("Empty when it broke off: look, then ask anew.")
+    )
+
+    objects = AnsweredFormQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("act of an operator")
+        verbose_name_plural = _("acts of operators")
+        ordering = ["-at"]
+
+    def __str__(self) -> str:
+        return self.asked

@@ -1,0 +1,89 @@
+"""Batches: the unit of claiming. A batch remembers exactly whom a worker took on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class BatchQuerySet(models.QuerySet["Batch"]):
+    def claimed_before(self, epoch: int) -> BatchQuerySet:
+        """Return what an earlier holder of the lease claimed and never closed."""
+        return self.filter(state=Batch.State.SENDING, epoch__lt=epoch)
+
+    def close(self, batch_ids: Iterable[int], *, now: datetime) -> int:
+        """Every target has its delivery: sending → done."""
+        return self.filter(id__in=batch_ids, state=Batch.State.SENDING).update(
+            state=Batch.State.DONE, finished_at=now
+        )
+
+    def lose(self, *, now: datetime) -> int:
+        """Its worker is gone, and with it what was not recorded: sending → lost."""
+        return self.filter(state=Batch.State.SENDING).update(
+            state=Batch.State.LOST, finished_at=now
+        )
+
+
+class Batch(models.Model):
+    """The next few targets of a notification, claimed by one worker before the first byte leaves.
+
+        sending ──▶ done     every target has its delivery
+           └──────▶ lost     the worker went away: who has none is `unknown`
+
+    A claimed batch is never sent again by the machine.
+    """
+
+    class State(models.TextChoices):
+        SENDING = "sending", _("sending")
+        DONE = "done", _("done")
+        LOST = "lost", _("lost")
+
+    notification = models.ForeignKey(
+        "notifications.Notification",
+        verbose_name=_("notification"),
+        on_delete=models.CASCADE,
+        related_name="batches",
+        db_index=False,  # the unique constraint serves it
+    )
+    after_id = models.BigIntegerField(
+        _("after device"),
+        null=True,
+        blank=True,
+        help_text=_("The cursor it was claimed at; empty for a batch of retries."),
+    )
+    upto_id = models.BigIntegerField(_("up to device"), null=True, blank=True)
+    targets = models.JSONField(_("targets"), help_text=_("The device ids that were claimed."))
+    size = models.PositiveIntegerField(_("size"))
+    state = models.CharField(_("state"), max_length=7, choices=State, default=State.SENDING)
+    epoch = models.PositiveBigIntegerField(_("epoch"))
+    worker = models.CharField(_("worker"), max_length=200)
+    claimed_at = models.DateTimeField(_("claimed at"))
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("batch")
+        verbose_name_plural = _("batches")
+        ordering = ["-id"]
+        constraints = [
+            # No device can be in two first attempts: the cursor moves once from each place.
+            models.UniqueConstraint(
+                fields=["notification", "after_id"], name="batch_claimed_once_per_cursor"
+            ),
+        ]
+        indexes = [
+            # What is in flight (finish) or was left behind by a worker that is gone (recover).
+            models.Index(
+                fields=["notification"], condition=Q(state="sending"), name="batch_in_flight"
+            ),
+            # The operators' list of what workers left behind.
+            models.Index(fields=["-id"], condition=Q(state="lost"), name="batch_lost"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notification_id}/{self.id}"

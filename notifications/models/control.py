@@ -1,0 +1,177 @@
+"""What steers the sending: the operators' switch, and the lease of the one active worker."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+MAX_REASON = 500  # characters
+MAX_LIVE_MINUTES = 7 * 24 * 60  # who means longer means without an end
+
+
+class SendingSwitchManager(models.Manager["SendingSwitch"]):
+    def current(self) -> SendingSwitch:
+        """Return the switch; one that was never touched is a dry run."""
+        return self.filter(pk=SendingSwitch.ONLY_PK).first() or SendingSwitch()
+
+    def change(
+        self, *, changed_by: str, now: datetime, reason: str, **values: Any
+    ) -> SendingSwitch:
+        """Return the switch after setting `values`; it remembers who did so, when and why.
+
+        A pause has a reason of its own: it does not change why it is live.
+        """
+        why = {"reason" if "mode" in values else "paused_reason": reason}
+        switch, _created = self.update_or_create(
+            pk=SendingSwitch.ONLY_PK,
+            defaults={**values, **why, "changed_by": changed_by, "changed_at": now},
+        )
+        return switch
+
+
+class SendingSwitch(models.Model):
+    """The operators' switch: one row that says whether anything may really be sent."""
+
+    ONLY_PK = 1
+
+    class Mode(models.TextChoices):
+        DRY_RUN = "dry_run", _("dry run")
+        LIVE = "live", _("live")
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY_PK, editable=False)
+    mode = models.CharField(_("mode"), max_length=7, choices=Mode, default=Mode.DRY_RUN)
+    paused = models.BooleanField(
+        _("paused"), default=False, help_text=_("Nothing new is claimed; nothing is lost.")
+    )
+    reason = models.CharField(_("reason"), max_length=MAX_REASON, blank=True)
+    paused_reason = models.CharField(_("paused because"), max_length=MAX_REASON, blank=True)
+    changed_by = models.CharField(_("changed by"), max_length=200, blank=True)
+    changed_at = models.DateTimeField(_("changed at"), default=timezone.now)
+    live_until = models.DateTimeField(
+        _("live until"), null=True, blank=True, help_text=_("Then it is a dry run again.")
+    )
+    live_by = models.CharField(_("live because of"), max_length=200, blank=True)
+    max_audience = models.PositiveIntegerField(
+        _("largest audience"),
+        null=True,
+        blank=True,
+        help_text=_("A larger one is held until somebody else releases it."),
+    )
+
+    objects = SendingSwitchManager()
+
+    class Meta:
+        verbose_name = _("sending switch")
+        verbose_name_plural = _("sending switch")
+        permissions = [
+            ("go_live", "Can go live"),
+            ("set_dry_run", "Can turn back to dry run"),
+            ("pause_sending", "Can pause sending"),
+            ("resume_sending", "Can resume sending"),
+            ("switch_program", "Can set a program to dry run, or back"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="sending_switch_is_one_row"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.get_mode_display())
+
+    def is_live(self, *, now: datetime) -> bool:
+        """Return whether the operators' switch says live at `now`."""
+        return self.mode == self.Mode.LIVE and (self.live_until is None or now < self.live_until)
+
+
+class WorkerLeaseQuerySet(models.QuerySet["WorkerLease"]):
+    """The moves of the lease, on the database's clock: hosts need not agree on the time."""
+
+    def held(self) -> WorkerLease | None:
+        """Return the lease with its holder (it may have expired), None when it is free."""
+        return self.exclude(holder="").first()
+
+    def acquire(self, *, holder: str, ttl: timedelta) -> int:
+        """Take a lease that is free, expired or the taker's own; each taking raises its epoch."""
+        return self.filter(Q(holder__in=["", holder]) | Q(expires_at__lte=Now())).update(
+            holder=holder,
+            epoch=F("epoch") + 1,
+            expires_at=Now() + ttl,
+            heartbeat_at=Now(),
+            acquired_at=Now(),
+        )
+
+    def renew(self, *, holder: str, epoch: int, ttl: timedelta) -> int:
+        """Keep a lease that nobody took meanwhile."""
+        return self.filter(holder=holder, epoch=epoch).update(
+            expires_at=Now() + ttl, heartbeat_at=Now()
+        )
+
+    def give_back(self, *, holder: str, epoch: int) -> int:
+        """Free the lease at once."""
+        return self.filter(holder=holder, epoch=epoch).update(holder="", expires_at=Now())
+
+    def fence(self, *, holder: str, epoch: int) -> bool:
+        """Return whether the lease is still held, and lock it until the transaction ends.
+
+        Whoever takes the lease over waits for that transaction, and whoever lost it does not get
+        here: so no claim can commit after a later epoch's. No clock is asked.
+        """
+        return self.select_for_update().filter(holder=holder, epoch=epoch).exists()
+
+
+class WorkerLease(models.Model):
+    """Proof of being the one active worker; its epoch fences off whoever was it before."""
+
+    name = models.CharField(_("name"), max_length=50, unique=True)
+    holder = models.CharField(_("holder"), max_length=200, blank=True)
+    epoch = models.PositiveBigIntegerField(_("epoch"), default=0)
+    expires_at = models.DateTimeField(_("expires at"), default=timezone.now)
+    heartbeat_at = models.DateTimeField(_("heartbeat at"), null=True, blank=True)
+    acquired_at = models.DateTimeField(_("acquired at"), null=True, blank=True)
+
+    objects = WorkerLeaseQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("worker lease")
+        verbose_name_plural = _("worker leases")
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.holder or '–'}"
+
+
+class StandbyQuerySet(models.QuerySet["Standby"]):
+    def announce(self, *, holder: str) -> None:
+        """Say that this worker waits, on the database's clock."""
+        if not self.filter(holder=holder).update(heartbeat_at=Now()):
+            self.create(holder=holder, since=Now(), heartbeat_at=Now())
+
+    def withdraw(self, *, holder: str) -> None:
+        """Say no more that it waits, and clear away those that fell silent long ago."""
+        gone = Q(heartbeat_at__lte=Now() - STANDBY_FORGOTTEN)
+        self.filter(Q(holder=holder) | gone).delete()
+
+
+# A standby announces itself every few seconds.
+STANDBY_FORGOTTEN = timedelta(hours=1)
+
+
+class Standby(models.Model):
+    """A worker that waits for the lease; for people to see, nothing is decided by it."""
+
+    holder = models.CharField(_("worker"), max_length=200, unique=True)
+    since = models.DateTimeField(_("since"))
+    heartbeat_at = models.DateTimeField(_("heartbeat at"))
+
+    objects = StandbyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("standby")
+        verbose_name_plural = _("standbys")
+
+    def __str__(self) -> str:
+        return self.holder

@@ -1,0 +1,187 @@
+"""Device tokens: where a listener can be reached, and who may not be reached any more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Protocol
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from programs.models import Clip
+
+from . import among  # noqa: F401  (its lookup)
+
+
+class ExistsForEach(Exists):
+    """An EXISTS that PostgreSQL asks for row by row, in the order of the rows.
+
+    Without the OFFSET its planner may join the program's clips instead, by what it believes of
+    their number: read a million of them to look at a hundred devices.
+    """
+
+    template = "EXISTS(%(subquery)s OFFSET 0)"
+
+
+def clips_of(program_id: int) -> models.QuerySet[Clip]:
+    """Return the clips that make a device's user a listener to be notified."""
+    return Clip.objects.filter(listener=OuterRef("user"), program=program_id, muted=False)
+
+
+class DeviceTokenQuerySet(models.QuerySet["DeviceToken"]):
+    def enabled(self) -> DeviceTokenQuerySet:
+        """Return the devices that may be sent to."""
+        return self.filter(disabled_at=None)
+
+    def registered_by(self, cutoff: datetime) -> DeviceTokenQuerySet:
+        """Return the devices that may be sent to and are not newer than the notification."""
+        return self.enabled().filter(created_at__lte=cutoff)
+
+    def audience_of(self, program_id: int, *, cutoff: datetime) -> DeviceTokenQuerySet:
+        """Return the targets of a notification, in the order in which they are claimed.
+
+        They are the enabled devices, registered before its cutoff, of listeners who clip the
+        program unmuted, as of now. A device comes once however many clips there are.
+        """
+        return self.registered_by(cutoff).filter(Exists(clips_of(program_id))).order_by("id")
+
+    def audience_one_by_one(self, program_id: int, *, cutoff: datetime) -> DeviceTokenQuerySet:
+        """Return the same; the database looks at one device after the other, in this order.
+
+        For few devices, whatever the program's size, or for many where most are targets.
+        """
+        wanted = ExistsForEach(clips_of(program_id))
+        return self.registered_by(cutoff).filter(wanted).order_by("id")
+
+    def audience_among(
+        self, device_ids: Collection[int], program_id: int, *, cutoff: datetime
+    ) -> DeviceTokenQuerySet:
+        """Return which of these devices are targets now."""
+        return self.filter(id__among=device_ids).audience_one_by_one(program_id, cutoff=cutoff)
+
+    def register(
+        self, *, user: AbstractBaseUser, token: str, kind: str, platform: str, now: datetime
+    ) -> tuple[DeviceToken, bool]:
+        """Return the token's device and whether it is new; a known token moves to `user`.
+
+        The row of a token is never deleted and made again: its id is what claims and the send log
+        know it by.
+        """
+        values = {"user": user, "kind": kind, "platform": platform, "refreshed_at": now}
+        known = self.filter(token=token)
+        if not known.update(**values, disabled_at=None, disabled_reason=""):
+            try:
+                with transaction.atomic():
+                    return self.create(token=token, created_at=now, **values), True
+            except IntegrityError:  # registered by somebody else between the two statements
+                known.update(**values, disabled_at=None, disabled_reason="")
+        return known.get(), False
+
+    def disable(self, *, reason: str, now: datetime) -> int:
+        """Stop sending to these devices, and return how many were enabled till now."""
+        return self.enabled().update(disabled_at=now, disabled_reason=reason)
+
+    def enable(self) -> int:
+        """Send to these devices again, and return how many were disabled till now."""
+        return self.filter(disabled_at__isnull=False).update(disabled_at=None, disabled_reason="")
+
+    def disable_refused(self, refused: Iterable[SentTo], *, reason: str, now: datetime) -> int:
+        """Stop sending to devices that FCM refused, and return how many.
+
+        One that has another token by now, or was registered again since it was claimed, stays
+        enabled: the refusal is older news. No clock is asked.
+        """
+        claimed = {each.device_id: (each.token, each.refreshed_at) for each in refused}
+        with transaction.atomic():
+            devices = self.enabled().filter(id__in=claimed).order_by("id").select_for_update()
+            rows = devices.values_list("id", "token", "refreshed_at")
+            same = [device_id for device_id, *now_is in rows if tuple(now_is) == claimed[device_id]]
+            return self.filter(id__in=same).disable(reason=reason, now=now)
+
+
+class SentTo(Protocol):
+    """A device as it was when it was sent to."""
+
+    @property
+    def device_id(self) -> int: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def refreshed_at(self) -> datetime | None: ...
+
+
+class DeviceToken(models.Model):
+    """One installation of an app, known to FCM by its token."""
+
+    class Kind(models.TextChoices):
+        """What FCM calls the target; it is moving from tokens to Firebase installation IDs."""
+
+        TOKEN = "token", _("registration token")
+        FID = "fid", _("Firebase installation ID")
+
+    class Platform(models.TextChoices):
+        ANDROID = "android", "Android"
+        IOS = "ios", "iOS"
+        WEB = "web", _("Web")
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("user"),
+        on_delete=models.CASCADE,
+        related_name="devices",
+        db_index=False,  # device_of_user serves it
+    )
+    token = models.CharField(_("token"), max_length=1024, unique=True)
+    kind = models.CharField(_("kind"), max_length=5, choices=Kind, default=Kind.TOKEN)
+    platform = models.CharField(
+        _("platform"), max_length=7, choices=Platform, default=Platform.ANDROID
+    )
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    refreshed_at = models.DateTimeField(
+        _("refreshed at"), default=timezone.now, help_text=_("When the app last registered it.")
+    )
+    disabled_at = models.DateTimeField(_("disabled at"), null=True, blank=True)
+    disabled_reason = models.CharField(_("disabled because"), max_length=200, blank=True)
+
+    objects = DeviceTokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("device")
+        verbose_name_plural = _("devices")
+        ordering = ["-id"]
+        permissions = [("send_test", "Can send a test to their own device")]
+        indexes = [
+            # The operators' list by platform, newest first.
+            models.Index(fields=["platform", "-id"], name="device_by_platform"),
+            # By freshness, in that order.
+            models.Index(fields=["-refreshed_at", "-id"], name="device_by_freshness"),
+            # By why it is disabled, newest first.
+            models.Index(
+                fields=["disabled_reason", "-id"],
+                condition=Q(disabled_at__isnull=False),
+                name="device_disabled",
+            ),
+            models.Index(
+                fields=["-id"],
+                condition=Q(disabled_at__isnull=False) & ~Q(disabled_reason__startswith="FCM: "),
+                name="device_disabled_by_hand",
+            ),
+            # Nearly all have a registration token.
+            models.Index(fields=["-id"], condition=Q(kind="fid"), name="device_with_fid"),
+            # The devices of a listener; which of them may be sent to, from the index alone
+            # (worker/repository/candidates.py).
+            models.Index(fields=["user", "disabled_at", "created_at", "id"], name="device_of_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_platform_display()} …{self.token_end}"
+
+    @property
+    def token_end(self) -> str:
+        """Return the six characters by which people may know the token."""
+        return self.token[-6:]

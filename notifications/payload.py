@@ -1,0 +1,62 @@
+"""The message of a notification: built by the Firebase SDK, encoded once, split around the target.
+
+https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages
+"""
+
+import json
+from datetime import datetime, timedelta
+
+from firebase_admin import messaging
+
+from .models import Notification
+from .models.notification import max_age
+
+# The SDK wants a target to build a message; the real ones take its place one by one.
+ANY_TARGET = "target"
+
+# What is left is at least this much, so that the last retry of an hour is not born expired.
+LEAST_TTL = timedelta(seconds=60)
+
+
+def encode(notification: Notification, *, now: datetime) -> tuple[bytes, bytes]:
+    """Return what stands before and after `"token":"<target>"` in the notification's requests.
+
+    Everything but the target is the same for all, so it is built, checked and encoded once.
+    """
+    ttl = max(notification.created_at + max_age() - now, LEAST_TTL)
+    message = json.loads(str(build(notification, ttl=ttl, now=now)))
+    del message["fid"]
+    text = json.dumps(
+        {"validate_only": notification.dry_run is not False, "message": message},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    # …"message":{…}}  becomes  …"message":{…,  and  }}
+    return text[:-2].encode() + b",", b"}}"
+
+
+def build(notification: Notification, *, ttl: timedelta, now: datetime) -> messaging.Message:
+    """Return the SDK's message.
+
+    The tag is the device's own protection against a doubled push: it replaces what has the same.
+    Never a collapse_key: FCM keeps four of them per device and drops the rest.
+    """
+    tag = f"talk-{notification.talk_id}"
+    expiration = str(int((now + ttl).timestamp()))  # APNs wants a Unix time
+    return messaging.Message(
+        fid=ANY_TARGET,
+        notification=messaging.Notification(title=notification.title, body=notification.body),
+        data={"talk_id": str(notification.talk_id), "notification_id": str(notification.id)},
+        android=messaging.AndroidConfig(
+            ttl=timedelta(seconds=int(ttl.total_seconds())),
+            priority="high",
+            notification=messaging.AndroidNotification(tag=tag),
+        ),
+        apns=messaging.APNSConfig(
+            headers={"apns-collapse-id": tag, "apns-expiration": expiration},
+        ),
+        webpush=messaging.WebpushConfig(
+            headers={"TTL": str(int(ttl.total_seconds()))},
+            notification=messaging.WebpushNotification(tag=tag),
+        ),
+    )

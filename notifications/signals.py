@@ -1,0 +1,26 @@
+"""A talk was saved: its notification is written with it, and the worker is woken after it."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+from django.utils import timezone
+
+from programs.models import Talk
+
+from . import channel
+from .models import Notification
+
+
+@receiver(post_save, sender=Talk, dispatch_uid="notify_listeners_of_new_talk")
+def notify_listeners(instance: Talk, created: bool, raw: bool, **kwargs: Any) -> None:
+    """Write the talk's notification in the talk's transaction; publish once that is committed.
+
+    Fixtures (`raw`) notify nobody. A failing Redis never fails the upload (`robust`): the worker
+    looks into the database at every tick.
+    """
+    if created and not raw:
+        Notification.objects.create_for(instance, now=timezone.now())
+        # A function: Django's log of a robust one that failed wants a name, which a partial lacks.
+        transaction.on_commit(lambda: channel.publish(instance.pk), robust=True)

@@ -1,0 +1,93 @@
+"""What the admin's tests look at: people, a few of everything, and the pages themselves."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db.models.functions import Now
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from notifications.models import Batch, Delivery, DeviceToken, Notification, WorkerLease
+from programs.models import Program, Talk
+
+User = get_user_model()
+
+SECRET = "secret-part-of-the-token"
+
+
+def superuser() -> Client:
+    """Return the browser of a logged-in superuser, anna."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("anna"))
+    return client
+
+
+def staff(*permissions: str, name: str = "vera") -> Client:
+    """Return the browser of a logged-in staff user with these permissions on `notifications`."""
+    user = User.objects.create_user(name, is_staff=True)
+    user.user_permissions.set(
+        Permission.objects.filter(codename__in=permissions, content_type__app_label="notifications")
+    )
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def listener(name: str) -> DeviceToken:
+    """Return the device of a new listener."""
+    user = User.objects.create_user(name)
+    return DeviceToken.objects.create(user=user, token=f"{SECRET}-{name}-ending")
+
+
+def notification(state: str = "pending", *, title: str = "Owls") -> Notification:
+    """Return the notification of a new talk."""
+    owner, _created = User.objects.get_or_create(username="talker")
+    program, _created = Program.objects.get_or_create(owner=owner, title="Night Radio")
+    posted: Notification = Talk.objects.create(program=program, title=title).notification
+    Notification.objects.filter(id=posted.id).update(state=state)
+    posted.refresh_from_db()
+    return posted
+
+
+def delivery(of: Notification, to: DeviceToken, outcome: str = "sent") -> Delivery:
+    """Return a new line of the send log."""
+    return Delivery.objects.create(
+        notification=of, device=to, outcome=outcome, at=timezone.now(), message_id="projects/x/1"
+    )
+
+
+def batch(of: Notification, targets: Sequence[int]) -> Batch:
+    """Return a new claim."""
+    return Batch.objects.create(
+        notification=of,
+        targets=targets,
+        size=len(targets),
+        epoch=1,
+        worker="radio-1:1",
+        claimed_at=timezone.now(),
+    )
+
+
+def worker(*, silent_for: timedelta = timedelta()) -> WorkerLease:
+    """Return the lease of an active worker."""
+    return WorkerLease.objects.create(
+        name="sender", holder="radio-1:1", epoch=1, heartbeat_at=Now() - silent_for
+    )
+
+
+def listing(model: str, query: str = "") -> str:
+    """Return the address of a model's list."""
+    return reverse(f"admin:notifications_{model}_changelist") + query
+
+
+def act(client: Client, model: str, action: str, *rows: Notification | DeviceToken) -> str:
+    """Run an action on the rows, and return the page that tells what came of it."""
+    answer = client.post(
+        listing(model),
+        {"action": action, "_selected_action": [row.pk for row in rows]},
+        follow=True,
+    )
+    return answer.content.decode()

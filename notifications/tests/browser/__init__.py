@@ -1,0 +1,1 @@
+"""The operators' desk in a real Chromium, against the running system."""

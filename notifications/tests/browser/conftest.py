@@ -1,0 +1,43 @@
+"""The running system, and a browser in which somebody has logged in."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from notifications.tests.system import System
+
+from . import chromium
+from .steps import LANES, PER_MINUTE, Opened, address
+
+
+@pytest.fixture
+def desk(make_system: Callable[..., System]) -> System:
+    """Return the running system: web, worker, Redis and FCM; a dry run as it is by default."""
+    if not chromium.can_run():
+        (pytest.fail if chromium.must_be_there() else pytest.skip)(chromium.HOW_TO_GET_IT)
+    system = make_system(latency_ms=150)
+    system.env["NOTIFICATIONS_MAX_PER_MINUTE"] = str(PER_MINUTE)
+    system.start_redis()
+    system.start_web()
+    system.start_worker("--max-workers", str(LANES))
+    system.wait_for_an_active_worker()
+    return system
+
+
+@pytest.fixture
+def opened(desk: System, tmp_path: Path) -> Iterator[Opened]:
+    """Yield what opens a browser in which somebody has logged in."""
+    with ExitStack() as stack:
+        browser = stack.enter_context(chromium.running(tmp_path / "profile"))
+
+        def open_for(name: str) -> Page:
+            chromium.operator(name)
+            browser.clear_cookies()
+            page = browser.new_page()
+            chromium.log_in(page, address(desk), name)
+            return page
+
+        yield open_for

@@ -1,0 +1,66 @@
+"""Fixtures of the notification tests."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from notifications import channel
+from notifications.models import SendingSwitch
+from notifications.tests.system import System
+from notifications.worker.lease import Lease
+from notifications.worker.repository import Repository
+
+
+@pytest.fixture
+def live(db: None, settings: Settings) -> None:
+    """Let everything say live."""
+    settings.ENVIRONMENT = "production"
+    settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
+    SendingSwitch.objects.change(
+        changed_by="anna", now=timezone.now(), reason="a test", mode="live"
+    )
+
+
+@pytest.fixture
+def lease(db: None) -> Lease:
+    """Return the lease, held."""
+    lease = Lease(timedelta(seconds=15))
+    lease.keep()
+    return lease
+
+
+@pytest.fixture
+def repository(lease: Lease) -> Repository:
+    """Return the repository of the active worker."""
+    return Repository(lease)
+
+
+@pytest.fixture
+def make_system(
+    transactional_db: None, tmp_path: Path, settings: Settings
+) -> Iterator[Callable[..., System]]:
+    """Yield a function that starts Redis and an FCM emulator; the test starts web and workers."""
+    with ExitStack() as stack:
+
+        def make(*, latency_ms: float = 50) -> System:
+            system = System(tmp_path, stack, latency_ms=latency_ms)
+            settings.REDIS_URL = system.env["REDIS_URL"]
+            channel.publisher.cache_clear()
+            return system
+
+        yield make
+    channel.publisher.cache_clear()
+
+
+@pytest.fixture
+def system(make_system: Callable[..., System]) -> System:
+    """Return a live system with Redis and emulator; the test starts web and workers."""
+    system = make_system()
+    system.start_redis()
+    system.go_live()
+    return system

@@ -1,0 +1,91 @@
+"""Engines of a test's own, to be broken: a PostgreSQL, a database in it or in a file, a Redis."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import environ
+import redis
+from django.core.management import call_command
+from django.db import connection, connections
+from django.db.utils import ConnectionHandler
+
+from notifications.tests.system import pid_of
+from radiotalk.local import world
+from radiotalk.local.postgresql import Cluster, running_cluster
+
+TEMPLATE = "template_radiotalk"
+OWN = "own"
+
+
+@contextmanager
+def as_default(url: str) -> Iterator[None]:
+    """Have Django's default connection be to this database, in this thread, until the end."""
+    theirs = connections["default"]
+    handler = ConnectionHandler({"default": environ.Env.db_url_config(url)})
+    connections["default"] = handler["default"]
+    try:
+        yield
+    finally:
+        connection.close()
+        connections["default"] = theirs
+
+
+@contextmanager
+def migrated_cluster() -> Iterator[Cluster]:
+    """Yield a PostgreSQL with a template of our database."""
+    with running_cluster(fsync=False) as cluster:
+        cluster.execute(f"CREATE DATABASE {TEMPLATE}")
+        env = os.environ | {
+            "DATABASE_URL": f"{cluster.url}/{TEMPLATE}",
+            "DJANGO_SETTINGS_MODULE": "radiotalk.testing",
+        }
+        world.manage("migrate", env=env)
+        yield cluster
+
+
+@contextmanager
+def own_postgresql(cluster: Cluster) -> Iterator[None]:
+    """Have a fresh database of this PostgreSQL be the test's, until the end."""
+    cluster.execute(f"CREATE DATABASE {OWN} TEMPLATE {TEMPLATE}")
+    with as_default(f"{cluster.url}/{OWN}"):
+        yield
+    if not cluster.runs():
+        cluster.start()
+    cluster.execute(f"DROP DATABASE {OWN} WITH (FORCE)")
+
+
+@contextmanager
+def own_sqlite(file: Path) -> Iterator[None]:
+    """Have a fresh SQLite database be the test's, until the end."""
+    with as_default(f"sqlite:///{file}"):
+        connection.cursor().execute("PRAGMA journal_mode=WAL")
+        call_command("migrate", verbosity=0)
+        yield
+
+
+@contextmanager
+def hung(redis_url: str) -> Iterator[None]:
+    """Let a Redis hang, as after SIGSTOP: its kernel goes on taking connections."""
+    with redis.Redis.from_url(redis_url) as client:
+        process_id = int(client.info("server")["process_id"])
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process_id, signal.SIGCONT)
+
+
+def crash(cluster: Cluster) -> None:
+    """Stop it without a checkpoint, as `pg_ctl stop -m immediate` does."""
+    assert cluster.child is not None
+    os.kill(pid_of(cluster.child), signal.SIGQUIT)
+    cluster.child.tether.wait()
+    cluster.stop()
+
+
+def stop_fast(cluster: Cluster) -> None:
+    """Stop it as `pg_ctl stop -m fast` does: sessions are ended, transactions rolled back."""
+    cluster.stop()

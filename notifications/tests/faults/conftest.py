@@ -1,0 +1,66 @@
+"""What every fault meets: a live system whose FCM takes as long as the real one."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from notifications.tests.engines import migrated_cluster, own_postgresql, own_sqlite
+from notifications.tests.hostile.certificates import Authority
+from notifications.tests.hostile.fcm import HostileFcm, running
+from notifications.tests.system import System
+from radiotalk.local.postgresql import Cluster
+
+
+@pytest.fixture
+def system(make_system: Callable[..., System]) -> System:
+    """Return a live system whose FCM takes as long as the real one."""
+    system = make_system(latency_ms=230)
+    system.start_redis()
+    system.go_live()
+    return system
+
+
+@pytest.fixture(scope="module")
+def db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Open the database to a whole module, whose tests share a system (lasting.py).
+
+    It has the name of pytest-django's, by which that knows to make the database.
+    """
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Yield a PostgreSQL that may be broken: not the one that the other tests use."""
+    with migrated_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def own_cluster(transactional_db: None, cluster: Cluster) -> Iterator[Cluster]:
+    """Yield that PostgreSQL with a fresh database, the test's; to be had before `system`."""
+    with own_postgresql(cluster):
+        yield cluster
+
+
+@pytest.fixture
+def own_file(transactional_db: None, tmp_path: Path) -> Iterator[Path]:
+    """Yield a SQLite file with a fresh database, the test's; to be had before `system`."""
+    file = tmp_path / "own.sqlite3"
+    with own_sqlite(file):
+        yield file
+
+
+@pytest.fixture
+def hostile(system: System, tmp_path: Path) -> Iterator[HostileFcm]:
+    """Yield an FCM beside the emulator, which only gives access tokens now."""
+    authority = Authority(tmp_path / "authority", "trusted")
+    with running(system.fcm.journal, authority.issue("good")) as fcm:
+        trusted = tmp_path / "trusted.pem"
+        emulators = Path(system.env["FCM_CA_FILE"])
+        trusted.write_bytes(authority.ca_file.read_bytes() + emulators.read_bytes())
+        system.env |= {"FCM_ENDPOINT": fcm.url, "FCM_CA_FILE": str(trusted)}
+        yield fcm

@@ -1,0 +1,116 @@
+"""The worker's clock is set by an hour in the middle of a fan-out, with real processes.
+
+Nothing is sent twice, whatever it says; what it may cost is that something is held or too late.
+"""
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db.models import F
+
+from notifications import desk
+from notifications.models import Notification
+from notifications.tests.lasting import assert_outcomes, ended
+from notifications.tests.system import System, post
+from radiotalk.local.process import start, wait_until
+from radiotalk.settings import BASE_DIR
+
+pytestmark = [pytest.mark.engines, pytest.mark.faults]
+
+TARGETS = 600
+AN_HOUR = 3600
+
+
+class Clock:
+    """By how many seconds the worker's clock is wrong."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.set(0)
+
+    def set(self, seconds: int) -> None:
+        """Set it at once: no reader sees half of it."""
+        new = self.file.with_suffix(".new")
+        new.write_text(str(seconds))
+        new.replace(self.file)
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> Clock:
+    """Return the worker's clock, which is right."""
+    return Clock(tmp_path / "clock")
+
+
+@pytest.fixture
+def system(make_system: Callable[..., System]) -> System:
+    """Return a live system that takes its time: 200 at once, then 200 a second."""
+    system = make_system(latency_ms=20)
+    system.env["NOTIFICATIONS_MAX_PER_MINUTE"] = "12000"
+    system.start_redis()
+    system.go_live()
+    return system
+
+
+def half_way(system: System, clock: Clock) -> Notification:
+    """Return the notification of a talk, once some of it is recorded."""
+    program = system.listeners(TARGETS)
+    worker = start(
+        "wrong_clock",
+        [sys.executable, "-m", "notifications.tests.faults.wrong_clock", clock.file],
+        log=system.directory / "wrong_clock.log",
+        env=system.env | {"DJANGO_SETTINGS_MODULE": "radiotalk.settings"},
+        cwd=BASE_DIR,
+    )
+    system.stack.callback(worker.stop)
+    system.children.append(worker)
+    wait_until(lambda: "worker.started" in worker.log.read_text(), worker)
+    notification = post(program)
+    system.wait(lambda: notification.deliveries.exists())
+    return notification
+
+
+def test_a_clock_set_back_an_hour_changes_nothing(system: System, clock: Clock) -> None:
+    notification = half_way(system, clock)
+
+    clock.set(-AN_HOUR)
+
+    assert ended(system, notification).state == Notification.State.DONE
+    assert_outcomes(notification, sent=TARGETS)
+    system.verify(kills=0)
+
+
+def test_a_clock_set_forward_an_hour_holds_what_google_refuses_until_it_is_right(
+    system: System, clock: Clock
+) -> None:
+    system.env["NOTIFICATIONS_MAX_AGE"] = str(2 * AN_HOUR)
+    notification = half_way(system, clock)
+
+    clock.set(AN_HOUR)
+    assert ended(system, notification).state == Notification.State.HELD
+    assert "clock wrong" in notification.reason
+    clock.set(0)
+    desk.release(notification.id, by="anna", reason="the clock is right")
+    # What was to be attempted again is due when the time comes that the clock had told.
+    retries = notification.deliveries.filter(outcome="retry")
+    retries.update(next_attempt_at=F("next_attempt_at") - timedelta(seconds=AN_HOUR))
+
+    assert ended(system, notification).state == Notification.State.DONE
+    assert_outcomes(notification, sent=TARGETS)
+    system.verify(kills=0)
+
+
+def test_a_clock_set_forward_past_its_time_expires_it_and_doubles_nothing(
+    system: System, clock: Clock
+) -> None:
+    system.env["NOTIFICATIONS_MAX_AGE"] = str(AN_HOUR // 2)
+    notification = half_way(system, clock)
+
+    clock.set(AN_HOUR // 2)  # the access token is still good
+
+    assert ended(system, notification).state == Notification.State.EXPIRED
+    assert "Too late" in notification.reason
+    assert notification.target_count < TARGETS
+    system.verify(kills=0)

@@ -1,0 +1,206 @@
+"""Data that changes in the middle of a fan-out, with real processes: the right person, once.
+
+A low rate, so that much is still unclaimed when the test changes something; whom it changes has the
+highest device ids, and so comes last.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from notifications.models import Batch, DeviceToken, Notification
+from notifications.tests.lasting import (
+    assert_outcomes,
+    ended,
+    journal_of,
+    lasting_system,
+    outcomes_of,
+)
+from notifications.tests.system import System, add_listeners, post
+from programs.models import Clip, Program, Talk
+
+pytestmark = [pytest.mark.engines, pytest.mark.faults]
+
+PER_MINUTE = "6000"  # 100 at once, then 100 a second
+TARGETS = 600
+CHANGED = 100
+
+User = get_user_model()
+Devices = QuerySet[DeviceToken]
+
+
+@pytest.fixture(scope="module")
+def system(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Yield a live system with one worker that takes its time."""
+    with lasting_system(tmp_path_factory.mktemp("system"), latency_ms=20) as system:
+        system.env["NOTIFICATIONS_MAX_PER_MINUTE"] = PER_MINUTE
+        worker = system.start_worker()
+        yield system
+        worker.check()
+
+
+@pytest.fixture
+def program(system: System) -> Program:
+    """Return a program whose last devices are those that a test changes."""
+    program = system.listeners(TARGETS - CHANGED)
+    add_listeners(program, CHANGED, name="changed-{}")
+    return program
+
+
+def to_be_changed(program: Program) -> Devices:
+    """Return the devices that a test changes."""
+    devices = DeviceToken.objects.filter(token__startswith="changed")
+    return devices.filter(user__clips__program=program)
+
+
+def half_way(system: System, program: Program) -> Notification:
+    """Return the notification of a new talk, once some of it is recorded."""
+    notification = post(program)
+    system.wait(lambda: notification.deliveries.exists())
+    return notification
+
+
+def claimed_after(notification: Notification, moment: datetime) -> set[int]:
+    """Return the devices that were claimed after a moment."""
+    batches = Batch.objects.filter(notification=notification, claimed_at__gt=moment)
+    return {
+        device_id for targets in batches.values_list("targets", flat=True) for device_id in targets
+    }
+
+
+def unclip(devices: Devices) -> None:
+    Clip.objects.filter(listener__devices__in=devices).delete()
+
+
+def mute(devices: Devices) -> None:
+    Clip.objects.filter(listener__devices__in=devices).update(muted=True)
+
+
+def delete_users(devices: Devices) -> None:
+    User.objects.filter(devices__in=devices).delete()
+
+
+def move_to_a_stranger(devices: Devices) -> None:
+    stranger = User.objects.create(username=f"stranger-{User.objects.count()}")
+    register(devices, user=stranger)
+
+
+def unregister(devices: Devices) -> None:
+    ids = devices.values_list("id", flat=True)
+    DeviceToken.objects.filter(id__in=ids).disable(reason="signed out", now=timezone.now())
+
+
+def register(devices: Devices, *, user: object = None) -> None:
+    """Register the devices again, as the API does; for another user if one is given."""
+    for device in list(devices.select_related("user")):
+        DeviceToken.objects.register(
+            user=user or device.user,  # type: ignore[arg-type]
+            token=device.token,
+            kind=device.kind,
+            platform=device.platform,
+            now=timezone.now(),
+        )
+
+
+CHANGES = [unclip, mute, delete_users, move_to_a_stranger, unregister]
+
+
+@dataclass
+class Changed:
+    """A fan-out in whose middle devices changed, some in each way."""
+
+    notification: Notification
+    at: datetime
+    devices: dict[str, set[int]]  # by the name of the change
+
+
+@pytest.fixture(scope="module")
+def changed(system: System) -> Changed:
+    """Return it once all is quiet."""
+    program = system.listeners(TARGETS - CHANGED)
+    for change in CHANGES:
+        add_listeners(program, CHANGED // len(CHANGES), name=f"{change.__name__}-{{}}")
+    devices = {
+        change.__name__: set(
+            DeviceToken.objects.filter(token__startswith=change.__name__).values_list(
+                "id", flat=True
+            )
+        )
+        for change in CHANGES
+    }
+    notification = half_way(system, program)
+    with transaction.atomic():
+        for change in CHANGES:
+            change(DeviceToken.objects.filter(id__in=devices[change.__name__]))
+    at = timezone.now()
+    ended(system, notification)
+    return Changed(notification, at, devices)
+
+
+@pytest.mark.parametrize("change", [change.__name__ for change in CHANGES])
+def test_who_is_no_target_any_more_is_not_sent_to(
+    system: System, changed: Changed, change: str
+) -> None:
+    the_beginning = changed.notification.created_at
+    claimed = claimed_after(changed.notification, the_beginning)
+
+    assert not claimed_after(changed.notification, changed.at) & changed.devices[change]
+    assert changed.devices[change] - claimed, "the change came too late to prove anything"
+    assert outcomes_of(changed.notification)["sent"] >= TARGETS - CHANGED
+    system.verify(kills=0, departures=dict.fromkeys(changed.devices[change], changed.at))
+
+
+@pytest.mark.parametrize("what", [Talk, Program])
+def test_what_is_deleted_is_announced_to_nobody_more(
+    system: System, program: Program, what: type[Talk] | type[Program]
+) -> None:
+    notification = half_way(system, program)
+
+    if what is Talk:
+        Talk.objects.filter(program=program).delete()
+    else:
+        program.delete()
+    deleted_at = timezone.now()
+
+    ended(system, notification)
+    assert notification.state == Notification.State.CANCELLED
+    assert "deleted" in notification.reason
+    assert not claimed_after(notification, deleted_at)
+    assert len(journal_of(system, notification)) == notification.target_count < TARGETS
+    assert_outcomes(notification, sent=notification.target_count)
+    system.verify(kills=0)
+
+
+def test_a_device_that_moves_to_another_listener_is_sent_to_once(
+    system: System, program: Program
+) -> None:
+    heir = User.objects.create(username=f"heir-{User.objects.count()}")
+    Clip.objects.create(listener=heir, program=program)
+    notification = half_way(system, program)
+
+    register(to_be_changed(program), user=heir)
+
+    ended(system, notification)
+    assert_outcomes(notification, sent=TARGETS)
+    system.verify(kills=0)
+
+
+def test_a_device_unregistered_and_registered_again_is_sent_to_once(
+    system: System, program: Program
+) -> None:
+    notification = half_way(system, program)
+
+    with transaction.atomic():
+        devices = to_be_changed(program)
+        unregister(devices)
+        register(devices)
+
+    ended(system, notification)
+    assert_outcomes(notification, sent=TARGETS)
+    system.verify(kills=0)

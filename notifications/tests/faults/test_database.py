@@ -1,0 +1,256 @@
+"""A database that is restarted, cut off, read-only, full, locked or away: half way, at best."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from django.db import connection, transaction
+
+from notifications.models import Delivery, Notification, WorkerLease
+from notifications.tests.engines import crash, stop_fast
+from notifications.tests.faults.locks import somebody_waits_for_a_lock
+from notifications.tests.proxy import Proxy, proxy_to
+from notifications.tests.system import LEASE_TTL, System, outcomes, post
+from radiotalk.local.postgresql import Cluster
+from radiotalk.local.process import Child
+
+pytestmark = [pytest.mark.engines, pytest.mark.faults]
+
+# With two lanes this takes 1.2 s, and an outage comes in its middle.
+TWO_LANES = ("--max-workers", "2")
+LEASE_HELD = 3  # exit code
+MANY = 1000
+HALF_WAY = 300
+
+FILLER_BYTES = 4 * 1024 * 1024
+CANNOT_GROW = "notifications.tests.faults.settings_full"
+
+
+def start_and_send_half(system: System) -> Child:
+    """Return a worker that is in the middle of a fan-out."""
+    worker = system.start_worker(*TWO_LANES)
+    post(system.listeners(MANY))
+    system.wait_for_deliveries(HALF_WAY)
+    return worker
+
+
+def assert_all_are_sent(system: System, worker: Child) -> None:
+    """The same worker went on, after an outage that it logged: nobody is lost or in doubt."""
+    system.wait_until_settled()
+    worker.check()
+    assert "database.away" in worker.log.read_text()
+    assert "database.back" in worker.log.read_text()
+    assert outcomes() == {"sent": MANY}
+    system.verify(kills=0)
+
+
+# --- PostgreSQL is stopped and started ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop", [stop_fast, crash], ids=["fast", "immediate"])
+def test_a_restart_of_postgresql_half_way_loses_nothing(
+    own_cluster: Cluster, system: System, stop: Callable[[Cluster], None]
+) -> None:
+    worker = start_and_send_half(system)
+
+    stop(own_cluster)
+    own_cluster.start()
+    connection.close()
+
+    assert_all_are_sent(system, worker)
+
+
+def test_an_outage_longer_than_the_lease_keeps_the_answers_and_claims_nothing(
+    own_cluster: Cluster, system: System
+) -> None:
+    """Ten minutes in small: twice the lease, after which nothing depends on the length."""
+    worker = start_and_send_half(system)
+    own_cluster.stop()
+    system.wait_for_the_log("database.away", worker)
+    time.sleep(LEASE_TTL)  # what was in flight is answered by now
+    answered = len(system.journal())
+    time.sleep(LEASE_TTL)
+
+    assert len(system.journal()) == answered < MANY
+    own_cluster.start()
+    connection.close()
+    assert_all_are_sent(system, worker)
+
+
+def test_sigterm_while_the_database_is_away_writes_what_was_answered(
+    own_cluster: Cluster, system: System
+) -> None:
+    worker = start_and_send_half(system)
+    own_cluster.stop()
+    system.wait_for_the_log("database.away", worker)
+    worker.tether.terminate()
+    system.wait_for_the_log("worker.stopping", worker)
+    own_cluster.start()
+    connection.close()
+
+    assert worker.tether.wait() == 0
+    assert set(outcomes()) == {"sent"}
+    system.start_worker()
+    system.wait_until_settled()
+    assert outcomes() == {"sent": MANY}
+    system.verify(kills=0)
+
+
+# --- Connections are cut -----------------------------------------------------------------------
+
+
+def cut_connections() -> int:
+    """Cut every other connection to this database, as a restart would; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return int(cursor.fetchone()[0])
+
+
+def test_connections_cut_again_and_again_lose_nothing(system: System) -> None:
+    worker = system.start_worker(*TWO_LANES)
+    post(system.listeners(MANY))
+
+    for count in (200, 500, 800):
+        system.wait_for_deliveries(count)
+        assert cut_connections() >= 1
+
+    assert_all_are_sent(system, worker)
+
+
+@pytest.fixture
+def proxy(system: System) -> Iterator[Proxy]:
+    """Yield a proxy to the test's database."""
+    with proxy_to(int(connection.settings_dict["PORT"])) as proxy:
+        yield proxy
+
+
+def through(proxy: Proxy, system: System) -> str:
+    """Return the test's database by way of the proxy."""
+    return system.env["DATABASE_URL"].replace(
+        f":{connection.settings_dict['PORT']}/", f":{proxy.port}/"
+    )
+
+
+def test_a_claim_whose_commit_is_never_answered_is_not_sent_again(
+    system: System, proxy: Proxy
+) -> None:
+    proxy.swallow_the_answer_to(b"COMMIT", after=b'INSERT INTO "notifications_batch"')
+    post(system.listeners(150))
+
+    worker = system.start_worker("--max-workers", "1", DATABASE_URL=through(proxy, system))
+    system.wait_until_settled()
+
+    worker.check()
+    assert proxy.swallowed.is_set()
+    assert outcomes() == {"unknown": 100, "sent": 50}  # the claim was committed, and never sent
+    assert len(system.accepted()) == 50
+    system.verify(kills=1, threads=1)
+
+
+def test_answers_whose_commit_is_never_answered_are_not_counted_twice(
+    system: System, proxy: Proxy
+) -> None:
+    proxy.swallow_the_answer_to(b"COMMIT", after=b"COPY notifications_delivery")
+    notification = post(system.listeners(150))
+
+    worker = system.start_worker(*TWO_LANES, DATABASE_URL=through(proxy, system))
+    system.wait_until_settled()
+
+    worker.check()
+    assert proxy.swallowed.is_set()
+    assert outcomes() == {"sent": 150}
+    notification.refresh_from_db()
+    assert notification.sent_count == notification.target_count == 150
+    system.verify(kills=0)
+
+
+def test_a_worker_whose_connection_falls_silent_is_replaced_and_its_answers_are_kept(
+    system: System, proxy: Proxy
+) -> None:
+    deaf = system.start_worker(*TWO_LANES, DATABASE_URL=through(proxy, system))
+    system.wait_for_an_active_worker()
+    system.start_worker("--standby")
+    post(system.listeners(MANY))
+    system.wait_for_deliveries(HALF_WAY)
+
+    proxy.fall_silent()
+    system.wait_until_settled()
+    doubts = outcomes()["unknown"]
+    proxy.speak()
+
+    assert deaf.tether.wait() == LEASE_HELD
+    assert doubts > 0
+    assert outcomes() == {"sent": MANY}
+    system.verify(kills=0)
+
+
+# --- Refusals ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def read_only(cluster: Cluster) -> Iterator[None]:
+    """Have PostgreSQL refuse every write, as a failed-over primary does."""
+    cluster.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    cluster.execute("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        cluster.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        cluster.execute("SELECT pg_reload_conf()")
+
+
+def test_a_database_that_turns_read_only_half_way_loses_nothing(
+    own_cluster: Cluster, system: System
+) -> None:
+    worker = start_and_send_half(system)
+
+    with read_only(own_cluster):
+        system.wait_for_the_log("read-only transaction", worker)
+
+    assert_all_are_sent(system, worker)
+
+
+def test_a_deadlock_with_somebody_else_is_survived(system: System) -> None:
+    notification = post(system.listeners(MANY))
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL deadlock_timeout = '60s'")  # the worker finds it, after 1 s
+        Notification.objects.select_for_update().get(id=notification.id)
+        worker = system.start_worker(*TWO_LANES)
+        system.wait(somebody_waits_for_a_lock)  # the worker, which has the lease's row
+        WorkerLease.objects.select_for_update().get()
+
+    system.wait_for_the_log("deadlock detected", worker)
+    assert_all_are_sent(system, worker)
+
+
+# --- The disk is full --------------------------------------------------------------------------
+
+
+@contextmanager
+def full_disk(file: Path, *, spare: int) -> Iterator[None]:
+    """Leave a SQLite database `spare` bytes to grow, until the end (see settings_full.py)."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        database.execute("CREATE TABLE spare AS SELECT zeroblob(?) AS bytes", [spare])
+        database.execute("CREATE TABLE filler AS SELECT zeroblob(?) AS bytes", [FILLER_BYTES])
+        database.execute("DROP TABLE spare")  # its pages are free for others
+        try:
+            yield
+        finally:
+            database.execute("DROP TABLE filler")
+
+
+def test_a_disk_that_is_full_half_way_loses_nothing(own_file: Path, system: System) -> None:
+    post(system.listeners(MANY))
+    with full_disk(own_file, spare=64 * 1024):
+        worker = system.start_worker(*TWO_LANES, DJANGO_SETTINGS_MODULE=CANNOT_GROW)
+        system.wait_for_the_log("database or disk is full", worker)
+        assert 0 < Delivery.objects.count() < MANY
+
+    assert_all_are_sent(system, worker)

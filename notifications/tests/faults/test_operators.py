@@ -1,0 +1,145 @@
+"""What operators do in the middle of a fan-out, with real processes: what went out after the click.
+
+The click is what the admin and `manage.py sending` call (desk.py); FCM's journal is what counts.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.utils import timezone
+
+from notifications import desk
+from notifications.models import Batch, Notification
+from notifications.tests.lasting import assert_outcomes, ended, journal_of, lasting_system
+from notifications.tests.system import System, post
+
+pytestmark = [pytest.mark.engines, pytest.mark.faults]
+
+TARGETS = 2000
+LANES = 4
+IN_FLIGHT = 100 * LANES  # at most, of all lanes together
+
+
+@pytest.fixture(scope="module")
+def lasting(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Yield a live system with one worker, whose FCM takes as long as the real one."""
+    with lasting_system(tmp_path_factory.mktemp("system"), latency_ms=230) as system:
+        worker = system.start_worker("--max-workers", str(LANES))
+        yield system
+        worker.check()
+
+
+@pytest.fixture
+def system(lasting: System) -> Iterator[System]:
+    """Yield it as live as ever, whatever a test has switched."""
+    yield lasting
+    desk.resume(by="test", reason="", now=timezone.now())
+    lasting.go_live()
+
+
+@dataclass
+class Click:
+    """A stop, and what FCM had seen of the notification when it had taken effect."""
+
+    notification: Notification
+    seen: int
+
+    def went_out_after(self, system: System) -> int:
+        """Return how many requests came after it."""
+        return len(journal_of(system, self.notification)) - self.seen
+
+
+def click(system: System, stop: Callable[[Notification], object]) -> Click:
+    """Return what came of a stop in the middle of a fan-out, once all is quiet."""
+    notification = post(system.listeners(TARGETS))
+    system.wait(lambda: notification.deliveries.exists())
+
+    stop(notification)
+
+    clicked_at = timezone.now()
+    clicked = Click(notification, len(journal_of(system, notification)))
+    system.wait(lambda: nothing_in_flight(notification))
+    assert not Batch.objects.filter(notification=notification, claimed_at__gt=clicked_at).exists()
+    notification.refresh_from_db()
+    return clicked
+
+
+def nothing_in_flight(notification: Notification) -> bool:
+    """Return whether each batch that was claimed has all its answers."""
+    return not notification.batches.filter(state=Batch.State.SENDING).exists()
+
+
+def assert_it_is_counted(system: System, clicked: Click) -> None:
+    """At most what the lanes held went out after the click, and the notification says how many."""
+    notification = clicked.notification
+    accepted = len(journal_of(system, notification))
+    assert clicked.went_out_after(system) <= IN_FLIGHT
+    assert notification.sent_at_stop is not None
+    assert notification.sent_at_stop <= clicked.seen
+    assert notification.sent_at_stop + notification.sent_after_stop == accepted
+    assert notification.target_count == accepted < TARGETS
+    assert {entry["verdict"] for entry in journal_of(system, notification)} == {"accepted"}
+
+
+def assert_all_sent_once(system: System, notification: Notification) -> None:
+    """What was stopped went on where it was."""
+    assert ended(system, notification).state == Notification.State.DONE
+    assert_outcomes(notification, sent=TARGETS)
+    system.verify(kills=0)
+
+
+def test_a_cancel_half_way_lets_only_what_is_in_flight_out_and_is_for_good(system: System) -> None:
+    clicked = click(
+        system,
+        lambda it: desk.cancel(it.id, by="anna", reason="wrong talk", now=timezone.now()),
+    )
+
+    notification = ended(system, clicked.notification)
+    assert notification.state == Notification.State.CANCELLED
+    assert_it_is_counted(system, clicked)
+    assert_outcomes(notification, sent=notification.target_count)
+    with pytest.raises(desk.Refused):
+        desk.release(notification.id, by="anna", reason="changed my mind")
+    system.verify(kills=0)
+
+
+def test_a_hold_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_released(
+    system: System,
+) -> None:
+    clicked = click(
+        system, lambda it: desk.hold(it.id, by="anna", reason="let me look", now=timezone.now())
+    )
+    assert clicked.notification.state == Notification.State.HELD
+    assert_it_is_counted(system, clicked)
+
+    desk.release(clicked.notification.id, by="ben", reason="it is fine")
+
+    assert_all_sent_once(system, clicked.notification)
+
+
+def test_a_pause_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_resumed(
+    system: System,
+) -> None:
+    clicked = click(system, lambda _: desk.pause(by="anna", reason="odd", now=timezone.now()))
+    assert clicked.notification.state == Notification.State.SENDING
+    assert_it_is_counted(system, clicked)
+
+    desk.resume(by="ben", reason="it is fine", now=timezone.now())
+
+    assert_all_sent_once(system, clicked.notification)
+
+
+def test_a_dry_run_half_way_holds_what_was_sent_live_and_is_never_half_a_dry_run(
+    system: System,
+) -> None:
+    clicked = click(system, lambda _: desk.dry_run(by="anna", reason="odd", now=timezone.now()))
+    notification = ended(system, clicked.notification)
+    assert notification.state == Notification.State.HELD
+    assert "live" in notification.reason
+    assert_it_is_counted(system, clicked)
+
+    system.go_live()
+    desk.release(notification.id, by="ben", reason="live again")
+
+    assert_all_sent_once(system, notification)

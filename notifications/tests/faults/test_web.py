@@ -1,0 +1,135 @@
+"""A web that is killed, and a Redis that lets it down: what was uploaded is notified."""
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import redis
+import requests
+
+from notifications.models import Notification
+from notifications.tests.engines import hung
+from notifications.tests.system import System, failing_at, logged_at, outcomes
+from programs.models import Talk
+
+pytestmark = [pytest.mark.engines, pytest.mark.faults]
+
+LISTENERS = 20
+KILLED = 128 + signal.SIGKILL
+ONCE = {"Idempotency-Key": "the-same-upload"}
+
+
+@pytest.fixture
+def serving(system: System) -> System:
+    """Return a system with a web and a worker that listens to Redis."""
+    system.start("listen_notifications")
+    system.start_web()
+    system.wait_for_a_subscriber()
+    return system
+
+
+def assert_an_upload_is_notified(system: System) -> None:
+    """An upload is answered 201 and every listener notified once, whatever Redis does."""
+    answer = system.upload(system.listeners(LISTENERS))
+    system.wait_until_settled()
+
+    assert answer.status_code == 201
+    assert outcomes() == {"sent": LISTENERS}
+    system.verify(kills=0)
+
+
+def test_kill_9_between_commit_and_publish_loses_no_notification(system: System) -> None:
+    web = system.start_web(**failing_at("before_publish=kill"))
+    system.start_worker()
+    upload = system.uploader(system.listeners(LISTENERS), **ONCE)
+
+    with pytest.raises(requests.ConnectionError):
+        upload()
+    assert web.tether.wait() == KILLED
+    system.wait_until_settled()
+    system.start_web()
+
+    assert upload().status_code == 201
+    system.wait_until_settled()
+    assert Talk.objects.count() == Notification.objects.count() == 1
+    assert outcomes() == {"sent": LISTENERS}
+    system.verify(kills=0)
+
+
+def test_twenty_copies_of_an_upload_at_once_make_one_talk_and_one_notification(
+    serving: System,
+) -> None:
+    upload = serving.uploader(serving.listeners(LISTENERS), **ONCE)
+
+    with ThreadPoolExecutor(20) as clients:
+        answers = list(clients.map(lambda _: upload(), range(20)))
+    serving.wait_until_settled()
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert Talk.objects.count() == Notification.objects.count() == 1
+    assert outcomes() == {"sent": LISTENERS}
+    serving.verify(kills=0)
+
+
+# --- Redis -----------------------------------------------------------------------------------
+
+
+def test_a_redis_that_refuses_connections_delays_nobody(serving: System) -> None:
+    serving.stop_redis()
+
+    assert_an_upload_is_notified(serving)
+
+    assert "publish.failed" in serving.log_of("runserver")
+
+
+def test_a_redis_that_hangs_delays_nobody_and_is_noticed(serving: System) -> None:
+    worker = serving.children[0]
+    begun = time.time()
+    with hung(serving.env["REDIS_URL"]):
+        assert_an_upload_is_notified(serving)
+        serving.wait_for_the_log("redis.away", worker)
+    serving.wait_for_a_subscriber()
+    serving.wait_for_the_log("redis.back", worker)
+
+    print(f"a Redis that hangs was noticed after {logged_at('redis.away', worker) - begun:.1f} s")
+    assert "publish.failed" in serving.log_of("runserver")
+
+
+def test_a_redis_that_is_restarted_is_listened_to_again(serving: System) -> None:
+    serving.stop_redis()
+    serving.start_redis()
+    serving.wait_for_a_subscriber()
+
+    assert_an_upload_is_notified(serving)
+
+    assert "publish.failed" not in serving.log_of("runserver")
+
+
+def test_a_redis_that_is_flushed_takes_nothing_with_it(serving: System) -> None:
+    serving.redis_client().flushall()
+
+    assert_an_upload_is_notified(serving)
+
+
+def test_a_redis_out_of_memory_delays_nobody(serving: System) -> None:
+    client = serving.redis_client()
+    client.config_set("maxmemory", 1)
+    with pytest.raises(redis.OutOfMemoryError):
+        client.set("anything", "more")
+
+    assert_an_upload_is_notified(serving)
+
+
+def test_a_wrong_password_for_redis_delays_nobody_and_is_not_logged(system: System) -> None:
+    system.redis_client().config_set("requirepass", "right")
+    wrong = f"redis://:hunter-two@127.0.0.1:{system.redis_port}/0"
+    system.start_web(REDIS_URL=wrong)
+    system.start_worker(REDIS_URL=wrong)
+
+    assert_an_upload_is_notified(system)
+
+    assert "publish.failed" in system.log_of("runserver")
+    assert "redis.away" in system.log_of("listen_notifications")
+    assert "hunter-two" not in system.log_of("runserver", "listen_notifications")

@@ -1,0 +1,352 @@
+"""Workers that are killed, stopped, frozen, doubled and replaced in the middle of their work."""
+
+import os
+import random
+import signal
+import time
+from functools import partial
+
+import pytest
+from django.db import transaction
+
+from notifications.models import Batch, Delivery, Notification, WorkerLease
+from notifications.tests.engines import hung
+from notifications.tests.faults.locks import somebody_waits_for_a_lock
+from notifications.tests.system import (
+    LEASE_TTL,
+    System,
+    failing_at,
+    kill,
+    logged_at,
+    outcomes,
+    pid_of,
+    post,
+    terminate,
+)
+
+pytestmark = [pytest.mark.engines, pytest.mark.faults]
+
+KILLED = 128 + signal.SIGKILL
+LEASE_HELD = 3
+GENEROUS_SECONDS = 10.0  # over what is promised: the machine is busy
+
+# A worker with one lane claims at most 100 targets at once; two lanes need 1.2 s for MANY.
+ONE_LANE = ("--max-workers", "1")
+TWO_LANES = ("--max-workers", "2")
+MANY = 1000
+HALF_WAY = 300
+
+
+def assert_nothing_is_open() -> None:
+    """Nobody is working, and nobody left anything behind."""
+    assert WorkerLease.objects.held() is None
+    assert not Batch.objects.filter(state=Batch.State.SENDING).exists()
+
+
+# --- kill -9 at each step ------------------------------------------------------------------
+
+
+def die_at(system: System, failpoint: str) -> None:
+    """Let a worker die at a failpoint, and the next one finish."""
+    worker = system.start_worker(*ONE_LANE, **failing_at(failpoint))
+    assert worker.tether.wait() == KILLED
+    system.expire_lease()
+
+
+def finish(system: System) -> None:
+    """Have a healthy worker do what is left."""
+    system.start_worker()
+    system.wait_until_settled()
+
+
+def test_kill_9_before_the_claim_leaves_nothing_in_doubt(system: System) -> None:
+    post(system.listeners(50))
+
+    die_at(system, "before_claim=kill")
+    finish(system)
+
+    assert outcomes() == {"sent": 50}
+    system.verify(kills=0)
+
+
+def test_kill_9_after_the_claim_sends_no_claimed_target_again(system: System) -> None:
+    post(system.listeners(150))
+
+    die_at(system, "after_claim=kill")
+    assert system.journal() == []
+    finish(system)
+
+    assert outcomes() == {"unknown": 100, "sent": 50}
+    system.verify(kills=1, threads=1)
+
+
+def test_kill_9_with_half_of_the_requests_written_leaves_them_in_doubt(system: System) -> None:
+    post(system.listeners(150))
+
+    die_at(system, "request_written=kill@51")
+    finish(system)
+
+    assert outcomes() == {"unknown": 100, "sent": 50}
+    assert 1 <= len(system.accepted()) - 50 <= 50
+    system.verify(kills=1, threads=1)
+
+
+def test_kill_9_with_answers_read_but_not_recorded_owns_up_to_the_doubt(system: System) -> None:
+    post(system.listeners(100))
+
+    die_at(system, "before_record=kill")
+    finish(system)
+
+    assert outcomes() == {"unknown": 100}
+    assert system.accepted()
+    system.verify(kills=1, threads=1)
+
+
+def test_kill_9_with_all_recorded_but_not_closed_leaves_nothing_in_doubt(system: System) -> None:
+    notification = post(system.listeners(50))
+
+    die_at(system, "before_close=kill")
+    notification.refresh_from_db()
+    assert notification.state == Notification.State.SENDING
+    finish(system)
+
+    assert outcomes() == {"sent": 50}
+    system.verify(kills=0)
+
+
+def test_five_kills_at_random_moments_of_ten_thousand_notify_nobody_twice(system: System) -> None:
+    notification = post(system.listeners(10_000))
+
+    def sent_more_than(count: int) -> bool:
+        notification.refresh_from_db()
+        return notification.sent_count > count
+
+    for _ in range(5):
+        notification.refresh_from_db()
+        worker = system.start_worker()
+        system.wait(partial(sent_more_than, notification.sent_count))
+        time.sleep(random.uniform(0, 0.2))
+        kill(worker)
+        system.expire_lease()
+    finish(system)
+
+    print(f"five kills: {dict(outcomes())}")
+    assert set(outcomes()) == {"sent", "unknown"}
+    assert outcomes().total() == 10_000
+    system.verify(kills=5)
+
+
+def test_kill_9_again_and_again_doubles_nothing_and_owns_up_to_its_doubts(system: System) -> None:
+    notification = post(system.listeners(MANY))
+
+    for count in (200, 500, 800):
+        worker = system.start_worker(*TWO_LANES)
+        system.wait_for_deliveries(count)
+        kill(worker)
+        system.expire_lease()
+    finish(system)
+
+    notification.refresh_from_db()
+    assert notification.state == Notification.State.DONE
+    assert set(outcomes()) == {"sent", "unknown"}
+    assert outcomes()["unknown"] == notification.unknown_count
+    system.verify(kills=3, threads=2)
+
+
+# --- SIGTERM -------------------------------------------------------------------------------
+
+
+def test_sigterm_half_way_loses_nothing_and_leaves_nothing_unknown(system: System) -> None:
+    worker = system.start_worker(*TWO_LANES)
+    post(system.listeners(MANY))
+    system.wait_for_deliveries(HALF_WAY)
+
+    assert terminate(worker) == 0
+
+    assert_nothing_is_open()
+    assert Delivery.objects.count() < MANY
+    finish(system)
+    assert outcomes() == {"sent": MANY}
+    system.verify(kills=0)
+
+
+def test_sigterm_twice_is_as_patient_as_once(system: System) -> None:
+    worker = system.start_worker(*TWO_LANES)
+    post(system.listeners(MANY))
+    system.wait_for_deliveries(HALF_WAY)
+
+    worker.tether.terminate()
+    system.wait_for_the_log("worker.stopping", worker)
+
+    assert terminate(worker) == 0
+    assert_nothing_is_open()
+    finish(system)
+    assert outcomes() == {"sent": MANY}
+    system.verify(kills=0)
+
+
+def test_sigterm_while_idle_ends_at_once_and_gives_the_lease_back(system: System) -> None:
+    worker = system.start_worker()
+    system.wait_for_an_active_worker()
+
+    assert terminate(worker) == 0
+
+    assert_nothing_is_open()
+    system.verify(kills=0)
+
+
+def test_sigterm_while_redis_hangs_is_obeyed_and_leaves_nothing_unknown(system: System) -> None:
+    worker = system.start_worker(*TWO_LANES)
+    program = system.listeners(MANY)
+    with hung(system.env["REDIS_URL"]):
+        post(program)
+        system.wait_for_deliveries(HALF_WAY)
+
+        assert terminate(worker) == 0
+
+    assert_nothing_is_open()
+    finish(system)
+    assert outcomes() == {"sent": MANY}
+    system.verify(kills=0)
+
+
+# --- SIGSTOP past the lease ------------------------------------------------------------------
+
+
+def test_a_worker_stopped_past_its_lease_claims_nothing_when_it_goes_on(system: System) -> None:
+    slept = system.start_worker(*TWO_LANES)
+    post(system.listeners(MANY))
+    system.wait_for_deliveries(HALF_WAY)
+    os.kill(pid_of(slept), signal.SIGSTOP)
+
+    system.start_worker("--standby")
+    system.wait(lambda: WorkerLease.objects.filter(epoch=2).exists())
+    claimed = Batch.objects.filter(epoch=1).count()
+    os.kill(pid_of(slept), signal.SIGCONT)
+    system.wait_until_settled()
+
+    assert slept.tether.wait() == LEASE_HELD
+    assert Batch.objects.filter(epoch=1).count() == claimed
+    system.verify(kills=0)
+
+
+def test_late_answers_of_a_worker_that_was_stopped_are_recorded(system: System) -> None:
+    notification = post(system.listeners(150))
+    slept = system.start_worker(*ONE_LANE, **failing_at("after_claim=stop"))
+    system.wait(lambda: Batch.objects.exists())
+
+    system.start_worker("--standby")
+    system.wait_until_settled()
+    assert outcomes() == {"unknown": 100, "sent": 50}
+    os.kill(pid_of(slept), signal.SIGCONT)
+
+    assert slept.tether.wait() == LEASE_HELD
+    assert outcomes() == {"sent": 150}
+    notification.refresh_from_db()
+    assert (notification.sent_count, notification.unknown_count) == (150, 0)
+    system.verify(kills=0)
+
+
+def test_a_worker_stopped_within_a_transaction_does_not_keep_the_lease(system: System) -> None:
+    notification = post(system.listeners(50))
+    with transaction.atomic():  # the worker has the lease's row locked and waits for this one
+        Notification.objects.select_for_update().get(id=notification.id)
+        slept = system.start_worker()
+        system.wait(somebody_waits_for_a_lock)
+        os.kill(pid_of(slept), signal.SIGSTOP)
+
+    system.start_worker("--standby")
+    system.wait_until_settled()
+    os.kill(pid_of(slept), signal.SIGCONT)
+
+    assert slept.tether.wait() == LEASE_HELD
+    system.verify(kills=0)
+
+
+# --- Two, three, and one after the other -----------------------------------------------------
+
+
+def test_of_two_workers_started_at_once_one_works_and_a_third_changes_nothing(
+    system: System,
+) -> None:
+    both = [system.start("listen_notifications") for _ in range(2)]
+    system.wait(lambda: any(each.tether.poll() is not None for each in both))
+    third = system.start("listen_notifications")
+    post(system.listeners(50))
+    system.wait_until_settled()
+
+    assert third.tether.wait() == LEASE_HELD
+    assert sorted(each.tether.poll() or 0 for each in both) == [0, LEASE_HELD]
+    assert WorkerLease.objects.get().epoch == 1
+    assert outcomes() == {"sent": 50}
+    system.verify(kills=0)
+
+
+def test_a_deploy_half_way_hands_over_with_nothing_unknown(system: System) -> None:
+    old = system.start_worker(*TWO_LANES)
+    system.wait_for_an_active_worker()
+    system.start_worker("--standby")
+    post(system.listeners(MANY))
+    system.wait_for_deliveries(HALF_WAY)
+
+    assert terminate(old) == 0
+    system.wait_until_settled()
+
+    assert {batch.epoch for batch in Batch.objects.all()} == {1, 2}
+    assert outcomes() == {"sent": MANY}
+    system.verify(kills=0)
+
+
+def test_a_standby_takes_over_from_a_killed_worker_when_its_lease_is_over(system: System) -> None:
+    first = system.start_worker()
+    system.wait_for_an_active_worker()
+    standby = system.start_worker("--standby")
+    killed_at = time.time()
+    kill(first)
+
+    post(system.listeners(20))
+    system.wait_until_settled()
+
+    assert outcomes() == {"sent": 20}
+    seconds = logged_at("lease.acquired", standby) - killed_at
+    print(f"takeover after kill -9: {seconds:.2f} s, lease {LEASE_TTL} s")
+    assert seconds < LEASE_TTL + GENEROUS_SECONDS
+    system.verify(kills=0)
+
+
+def test_a_standby_takes_over_at_once_from_a_worker_that_is_stopped(system: System) -> None:
+    first = system.start_worker()
+    system.wait_for_an_active_worker()
+    standby = system.start_worker("--standby")
+    assert terminate(first) == 0
+
+    post(system.listeners(20))
+    system.wait_until_settled()
+
+    assert outcomes() == {"sent": 20}
+    seconds = logged_at("lease.acquired", standby) - logged_at("worker.stopped", first)
+    print(f"takeover after SIGTERM: {seconds:.2f} s")
+    assert seconds < GENEROUS_SECONDS
+    system.verify(kills=0)
+
+
+def test_a_notification_that_kills_three_workers_in_a_row_is_held_and_others_go_on(
+    system: System,
+) -> None:
+    poison = post(system.listeners(500))
+    other = post(system.listeners(50))
+    for _ in range(3):
+        worker = system.start_worker(*ONE_LANE, **failing_at(f"after_claim/{poison.id}=kill"))
+        assert worker.tether.wait() == KILLED
+        system.expire_lease()
+
+    system.start_worker(*ONE_LANE, **failing_at(f"after_claim/{poison.id}=kill"))
+    system.wait_until_settled()
+
+    poison.refresh_from_db()
+    other.refresh_from_db()
+    assert poison.state == Notification.State.HELD
+    assert "3 times in a row" in poison.reason
+    assert other.state == Notification.State.DONE
+    assert other.sent_count + other.unknown_count == 50
+    system.verify(kills=4)

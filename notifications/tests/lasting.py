@@ -1,0 +1,67 @@
+"""A system that lasts for a whole module of tests, each with a program and a talk of its own.
+
+Starting a worker takes longer than most faults; and one that has just survived a fault must survive
+the next. A test leaves nothing due and nothing that the checker complains of: it looks at all that
+was ever sent there.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.db import connection
+from django.test import override_settings
+
+from notifications import channel
+from notifications.models import Notification
+from notifications.tests.system import System
+
+
+@contextmanager
+def lasting_system(directory: Path, *, latency_ms: float) -> Iterator[System]:
+    """Yield a live system with Redis and emulator; in the end it stops and its rows are gone."""
+    with ExitStack() as stack:
+        stack.callback(connection.close)
+        stack.callback(call_command, "flush", verbosity=0, interactive=False)
+        system = System(directory, stack, latency_ms=latency_ms)
+        stack.enter_context(override_settings(REDIS_URL=system.env["REDIS_URL"]))
+        stack.callback(channel.publisher.cache_clear)
+        channel.publisher.cache_clear()
+        system.start_redis()
+        system.go_live()
+        yield system
+
+
+def ended(system: System, notification: Notification) -> Notification:
+    """Return the notification once nothing of it is due or in flight any more."""
+
+    def is_quiet() -> bool:
+        notification.refresh_from_db()
+        in_flight = notification.batches.filter(state="sending").exists()
+        return notification.state not in Notification.ACTIVE_STATES and not in_flight
+
+    system.wait(is_quiet)
+    return notification
+
+
+def outcomes_of(notification: Notification) -> Counter[str]:
+    """Return how many of its deliveries have each outcome."""
+    return Counter(notification.deliveries.values_list("outcome", flat=True))
+
+
+def assert_outcomes(notification: Notification, **expected: int) -> None:
+    """So many of its deliveries have each outcome, and none another; else the codes say why."""
+    codes = Counter(notification.deliveries.values_list("outcome", "error_code"))
+    assert outcomes_of(notification) == Counter(expected), f"{dict(codes)}, not {expected}"
+
+
+def journal_of(system: System, notification: Notification) -> list[dict[str, Any]]:
+    """Return the requests for it that FCM received completely."""
+    return [
+        entry
+        for entry in system.journal()
+        if entry["data"]["notification_id"] == str(notification.id)
+    ]

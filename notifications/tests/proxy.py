@@ -1,0 +1,130 @@
+"""A TCP proxy between two processes of a test, which breaks their connections in ways of its own.
+
+What no process can do to its own connections: fall silent while both ends believe to be connected
+(a firewall that forgot them), and lose the answer to a request that was carried out.
+"""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from radiotalk.local.process import LOOPBACK
+
+CHUNK = 64 * 1024
+
+
+@dataclass
+class Link:
+    """One connection through the proxy: the client's side and the server's."""
+
+    client: socket.socket
+    server: socket.socket
+    seen: bool = False  # what the proxy waits for
+    doomed: bool = False  # the next answer is lost, and with it the connection
+
+    def cut(self) -> None:
+        """End it on both sides."""
+        for end in (self.client, self.server):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+@dataclass
+class Proxy:
+    """Listens on `port`, and passes everything on to the server until told otherwise."""
+
+    server_port: int
+    listener: socket.socket = field(default_factory=lambda: socket.create_server((LOOPBACK, 0)))
+    links: list[Link] = field(default_factory=list)
+    silent: bool = False
+    swallow: tuple[bytes, bytes] | None = None
+    swallowed: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def port(self) -> int:
+        """Return where clients connect."""
+        port: int = self.listener.getsockname()[1]
+        return port
+
+    def fall_silent(self) -> None:
+        """Pass nothing on any more, and take no new connections, while the ends stay connected."""
+        self.silent = True
+
+    def speak(self) -> None:
+        """Be a good proxy to whoever connects from now on; the silent connections are gone."""
+        for link in self.links:
+            link.cut()
+        self.silent = False
+
+    def swallow_the_answer_to(self, request: bytes, *, after: bytes) -> None:
+        """Once: when `after` was sent, pass `request` on, and cut when its answer comes."""
+        self.swallow = (after, request)
+
+    def serve(self) -> None:
+        """Pass on whatever connects, until closed."""
+        with suppress(OSError):
+            while True:
+                client, _address = self.listener.accept()
+                link = Link(client, socket.create_connection((LOOPBACK, self.server_port)))
+                self.links.append(link)
+                for pump in (self.requests, self.answers):
+                    threading.Thread(target=pump, args=(link,), daemon=True).start()
+
+    def requests(self, link: Link) -> None:
+        """Pass on what the client sends."""
+        with suppress(OSError):
+            while chunk := link.client.recv(CHUNK):
+                if not self.silent:
+                    self.look_for_what_to_swallow(chunk, link)
+                    link.server.sendall(chunk)
+        self.end(link)
+
+    def answers(self, link: Link) -> None:
+        """Pass on what the server sends."""
+        with suppress(OSError):
+            while chunk := link.server.recv(CHUNK):
+                if link.doomed:
+                    self.swallowed.set()
+                    break
+                if not self.silent:
+                    link.client.sendall(chunk)
+        self.end(link)
+
+    def look_for_what_to_swallow(self, chunk: bytes, link: Link) -> None:
+        """Doom the connection when this is the request whose answer is to be lost."""
+        if self.swallow is None:
+            return
+        after, request = self.swallow
+        link.seen |= after in chunk
+        if link.seen and request in chunk:
+            link.doomed = True
+            self.swallow = None
+
+    def end(self, link: Link) -> None:
+        """One end closed: so does the other, unless the proxy lets nothing through."""
+        if not self.silent:
+            link.cut()
+
+    def close(self) -> None:
+        """Cut everything."""
+        with suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for link in self.links:
+            link.cut()
+
+
+@contextmanager
+def proxy_to(port: int) -> Iterator[Proxy]:
+    """Yield a proxy to this port of loopback."""
+    proxy = Proxy(port)
+    thread = threading.Thread(target=proxy.serve, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+        thread.join()

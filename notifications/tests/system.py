@@ -1,0 +1,315 @@
+"""The whole system for a test: web, workers and FCM emulator as processes of their own.
+
+They meet in the test's own PostgreSQL database, so the test sees and changes what they do through
+the ORM. Used by the fixture `system` in conftest.py.
+"""
+
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import redis
+import requests
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.db.models import Max
+from django.utils import timezone
+from rest_framework.authtoken.models import Token
+
+from notifications.channel import TALK_POSTED_CHANNEL
+from notifications.emulator.process import EmulatorProcess, running
+from notifications.models import (
+    Delivery,
+    DeviceToken,
+    Notification,
+    SendingSwitch,
+    WorkerLease,
+)
+from notifications.verification import Given, Report, verify
+from programs.models import Clip, Program, Talk
+from radiotalk.local.process import Child, eventually, free_port, listens, start, wait_until
+from radiotalk.local.redis import running_redis
+from radiotalk.settings import BASE_DIR
+
+User = get_user_model()
+RECORDING = BASE_DIR / "radiotalk" / "local" / "hello.ogg"
+
+# Settings of a process that is to die at a failpoint.
+FAILING_SETTINGS = "notifications.tests.faults.settings"
+
+# Seconds; short, for a lease that is waited for.
+LEASE_TTL = 3
+
+# Deadlines for a busy machine, no expectations.
+SETTLE_SECONDS = 60.0
+REQUEST_SECONDS = 20.0
+
+
+def database_url() -> str:
+    """Return the address of the test's own database."""
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{database['NAME']}"
+    user, host, port = (database[key] for key in ("USER", "HOST", "PORT"))
+    return f"postgres://{user}@{host}:{port}/{database['NAME']}"
+
+
+class System:
+    """Starts and stops the processes of one test; all end with the test."""
+
+    def __init__(self, directory: Path, running_things: ExitStack, *, latency_ms: float) -> None:
+        self.directory = directory
+        self.stack = running_things
+        self.redis_port = free_port()
+        self.fcm: EmulatorProcess = self.stack.enter_context(
+            running(directory / "fcm", latency_ms=latency_ms)
+        )
+        self.children: list[Child] = []
+        self.web_port = 0
+        self.env = self.environment()
+
+    def environment(self) -> dict[str, str]:
+        """Return production's settings, with the test's own engines."""
+        return {
+            **{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
+            "ENVIRONMENT": "production",
+            "SECRET_KEY": "only-for-this-test-" + "x" * 40,
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "SECURE_SSL_REDIRECT": "off",
+            "DATABASE_URL": database_url(),
+            "REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0",
+            "MEDIA_ROOT": str(self.directory / "media"),
+            "GOOGLE_APPLICATION_CREDENTIALS": str(self.fcm.service_account_file),
+            "FCM_ENDPOINT": self.fcm.url,
+            "FCM_CA_FILE": str(self.fcm.ca_file),
+            "NOTIFICATIONS_LEASE_TTL": str(LEASE_TTL),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "default",
+        }
+
+    # --- Processes ---------------------------------------------------------------------------
+
+    def start_redis(self) -> None:
+        """Start Redis, at the same address as before."""
+        self.redis = self.stack.enter_context(ExitStack())
+        self.redis.enter_context(running_redis(port=self.redis_port))
+
+    def stop_redis(self) -> None:
+        """Stop Redis: connections to it are refused."""
+        self.redis.close()
+
+    def redis_client(self) -> redis.Redis:
+        """Return a client of this Redis."""
+        return redis.Redis.from_url(self.env["REDIS_URL"])
+
+    def start(self, *arguments: str, **env: str) -> Child:
+        """Return the started `manage.py ARGUMENTS`, with these settings of its own."""
+        number = len(self.children)
+        child = start(
+            arguments[0],
+            [sys.executable, BASE_DIR / "manage.py", *arguments],
+            log=self.directory / f"{number}-{arguments[0]}.log",
+            env=self.env | env,
+            cwd=BASE_DIR,
+        )
+        self.stack.callback(end, child)
+        self.children.append(child)
+        return child
+
+    def start_web(self, **env: str) -> Child:
+        """Return the web, which serves."""
+        self.web_port = free_port()
+        web = self.start("runserver", "--noreload", f"127.0.0.1:{self.web_port}", **env)
+        wait_until(lambda: listens(self.web_port), web)
+        return web
+
+    def start_worker(self, *arguments: str, **env: str) -> Child:
+        """Return a worker that has got as far as its loop."""
+        worker = self.start("listen_notifications", *arguments, **env)
+        wait_until(lambda: "worker.started" in worker.log.read_text(), worker)
+        return worker
+
+    # --- What people do ----------------------------------------------------------------------
+
+    def listeners(self, count: int, *, name: str = "device-{}") -> Program:
+        """Return a program with so many listeners, each with one device."""
+        owner = User.objects.create(username=f"talker-{next_user()}")
+        program = Program.objects.create(owner=owner, title="Night Radio")
+        add_listeners(program, count, name=name)
+        return program
+
+    def go_live(self) -> None:
+        """Switch to live, as the operators' command does (test_sending.py)."""
+        SendingSwitch.objects.change(
+            mode=SendingSwitch.Mode.LIVE, reason="a test", changed_by="test", now=timezone.now()
+        )
+
+    def upload(self, program: Program, **headers: str) -> requests.Response:
+        """Return the answer to a real recording, posted by the program's owner."""
+        return self.uploader(program, **headers)()
+
+    def uploader(self, program: Program, **headers: str) -> Callable[[], requests.Response]:
+        """Return what uploads when called, from any thread."""
+        token, _created = Token.objects.get_or_create(user=program.owner)
+        return partial(self._post_recording, program.id, f"Token {token.key}", headers)
+
+    def _post_recording(
+        self, program_id: int, authorization: str, headers: dict[str, str]
+    ) -> requests.Response:
+        with RECORDING.open("rb") as audio:
+            return requests.post(
+                f"http://127.0.0.1:{self.web_port}/api/v1/programs/{program_id}/talks/",
+                headers={"Authorization": authorization, **headers},
+                data={"title": "Hello"},
+                files={"audio": ("hello.ogg", audio)},
+                timeout=REQUEST_SECONDS,
+            )
+
+    def get(self, address: str, **headers: str) -> Any:
+        """Return the JSON that the web answers."""
+        answer = requests.get(address, headers=headers, timeout=REQUEST_SECONDS)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    # --- What came of it ---------------------------------------------------------------------
+
+    def settled(self) -> bool:
+        """Return whether nothing is pending or being sent."""
+        return not Notification.objects.filter(state__in=Notification.ACTIVE_STATES).exists()
+
+    def expire_lease(self) -> None:
+        """Let the time pass after which a dead worker is replaced."""
+        WorkerLease.objects.update(expires_at=timezone.now())
+
+    def wait_for_a_subscriber(self) -> None:
+        """Return once a worker listens to Redis."""
+        with self.redis_client() as client:
+            self.wait(lambda: client.pubsub_numsub(TALK_POSTED_CHANNEL)[0][1] == 1)
+
+    def wait_for_an_active_worker(self) -> None:
+        """Return once somebody holds the lease."""
+        self.wait(lambda: WorkerLease.objects.held() is not None)
+
+    def wait_for_deliveries(self, count: int) -> None:
+        """Return once more than so many targets have their line in the log."""
+        self.wait(lambda: Delivery.objects.count() > count)
+
+    def wait_for_the_log(self, event: str, child: Child) -> None:
+        """Return once a process has logged this event."""
+        self.wait(lambda: event in child.log.read_text())
+
+    def wait_until_settled(self) -> None:
+        """Return once nothing is due any more."""
+        self.wait(self.settled)
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Return once the condition holds; fail with the last lines of all when it never does."""
+        assert eventually(condition, seconds=SETTLE_SECONDS), "\n".join(
+            f"{child.name}:\n{child.last_lines()}" for child in self.children
+        )
+
+    def log_of(self, *names: str) -> str:
+        """Return what the commands of these names have logged."""
+        return "".join(child.log.read_text() for child in self.children if child.name in names)
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Return what FCM saw."""
+        return [dict(entry) for entry in self.fcm.entries()]
+
+    def verdicts(self) -> Counter[str]:
+        """Return how many requests got each verdict."""
+        return Counter(str(entry["verdict"]) for entry in self.fcm.entries())
+
+    def accepted(self) -> Counter[tuple[str, str]]:
+        """Return how often each (notification, token) was accepted."""
+        return Counter(
+            (str(entry["data"]["notification_id"]), str(entry["token"]))
+            for entry in self.journal()
+            if entry["verdict"] == "accepted"
+        )
+
+    def verify(self, **given: Any) -> None:
+        """Fail with the checker's report unless every invariant holds; see `Given`."""
+        report = self.report(**given)
+        assert not report.violations, f"\n{report}"
+
+    def report(self, **given: Any) -> Report:
+        """Return what the checker finds in the journal, the database and all logs."""
+        known: dict[str, Any] = {
+            "logs": tuple(child.log for child in self.children),
+            "credentials": self.env["GOOGLE_APPLICATION_CREDENTIALS"],
+            "on_5xx": self.env.get("NOTIFICATIONS_ON_5XX", "retry"),
+        }
+        return verify(self.fcm.journal, given=Given(**known | given))
+
+
+def next_user() -> int:
+    """Return a number that no user's name has yet, also when users were deleted."""
+    return (User.objects.aggregate(last=Max("id"))["last"] or 0) + 1
+
+
+def add_listeners(program: Program, count: int, *, name: str) -> None:
+    """Give a program so many more listeners, each with one device; `name` takes a number."""
+    first = next_user()
+    users = User.objects.bulk_create(
+        User(username=f"listener-{first + number}") for number in range(count)
+    )
+    DeviceToken.objects.bulk_create(
+        DeviceToken(user=user, token=name.format(first + number))
+        for number, user in enumerate(users)
+    )
+    Clip.objects.bulk_create(Clip(listener=user, program=program) for user in users)
+
+
+def post(program: Program, title: str = "Hello") -> Notification:
+    """Return the notification of a talk saved as the web saves it."""
+    return Talk.objects.create(program=program, title=title).notification
+
+
+def outcomes() -> Counter[str]:
+    """Return how many deliveries have each outcome."""
+    return Counter(Delivery.objects.values_list("outcome", flat=True))
+
+
+def failing_at(failpoint: str) -> dict[str, str]:
+    """Return the settings of a process that has this failpoint (notifications/failpoints.py)."""
+    return {"NOTIFICATIONS_FAILPOINTS": failpoint, "DJANGO_SETTINGS_MODULE": FAILING_SETTINGS}
+
+
+def logged_at(event: str, child: Child) -> float:
+    """Return when the process first logged this event, in seconds of the Unix time."""
+    line = next(line for line in child.log.read_text().splitlines() if event in line)
+    return datetime.fromisoformat(line.split()[0]).timestamp()
+
+
+def pid_of(child: Child) -> int:
+    """Return the process itself, which is the only child of its tether."""
+    children = Path(f"/proc/{child.tether.pid}/task/{child.tether.pid}/children").read_text()
+    return int(children.split()[0])
+
+
+def end(child: Child) -> None:
+    """End the process at the end of its test: what it would do now is of no interest."""
+    if child.tether.poll() is None:
+        with suppress(IndexError, OSError):  # it ends by itself just now
+            os.kill(pid_of(child), signal.SIGKILL)
+    child.stop()
+
+
+def kill(child: Child) -> None:
+    """Kill the process, as the kernel's OOM killer would."""
+    os.kill(pid_of(child), signal.SIGKILL)
+    child.tether.wait()
+
+
+def terminate(child: Child) -> int:
+    """Ask the process to stop, and return its exit code."""
+    child.tether.terminate()
+    return child.tether.wait()

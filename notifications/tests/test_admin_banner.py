@@ -1,0 +1,256 @@
+"""The banner: every page says what a talk posted now would do, for four queries, and what to do."""
+
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from notifications.admin import subscribers
+from notifications.models import Notification, SendingSwitch, Standby
+from radiotalk.local.process import LOOPBACK
+
+from .admin_world import listing, notification, staff, superuser, worker
+
+pytestmark = pytest.mark.django_db
+
+INDEX = "/admin/auth/group/"
+
+
+@pytest.fixture
+def production(settings: Settings) -> None:
+    """Let everything but the switch say live."""
+    settings.ENVIRONMENT = "production"
+    settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
+
+
+def go_live(**values: object) -> None:
+    """Set the switch to live."""
+    SendingSwitch.objects.change(
+        changed_by="anna", now=timezone.now(), reason="a test", mode="live", **values
+    )
+
+
+def banner(client: Client, page: str = INDEX) -> str:
+    """Return the banner of a page."""
+    html = client.get(page).content.decode()
+    return html.split('<section id="sending"')[1].split('<div class="breadcrumbs"')[0]
+
+
+def test_a_dry_run_is_told_with_its_reason() -> None:
+    shown = banner(superuser())
+
+    assert "DRY RUN" in shown
+    assert "ENVIRONMENT is development" in shown
+
+
+@pytest.mark.usefixtures("production")
+def test_live_is_told_with_its_end() -> None:
+    go_live(live_until=timezone.now() + timedelta(minutes=5))
+
+    shown = banner(superuser())
+
+    assert "LIVE" in shown
+    assert f"until {timezone.now():%Y-}" in shown
+
+
+@pytest.mark.usefixtures("production")
+def test_live_that_has_run_out_is_a_dry_run() -> None:
+    go_live(live_until=timezone.now() - timedelta(minutes=5))
+
+    assert "DRY RUN" in banner(superuser())
+
+
+def test_live_where_nothing_may_be_sent_is_a_dry_run() -> None:
+    go_live()
+
+    assert "DRY RUN" in banner(superuser())
+
+
+def test_a_pause_is_told() -> None:
+    SendingSwitch.objects.change(changed_by="anna", now=timezone.now(), reason="", paused=True)
+
+    assert "PAUSED" in banner(superuser())
+
+
+def test_no_worker_is_told() -> None:
+    assert "NO WORKER" in banner(superuser())
+
+
+def test_a_worker_that_has_fallen_silent_is_told() -> None:
+    worker(silent_for=timedelta(minutes=1))
+
+    assert "WORKER SILENT" in banner(superuser())
+
+
+def test_an_active_worker_needs_no_words() -> None:
+    worker()
+
+    shown = banner(superuser())
+
+    assert "Worker active" in shown
+    assert "WORKER" not in shown
+
+
+def test_it_is_on_the_pages_of_other_apps_too() -> None:
+    client = superuser()
+
+    assert "DRY RUN" in banner(client, reverse("admin:auth_user_changelist"))
+    assert "DRY RUN" in banner(client, reverse("admin:programs_program_changelist"))
+
+
+def needs(client: Client) -> str:
+    """Return what the banner says is to be done."""
+    return banner(client).partition('class="needs"')[2]
+
+
+@pytest.fixture
+def listening(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
+    """Return what sets how many listen to Redis."""
+
+    def listen(count: int | None) -> None:
+        monkeypatch.setattr(subscribers, "count", lambda: count)
+
+    listen(1)
+    return listen
+
+
+Listening = Callable[[int | None], None]
+
+
+def test_when_all_is_well_nothing_is_to_be_done(listening: Listening) -> None:
+    worker()
+
+    assert needs(superuser()) == ""
+
+
+def test_no_worker_says_how_to_start_one(listening: Listening) -> None:
+    assert "manage.py listen_notifications --standby" in needs(superuser())
+
+
+def test_a_talk_that_nobody_starts_is_told_with_its_number(listening: Listening) -> None:
+    worker()
+    posted = notification("pending")
+    Notification.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+
+    shown = needs(superuser())
+
+    assert f"Notification {posted.pk} has been due for 3" in shown
+    assert f"/notification/{posted.pk}/change/" in shown
+
+
+def test_a_pause_explains_why_a_talk_waits(listening: Listening) -> None:
+    worker()
+    notification("pending")
+    Notification.objects.update(created_at=timezone.now() - timedelta(minutes=5))
+    SendingSwitch.objects.change(changed_by="anna", now=timezone.now(), reason="", paused=True)
+
+    assert needs(superuser()) == ""
+
+
+def test_what_is_held_leads_to_the_held(listening: Listening) -> None:
+    worker()
+    notification("held")
+
+    shown = needs(superuser())
+
+    assert "1 notification is held." in shown
+    assert "?state__exact=held" in shown
+
+
+def test_what_is_unknown_is_to_be_settled(listening: Listening) -> None:
+    worker()
+    notification("done")
+    Notification.objects.update(unknown_count=3)
+
+    assert "3 deliveries are unknown." in needs(superuser())
+
+
+def test_a_subscriber_that_nobody_knows_is_a_second_worker(listening: Listening) -> None:
+    worker()
+    listening(2)
+
+    assert "2 workers listen to Redis, and only 1 are known here." in needs(superuser())
+
+
+def test_a_standby_listens_as_well(listening: Listening) -> None:
+    worker()
+    Standby.objects.announce(holder="radio-2:7:abc")
+    listening(2)
+
+    assert needs(superuser()) == ""
+
+
+def test_a_standby_that_fell_silent_is_not_expected_to_listen(listening: Listening) -> None:
+    worker()
+    long_ago = timezone.now() - timedelta(minutes=5)
+    Standby.objects.create(holder="radio-2:7:abc", since=long_ago, heartbeat_at=long_ago)
+    listening(2)
+
+    assert "only 1 are known" in needs(superuser())
+
+
+def test_a_worker_that_redis_does_not_have_is_told(listening: Listening) -> None:
+    worker()
+    listening(0)
+
+    assert "The worker does not hear Redis." in needs(superuser())
+
+
+def test_a_redis_that_does_not_answer_breaks_no_page(listening: Listening) -> None:
+    worker()
+    listening(None)
+
+    assert "Redis does not answer." in needs(superuser())
+
+
+def test_a_redis_that_hangs_is_not_asked_by_every_page(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server((LOOPBACK, 0)) as deaf:  # accepts, and never answers
+        settings.REDIS_URL = f"redis://{LOOPBACK}:{deaf.getsockname()[1]}/0"
+        monkeypatch.setattr(subscribers, "kept", subscribers.Kept())
+
+        first = subscribers.count()
+        monkeypatch.setattr(subscribers, "ask", lambda: 7)
+
+        assert first is None
+        assert subscribers.count() is None
+
+
+def test_it_links_to_the_switch_only_for_who_may_see_it() -> None:
+    switch = f'<a href="{listing("sendingswitch")}"'
+
+    assert switch in banner(staff("view_sendingswitch", name="wim"), "/admin/password_change/")
+    assert switch not in banner(staff(name="paul"), "/admin/password_change/")
+
+
+def test_strangers_are_told_nothing() -> None:
+    page = Client().get(reverse("admin:login")).content.decode()
+
+    assert '<div id="sending"' not in page
+
+
+def test_it_costs_four_queries_a_page() -> None:
+    client = staff(name="kim")
+
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        client.get("/admin/password_change/")
+
+    ours = [query["sql"] for query in queries if 'FROM "notifications_' in query["sql"]]
+    assert len(ours) == 4
+
+
+def test_a_page_without_a_banner_pays_nothing() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        Client().get(reverse("admin:login"))
+
+    assert not [query for query in queries if "notifications_" in query["sql"]]

@@ -1,0 +1,138 @@
+"""The pages of notifications and devices: what they tell, and the few things they do."""
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from notifications.models import DeviceToken, Notification
+
+from .admin_world import act, listener, listing, notification, staff, superuser
+
+pytestmark = pytest.mark.django_db
+
+
+# --- What is told -------------------------------------------------------------------------------
+
+
+def test_the_list_tells_how_far_each_has_come() -> None:
+    posted = notification("sending")
+    Notification.objects.filter(id=posted.id).update(
+        target_count=1250, sent_count=1200, unknown_count=3, dry_run=False
+    )
+
+    page = superuser().get(listing("notification")).content.decode()
+
+    assert "Night Radio" in page
+    assert "sent\N{NO-BREAK SPACE}1,200, unknown\N{NO-BREAK SPACE}3" in page
+    assert '<span class="mode mode-live">live</span>' in page
+
+
+def test_the_list_costs_as_many_queries_for_thirty_as_for_three(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    client = superuser()
+    for _nth in range(30):
+        notification()
+
+    with django_assert_max_num_queries(8):  # session, user, count, rows, and the banner's four
+        client.get(listing("notification"))
+
+
+def test_one_whose_talk_is_gone_is_still_shown() -> None:
+    posted = notification("done")
+    assert posted.talk
+    posted.talk.delete()
+
+    client = superuser()
+
+    assert "Owls" in client.get(listing("notification")).content.decode()
+    assert client.get(f"{listing('notification')}{posted.pk}/change/").status_code == 200
+
+
+def test_a_page_leads_to_its_own_deliveries_and_batches() -> None:
+    posted = notification("done")
+
+    page = superuser().get(f"{listing('notification')}{posted.pk}/change/").content.decode()
+
+    assert listing("delivery", f"?notification__id__exact={posted.pk}") in page
+    assert listing("batch", f"?notification__id__exact={posted.pk}") in page
+
+
+@pytest.mark.parametrize(
+    ("claimed", "told"), [(0, "Nothing is claimed yet."), (7, "Its batches were pruned.")]
+)
+def test_a_page_without_batches_says_why(claimed: int, told: str) -> None:
+    posted = notification("done")
+    Notification.objects.filter(id=posted.id).update(target_count=claimed)
+
+    page = superuser().get(f"{listing('notification')}{posted.pk}/change/").content.decode()
+
+    assert told in page
+
+
+# --- Devices --------------------------------------------------------------------------------------
+
+
+def test_disabling_names_the_operator_and_enabling_forgets_it() -> None:
+    client = superuser()
+    device = listener("lena")
+
+    page = act(client, "devicetoken", "disable", device)
+    disabled = DeviceToken.objects.get()
+    act(client, "devicetoken", "enable", device)
+
+    assert "1 device was disabled." in page
+    assert disabled.disabled_at
+    assert disabled.disabled_reason == "Disabled by anna"
+    assert DeviceToken.objects.enabled().get().disabled_reason == ""
+
+
+def test_a_device_that_fcm_refused_keeps_that_reason() -> None:
+    device = listener("lena")
+    DeviceToken.objects.all().disable(reason="FCM: UNREGISTERED", now=timezone.now())
+
+    page = act(superuser(), "devicetoken", "disable", device)
+
+    assert "0 devices were disabled." in page
+    assert DeviceToken.objects.get().disabled_reason == "FCM: UNREGISTERED"
+
+
+def test_who_may_only_look_disables_nothing() -> None:
+    device = listener("lena")
+
+    act(staff("view_devicetoken"), "devicetoken", "disable", device)
+
+    assert DeviceToken.objects.enabled().exists()
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?q=lena", {"lena"}),
+        ("?q=len", set()),
+        ("?enabled=yes", {"lena"}),
+        ("?enabled=no", {"otto"}),
+        ("?platform__exact=ios", {"otto"}),
+        ("?kind__exact=fid", set()),
+    ],
+)
+def test_devices_are_found_by_listener_platform_kind_and_state(query: str, found: set[str]) -> None:
+    listener("lena")
+    otto = DeviceToken.objects.filter(id=listener("otto").id)
+    otto.update(platform="ios")
+    otto.disable(reason="FCM: UNREGISTERED", now=timezone.now())
+
+    page = superuser().get(listing("devicetoken", query)).content.decode()
+
+    assert {name for name in ("lena", "otto") if f">{name}</" in page} == found
+
+
+def test_the_list_of_devices_asks_nothing_for_each(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    client = superuser()
+    for nth in range(30):
+        listener(f"listener-{nth}")
+
+    with django_assert_max_num_queries(8):  # session, user, count, rows, and the banner's four
+        client.get(listing("devicetoken"))

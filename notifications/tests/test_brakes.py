@@ -1,0 +1,168 @@
+"""The brakes: each threshold at its edge, and which devices may be disabled when."""
+
+import pytest
+
+from notifications.worker.brakes import ADVICE, Tally, misconfigured
+from notifications.worker.outcomes import REFUSED, Meaning
+from notifications.worker.work import Target
+
+
+def device(device_id: int) -> Target:
+    """Return a device that was sent to."""
+    return Target(device_id, "token", f"t{device_id}")
+
+
+def tally(**counts: int) -> Tally:
+    """Return the tally of so many answers, by meaning, for devices 1, 2, 3 …."""
+    counted, device_id = Tally(), 0
+    for meaning, count in counts.items():
+        for _ in range(count):
+            device_id += 1
+            answer(counted, meaning, device_id)
+    return counted
+
+
+def answer(counted: Tally, meaning: str, device_id: int) -> None:
+    """Count one answer."""
+    counted.count(Meaning(meaning), device(device_id) if meaning in REFUSED else None)
+
+
+def ids(convicted: dict[Meaning, list[Target]]) -> dict[Meaning, list[int]]:
+    """Return which devices are convicted of what."""
+    return {meaning: [each.device_id for each in those] for meaning, those in convicted.items()}
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {},
+        {"accepted": 1000},
+        {"unregistered": 99},  # too few to judge by
+        {"accepted": 80, "unregistered": 20},  # 20 % is not more than 20 %
+        {"accepted": 800, "unregistered": 200},
+        {"mismatched": 9},
+        {"accepted": 40, "mismatched": 10},
+        {"invalid": 12},
+        {"accepted": 13, "invalid": 13},
+        {"unknown": 1000},
+    ],
+    ids=str,
+)
+def test_it_goes_on_below_the_threshold(counts: dict[str, int]) -> None:
+    assert tally(**counts).objection() is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "code"),
+    [
+        ({"unregistered": 100}, "UNREGISTERED"),
+        ({"accepted": 79, "unregistered": 21}, "UNREGISTERED"),
+        ({"accepted": 799, "unregistered": 201}, "UNREGISTERED"),
+        ({"mismatched": 10}, "SENDER_ID_MISMATCH"),
+        ({"accepted": 39, "mismatched": 10}, "SENDER_ID_MISMATCH"),
+        ({"invalid": 13}, "INVALID_ARGUMENT"),
+        ({"accepted": 12, "invalid": 13}, "INVALID_ARGUMENT"),
+    ],
+    ids=str,
+)
+def test_it_stops_at_the_threshold(counts: dict[str, int], code: str) -> None:
+    objection = tally(**counts).objection()
+
+    assert objection is not None
+    assert code in objection.reason
+
+
+def test_the_objection_says_how_many_of_how_many_and_what_to_do() -> None:
+    objection = tally(accepted=79, unregistered=21).objection()
+
+    assert objection is not None
+    assert objection.reason.startswith("21 of 100 answers are UNREGISTERED")
+    assert "release or cancel" in objection.reason
+
+
+@pytest.mark.parametrize("meaning", ["unregistered", "mismatched", "invalid"])
+def test_a_brake_that_an_operator_released_holds_no_more(meaning: str) -> None:
+    first = tally(**{meaning: 100}).objection()
+    assert first is not None
+
+    released = tally(**{meaning: 100})
+    released.seen = first.brake
+
+    assert released.objection() is None
+
+
+def test_a_released_brake_leaves_the_others_on() -> None:
+    released = tally(invalid=100)
+    released.seen = Meaning.UNREGISTERED
+
+    assert released.objection() is not None
+
+
+@pytest.mark.parametrize("code", sorted(ADVICE))
+def test_a_wrong_configuration_says_what_to_do(code: str) -> None:
+    reason = misconfigured(code).reason
+
+    assert code in reason
+    assert ADVICE[code] in reason
+
+
+@pytest.mark.parametrize("meaning", ["unreached", "throttled", "unavailable"])
+def test_an_outage_does_not_hide_what_the_others_say(meaning: str) -> None:
+    assert tally(unregistered=21, accepted=79, **{meaning: 10_000}).objection() is not None
+
+
+@pytest.mark.parametrize("accepted", [0, 98])
+def test_nobody_is_disabled_before_a_brake_could_have_judged(accepted: int) -> None:
+    counted = tally(unregistered=1, accepted=accepted)
+
+    assert counted.convicted(final=False) == {}
+    assert ids(counted.convicted(final=True)) == {Meaning.UNREGISTERED: [1]}
+
+
+def test_an_unregistered_device_is_disabled_under_way() -> None:
+    counted = tally(unregistered=1, accepted=99)
+
+    assert ids(counted.convicted(final=False)) == {Meaning.UNREGISTERED: [1]}
+
+
+def test_a_device_is_convicted_once() -> None:
+    counted = tally(unregistered=1, accepted=99)
+    counted.convicted(final=False)
+
+    assert counted.convicted(final=True) == {}
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_an_invalid_device_stays_while_nobody_was_sent_the_same_body(final: bool) -> None:
+    assert tally(invalid=12, unknown=100).convicted(final=final) == {}
+
+
+@pytest.mark.parametrize("order", [["accepted", "invalid"], ["invalid", "accepted"]])
+def test_an_invalid_device_may_be_disabled_once_the_body_was_accepted(order: list[str]) -> None:
+    counted = Tally()
+    for device_id, meaning in enumerate(order):
+        answer(counted, meaning, device_id)
+
+    assert ids(counted.convicted(final=True)) == {Meaning.INVALID: [order.index("invalid")]}
+
+
+def test_an_invalid_device_waits_for_a_batch_of_answers() -> None:
+    assert tally(accepted=1, invalid=12).convicted(final=False) == {}
+    assert tally(accepted=13, invalid=12).convicted(final=False)
+
+
+def test_a_mismatched_device_waits_until_all_answers_are_in() -> None:
+    counted = tally(accepted=100, mismatched=1)
+
+    assert counted.convicted(final=False) == {}
+    assert ids(counted.convicted(final=True)) == {Meaning.MISMATCHED: [101]}
+
+
+@pytest.mark.parametrize(
+    "meaning", sorted(set(Meaning) - {"unregistered", "mismatched", "invalid"})
+)
+def test_no_other_answer_convicts_a_device(meaning: Meaning) -> None:
+    counted = tally(accepted=10)
+    answer(counted, meaning, 99)
+
+    assert counted.convicted(final=True) == {}

@@ -1,0 +1,157 @@
+"""The channel: garbage names no talk, and an upload never waits for Redis."""
+
+import json
+import logging
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+from pytest_django import Settings
+
+from notifications import channel
+from radiotalk.local.process import LOOPBACK, free_port
+from radiotalk.local.redis import running_redis
+
+SECRET = "hunter-two-and-more"
+MOST_SECONDS = 3.0  # for a loaded machine; redis-py alone takes 4.2 s, or 57.8 s
+
+
+@pytest.fixture(autouse=True)
+def fresh_publisher() -> Iterator[None]:
+    """Let each test publish where its own REDIS_URL points."""
+    channel.publisher.cache_clear()
+    yield
+    channel.publisher().close()
+    channel.publisher.cache_clear()
+
+
+def seconds_to_publish() -> float:
+    """Return how long an upload has to wait."""
+    start = time.monotonic()
+    channel.publish(42)
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize("talk_id", [1, 42, 2**63 - 1])
+def test_a_message_names_its_talk(talk_id: int) -> None:
+    assert channel.parse(json.dumps({"talk_id": talk_id}).encode()) == talk_id
+
+
+def test_another_producer_may_say_more() -> None:
+    assert channel.parse(b' {"from": "php", "talk_id": 42}\n') == 42
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"42",
+        b"null",
+        b"[]",
+        b"[42]",
+        b"{}",
+        b"\xff\xfe\x00",
+        b"\x00" * 100,
+        b"NaN",
+        b'{"talk_id": NaN}',
+        b'{"talk_id": Infinity}',
+        b'{"talk_id": null}',
+        b'{"talk_id": true}',
+        b'{"talk_id": "42"}',
+        b'{"talk_id": [42]}',
+        b'{"talk_id": {"talk_id": 42}}',
+        b'{"talk_id": 42.0}',
+        b'{"talk_id": 1e3}',
+        b'{"talk_id": 0}',
+        b'{"talk_id": -1}',
+        b'{"talk_id": 9223372036854775808}',
+        b'{"talk_id": ' + b"9" * 900 + b"}",
+        b'{"talk_id": 42',
+        b'{"Talk_id": 42}',
+        b"[" * 1000,
+        b'{"talk_id": 42, "x": "' + b"x" * 1024 * 1024 + b'"}',
+    ],
+    ids=lambda message: f"{message[:20]!r} {len(message)}",
+)
+def test_garbage_names_no_talk(message: bytes) -> None:
+    assert channel.parse(message) is None
+
+
+def test_an_upload_does_not_wait_for_a_redis_that_refuses(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.REDIS_URL = f"redis://:{SECRET}@{LOOPBACK}:{free_port()}/0"
+
+    assert seconds_to_publish() < MOST_SECONDS
+    assert [record.message for record in caplog.records] == ["publish.failed"]
+
+
+def test_an_upload_does_not_wait_for_a_redis_that_hangs(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server((LOOPBACK, 0)) as silent:  # the kernel accepts, nobody answers
+        settings.REDIS_URL = f"redis://:{SECRET}@{LOOPBACK}:{silent.getsockname()[1]}/0"
+
+        assert seconds_to_publish() < MOST_SECONDS
+        assert seconds_to_publish() < MOST_SECONDS
+    assert [record.message for record in caplog.records] == ["publish.failed"] * 2
+
+
+def test_a_failure_is_told_without_the_password(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.REDIS_URL = f"redis://:{SECRET}@{LOOPBACK}:{free_port()}/0"
+
+    channel.publish(42)
+
+    record = caplog.records[0]
+    assert record.levelno == logging.WARNING
+    assert vars(record)["talk"] == 42
+    assert SECRET not in str(vars(record))
+
+
+@pytest.mark.engines
+def test_what_is_published_is_what_is_parsed(settings: Settings) -> None:
+    with running_redis() as url:
+        settings.REDIS_URL = url
+        with channel.connect(timeout=3) as client:
+            pubsub = client.pubsub()
+            pubsub.subscribe(channel.TALK_POSTED_CHANNEL)
+            assert pubsub.get_message(timeout=3)["type"] == "subscribe"
+
+            channel.publish(42)
+
+            assert channel.parse(pubsub.get_message(timeout=3)["data"]) == 42
+            pubsub.close()
+
+
+@pytest.mark.engines
+def test_an_upload_finds_a_redis_that_was_restarted(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_redis() as url:
+        settings.REDIS_URL = url
+        channel.publish(1)
+    port = int(url.rpartition(":")[2].removesuffix("/0"))
+
+    with running_redis(port=port):
+        channel.publish(2)
+
+    assert caplog.records == []
+
+
+@pytest.mark.engines
+def test_a_wrong_password_is_told_and_not_shown(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_redis() as url:
+        with redis.Redis.from_url(url) as client:
+            client.config_set("requirepass", "another-one")
+        settings.REDIS_URL = url.replace("//", f"//:{SECRET}@")
+
+        channel.publish(42)
+
+    assert [record.message for record in caplog.records] == ["publish.failed"]
+    assert SECRET not in str(vars(caplog.records[0]))

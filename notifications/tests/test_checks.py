@@ -1,0 +1,168 @@
+"""The system checks: each misconfiguration is told by `manage.py check`, with its id."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from pytest_django import Settings
+
+from notifications.emulator import certificates
+from notifications.emulator.oauth import write_service_account
+
+
+@pytest.fixture(autouse=True)
+def faultless(settings: Settings, tmp_path: Path) -> None:
+    """Begin with settings that production would be happy with."""
+    account = tmp_path / "service-account.json"
+    write_service_account(account, "https://oauth2.googleapis.com/token")
+    settings.GOOGLE_APPLICATION_CREDENTIALS = str(account)
+    settings.ENVIRONMENT = "production"
+    settings.REDIS_URL = "redis://:hunter-two@redis.internal:6379/0"
+
+
+def found() -> dict[str, str]:
+    """Return what our checks found, by id."""
+    return {
+        message.id: f"{message.msg} {message.hint}"
+        for message in run_checks()
+        if message.id and message.id.startswith("notifications.")
+    }
+
+
+def test_nothing_is_found_where_nothing_is_wrong() -> None:
+    assert found() == {}
+
+
+def test_missing_credentials_are_told(settings: Settings) -> None:
+    settings.GOOGLE_APPLICATION_CREDENTIALS = ""
+
+    assert set(found()) == {"notifications.W001"}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "cannot be read (No such file or directory)"),
+        (b"", "is not JSON"),
+        (b"\xff", "is not JSON"),
+        (b"<html>", "is not JSON"),
+        (b"[]", "is no service account file"),
+        (b"17", "is no service account file"),
+        (b"null", "is no service account file"),
+        (b'"project_id"', "is no service account file"),
+        (b"{}", "client_email, private_key, project_id, token_uri missing"),
+        (b'{"project_id": "p", "private_key": "k", "token_uri": "u"}', "client_email missing"),
+    ],
+)
+def test_a_file_that_is_no_service_account_is_told(
+    settings: Settings, tmp_path: Path, content: bytes | None, told: str
+) -> None:
+    file = tmp_path / "wrong.json"
+    if content is not None:
+        file.write_bytes(content)
+    settings.GOOGLE_APPLICATION_CREDENTIALS = str(file)
+
+    messages = found()
+
+    assert set(messages) == {"notifications.E001"}
+    assert str(file) in messages["notifications.E001"]
+    assert told in messages["notifications.E001"]
+
+
+def test_a_directory_is_no_service_account(settings: Settings, tmp_path: Path) -> None:
+    settings.GOOGLE_APPLICATION_CREDENTIALS = str(tmp_path)
+
+    assert set(found()) == {"notifications.E001"}
+
+
+def test_the_private_key_is_never_told(settings: Settings) -> None:
+    file = Path(settings.GOOGLE_APPLICATION_CREDENTIALS)
+    content: dict[str, Any] = json.loads(file.read_text())
+    del content["project_id"]
+    file.write_text(json.dumps(content))
+
+    assert content["private_key"] not in found()["notifications.E001"]
+
+
+def test_a_lost_authority_is_told(settings: Settings, tmp_path: Path) -> None:
+    settings.FCM_CA_FILE = str(tmp_path / "lost.pem")
+
+    assert set(found()) == {"notifications.E002"}
+
+
+@pytest.mark.parametrize("content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA"])
+def test_an_authority_that_is_none_is_told(
+    settings: Settings, tmp_path: Path, content: str
+) -> None:
+    # libcurl reports it as error 77 for each request.
+    file = tmp_path / "ca.pem"
+    file.write_text(content)
+    settings.FCM_CA_FILE = str(file)
+
+    assert set(found()) == {"notifications.E002"}
+
+
+def test_an_authority_that_is_one_is_taken(settings: Settings, tmp_path: Path) -> None:
+    settings.FCM_CA_FILE = str(certificates.prepare(tmp_path, datetime.now(UTC)).ca)
+
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ("production", "notifications.E003"),
+        ("staging", "notifications.W003"),
+        ("development", "notifications.W003"),
+    ],
+)
+def test_access_tokens_in_the_clear_are_told(
+    settings: Settings, environment: str, told: str
+) -> None:
+    settings.ENVIRONMENT = environment
+    settings.FCM_ENDPOINT = "http://127.0.0.1:8080"
+
+    assert set(found()) == {told}
+
+
+@pytest.mark.parametrize(
+    "address", ["", "fcm", "https://", "https://fcm googleapis", "https://fcm:99999", "ftp://fcm"]
+)
+def test_an_endpoint_that_is_no_address_is_told(settings: Settings, address: str) -> None:
+    # libcurl reports it as error 3 for each request, which would be unknown.
+    settings.FCM_ENDPOINT = address
+
+    assert set(found()) == {"notifications.E004"}
+
+
+@pytest.mark.parametrize(("seconds", "ids"), [(2, {"notifications.W004"}), (3, set()), (15, set())])
+def test_a_lease_that_cannot_be_renewed_in_time_is_told(
+    settings: Settings, seconds: int, ids: set[str]
+) -> None:
+    settings.NOTIFICATIONS_LEASE_TTL = seconds
+
+    assert set(found()) == ids
+
+
+@pytest.mark.parametrize(
+    "url", ["", "redis.internal:6379", "http://redis.internal", "redis://:hunter/two@redis:6379/0"]
+)
+def test_an_address_that_is_no_redis_is_told_and_not_shown(settings: Settings, url: str) -> None:
+    settings.REDIS_URL = url
+
+    messages = found()
+
+    assert set(messages) == {"notifications.E005"}
+    assert "hunter" not in messages["notifications.E005"]
+
+
+def test_failpoints_are_refused_in_production_and_nowhere_else(settings: Settings) -> None:
+    settings.NOTIFICATIONS_FAILPOINTS = ["after_claim=kill"]
+
+    assert set(found()) == {"notifications.E006"}
+
+    settings.ENVIRONMENT = "staging"
+    assert found() == {}

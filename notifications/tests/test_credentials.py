@@ -1,0 +1,339 @@
+"""The access token: refreshed once for all lanes, over TLS that is verified, and never shown."""
+
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifications.emulator import certificates, oauth
+from notifications.worker import credentials
+from notifications.worker.credentials import (
+    AccessToken,
+    CredentialsRefusedError,
+    CredentialsUnavailableError,
+)
+from radiotalk.local.process import LOOPBACK, free_port
+
+THREADS = 20
+PAGE = b"<!DOCTYPE html><title>Welcome to the hotel's network</title>"
+
+Reply = Callable[[int], tuple[int, bytes]]
+
+
+def token(number: int) -> tuple[int, bytes]:
+    """Return the answer with access token `number`, good for an hour."""
+    return 200, json.dumps({"access_token": f"at-{number}", "expires_in": 3599}).encode()
+
+
+@dataclass
+class TokenEndpoint:
+    """Answers request number n with `reply(n)`, and remembers the requests."""
+
+    reply: Reply = token
+    requests: list[bytes] = field(default_factory=list)
+    url: str = ""
+
+    @contextmanager
+    def serving(self, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+        """Yield its address."""
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                size = int(self.headers["content-length"])
+                endpoint.requests.append(self.rfile.read(size))
+                status, body = endpoint.reply(len(endpoint.requests))
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: Any) -> None:
+                """Keep the tests' output clean."""
+
+        with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
+            if tls:
+                server.socket = tls.wrap_socket(server.socket, server_side=True)
+            thread = threading.Thread(target=server.serve_forever, args=[0.01])
+            thread.start()
+            try:
+                yield f"{'https' if tls else 'http'}://{LOOPBACK}:{server.server_port}/token"
+            finally:
+                server.shutdown()
+                thread.join()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[TokenEndpoint]:
+    """Yield a token endpoint that the test may make answer otherwise."""
+    endpoint = TokenEndpoint()
+    with endpoint.serving() as endpoint.url:
+        yield endpoint
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Path:
+    """Return where the service account file is."""
+    return tmp_path / "service-account.json"
+
+
+@pytest.fixture
+def access(endpoint: TokenEndpoint, account: Path) -> AccessToken:
+    """Return an access token of a service account that knows the endpoint."""
+    return access_to(endpoint.url, account)
+
+
+def access_to(url: str, account: Path, *, ca_file: str = "") -> AccessToken:
+    """Return the access token of a new service account for this endpoint."""
+    oauth.write_service_account(account, url)
+    return AccessToken(str(account), ca_file=ca_file)
+
+
+def test_the_project_is_that_of_the_service_account(access: AccessToken) -> None:
+    assert access.project_id == "radiotalk-emulator"
+
+
+def test_nothing_is_asked_before_it_is_needed(access: AccessToken, endpoint: TokenEndpoint) -> None:
+    assert endpoint.requests == []
+
+
+def test_a_token_is_used_again(access: AccessToken, endpoint: TokenEndpoint) -> None:
+    assert access.header() == access.header() == "Bearer at-1"
+
+    assert len(endpoint.requests) == 1
+
+
+def test_a_token_that_has_expired_is_replaced(access: AccessToken, endpoint: TokenEndpoint) -> None:
+    endpoint.reply = lambda n: (200, json.dumps({"access_token": n, "expires_in": 1}).encode())
+
+    assert [access.header(), access.header()] == ["Bearer 1", "Bearer 2"]
+
+
+def at_once(action: Callable[[], Any]) -> list[Any]:
+    """Return what came of it in many threads that began together."""
+    barrier = threading.Barrier(THREADS)
+
+    def one() -> Any:
+        barrier.wait()
+        try:
+            return action()
+        except Exception as error:  # noqa: BLE001 (what it is is what is asked)
+            return type(error)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [future.result() for future in [pool.submit(one) for _ in range(THREADS)]]
+
+
+def test_many_threads_at_once_share_one_refresh(
+    access: AccessToken, endpoint: TokenEndpoint
+) -> None:
+    headers = at_once(access.header)
+
+    assert headers == ["Bearer at-1"] * THREADS
+    assert len(endpoint.requests) == 1
+
+
+def test_many_threads_whose_token_was_refused_share_one_refresh(
+    access: AccessToken, endpoint: TokenEndpoint
+) -> None:
+    refused = access.header()
+
+    headers = at_once(lambda: access.header(refused=refused))
+
+    assert headers == ["Bearer at-2"] * THREADS
+    assert len(endpoint.requests) == 2
+
+
+def test_who_hears_late_of_a_refusal_gets_the_newer_token(
+    access: AccessToken, endpoint: TokenEndpoint
+) -> None:
+    refused = access.header()
+    access.header(refused=refused)
+
+    assert access.header(refused=refused) == "Bearer at-2"
+    assert len(endpoint.requests) == 2
+
+
+def test_an_endpoint_that_is_down_may_be_there_later(account: Path) -> None:
+    access = access_to(f"http://{LOOPBACK}:{free_port()}/token", account)
+
+    with pytest.raises(CredentialsUnavailableError):
+        access.header()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, PAGE),
+        (200, b""),
+        (200, b"\xff"),
+        (200, b"[]"),
+        (200, b"17"),
+        (200, b"{}"),
+        (200, b'{"access_token": "x", "expires_in": "soon"}'),
+        (200, b'{"access_token": "x", "expires_in": 1e300}'),
+        (302, PAGE),
+        (400, b"[]"),
+        (403, PAGE),
+        (404, PAGE),
+        (502, PAGE),
+        (504, b""),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_an_answer_that_is_not_of_oauth_refuses_nobody(
+    access: AccessToken, endpoint: TokenEndpoint, status: int, body: bytes
+) -> None:
+    endpoint.reply = lambda n: (status, body)
+
+    with pytest.raises(CredentialsUnavailableError):
+        access.header()
+
+
+def test_a_refused_account_is_for_an_operator(access: AccessToken, endpoint: TokenEndpoint) -> None:
+    refusal = {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
+    endpoint.reply = lambda n: (400, json.dumps(refusal).encode())
+
+    with pytest.raises(CredentialsRefusedError):
+        access.header()
+
+
+def test_an_endpoint_that_failed_is_left_alone_for_a_while(
+    access: AccessToken, endpoint: TokenEndpoint
+) -> None:
+    # Else each of the lanes, which take their turns, would wait for the timeout once a batch.
+    endpoint.reply = lambda n: (502, PAGE)
+
+    found = at_once(access.header)
+
+    assert found == [CredentialsUnavailableError] * THREADS
+    assert len(endpoint.requests) == 1
+
+
+def test_an_endpoint_that_failed_is_asked_again(
+    access: AccessToken, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "PAUSE_SECONDS", 0)
+    endpoint.reply = lambda n: (502, PAGE) if n == 1 else token(n)
+    with pytest.raises(CredentialsUnavailableError):
+        access.header()
+
+    assert access.header() == "Bearer at-2"
+
+
+def test_an_operator_who_corrected_the_account_need_not_wait(
+    access: AccessToken, endpoint: TokenEndpoint
+) -> None:
+    endpoint.reply = lambda n: (400, b'{"error": "invalid_grant"}') if n == 1 else token(n)
+    with pytest.raises(CredentialsRefusedError):
+        access.header()
+
+    assert access.header() == "Bearer at-2"
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 502])
+def test_a_failure_is_told_without_what_was_sent(
+    access: AccessToken,
+    endpoint: TokenEndpoint,
+    account: Path,
+    status: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # A page that repeats the request, as debugging proxies do.
+    endpoint.reply = lambda n: (status, b"You said: " + endpoint.requests[-1])
+
+    with pytest.raises(CredentialsUnavailableError):
+        access.header()
+
+    assertion = endpoint.requests[0].decode().partition("assertion=")[2][:40]
+    assert [record.getMessage() for record in caplog.records] == ["token.failed"]
+    assert assertion not in str(vars(caplog.records[0]))
+    assert json.loads(account.read_text())["private_key"] not in caplog.text
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> certificates.Certificates:
+    """Return certificates of an authority that nobody else knows."""
+    return certificates.prepare(tmp_path, datetime.now(UTC))
+
+
+@contextmanager
+def serving_tls(found: certificates.Certificates) -> Iterator[str]:
+    """Yield the address of a token endpoint with this certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(found.server, found.key)
+    with TokenEndpoint().serving(context) as url:
+        yield url
+
+
+def test_the_given_authority_is_trusted_whatever_the_environment_says(
+    tls: certificates.Certificates,
+    account: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    bundle = certificates.prepare(other, datetime.now(UTC)).ca
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(bundle))
+
+    with serving_tls(tls) as url:
+        access = access_to(url, account, ca_file=str(tls.ca))
+
+        assert access.header() == "Bearer at-1"
+
+
+def test_an_authority_that_is_not_trusted_gets_no_assertion(
+    tls: certificates.Certificates, account: Path
+) -> None:
+    with serving_tls(tls) as url:
+        access = access_to(url, account)
+
+        with pytest.raises(CredentialsUnavailableError):
+            access.header()
+
+
+def test_an_endpoint_that_answers_byte_by_byte_does_not_hold_the_lanes(
+    account: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "REFRESH_TIMEOUT_SECONDS", 0.3)
+    enough = threading.Event()
+
+    class Dripping(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.send_header("content-length", "1000")
+            self.end_headers()
+            while not enough.wait(0.1):
+                self.wfile.write(b" ")  # each comes before a read times out
+
+        def log_message(self, *args: Any) -> None:
+            """Keep the tests' output clean."""
+
+    with ThreadingHTTPServer((LOOPBACK, 0), Dripping) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01]).start()
+        access = access_to(f"http://{LOOPBACK}:{server.server_port}/token", account)
+        try:
+            with pytest.raises(CredentialsUnavailableError):
+                access.header()
+        finally:
+            enough.set()
+            server.shutdown()
+            wait_for_thread("token")
+
+
+def wait_for_thread(name: str) -> None:
+    """Return once no thread of this name is left."""
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(10)

@@ -1,0 +1,576 @@
+"""The connection to FCM: one attempt is one POST, whatever the network does."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pycurl
+import pytest
+
+from notifications.emulator.journal import Entry
+from notifications.emulator.process import EmulatorProcess, running
+from notifications.tests.hostile import fcm as hostile
+from notifications.tests.hostile.certificates import Authority
+from notifications.tests.hostile.manners import (
+    AllowsFewerStreams,
+    AnswersTheFirstLast,
+    SaysSettingsLate,
+)
+from notifications.worker.credentials import AccessToken
+from notifications.worker.fcm import MOST_ANSWER_BYTES, STREAMS, Connection, Endpoint
+from notifications.worker.outcomes import Answer, Meaning, classify
+from radiotalk.local.process import LOOPBACK, eventually, free_port
+
+DEADLINE_SECONDS = 10.0
+TIMEOUT_SECONDS = 5.0
+SHORT_SECONDS = 0.5
+BODY = '{"message":{"token":"%s","notification":{"title":"夜のラジオ","body":"第42回"}}}'
+
+
+class Http1Connection(Connection):
+    """The same, to a server that speaks no HTTP/2."""
+
+    def _new_handle(self) -> Any:
+        handle = super()._new_handle()
+        handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        return handle
+
+
+HTTP = pytest.mark.parametrize("kind", [Connection, Http1Connection], ids=["http2", "http1"])
+
+
+def answers(connection: Connection) -> dict[Any, Answer]:
+    """Return the answers to all that is in flight."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    found: dict[Any, Answer] = {}
+    while connection.in_flight:
+        assert time.monotonic() < deadline, f"{connection.in_flight} are still in flight"
+        found.update(connection.wait(0.01))
+    return found
+
+
+def ask(connection: Connection, token: str, *, authorization: str = "Bearer x") -> Answer:
+    """Return the answer to one attempt."""
+    connection.post(token, (BODY % token).encode(), authorization=authorization)
+    return answers(connection)[token]
+
+
+@contextmanager
+def connected(
+    url: str, *, ca_file: Path | None = None, timeout: float = SHORT_SECONDS
+) -> Iterator[Connection]:
+    """Yield a connection that is closed in the end."""
+    connection = Connection(Endpoint(url, str(ca_file or ""), timeout))
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@dataclass
+class Client:
+    """A connection to the emulator, with an access token that it gave."""
+
+    fcm: EmulatorProcess
+    connection: Connection
+    authorization: str
+
+    def send(self, token: str) -> Answer:
+        """Return the answer to one attempt."""
+        return ask(self.connection, token, authorization=self.authorization)
+
+    def posts(self, token: str) -> list[Entry]:
+        """Return what FCM saw of a token."""
+        return [entry for entry in self.fcm.entries() if entry["token"] == token]
+
+
+Connect = Callable[..., Client]
+
+
+def client_of(
+    fcm: EmulatorProcess, kind: type[Connection], *, timeout: float = TIMEOUT_SECONDS
+) -> Client:
+    """Return a client of an emulator."""
+    access = AccessToken(str(fcm.service_account_file), ca_file=str(fcm.ca_file))
+    url = f"{fcm.url}/v1/projects/{access.project_id}/messages:send"
+    return Client(fcm, kind(Endpoint(url, str(fcm.ca_file), timeout)), access.header())
+
+
+@pytest.fixture(scope="module")
+def fcm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
+    """Yield an emulator that no test breaks; each uses tokens of its own."""
+    with running(tmp_path_factory.mktemp("fcm")) as process:
+        yield process
+
+
+@pytest.fixture
+def connect(fcm: EmulatorProcess) -> Iterator[Connect]:
+    """Yield a function that returns a client, closed in the end."""
+    with ExitStack() as stack:
+
+        def connect(kind: type[Connection], **options: Any) -> Client:
+            client = client_of(fcm, kind, **options)
+            stack.callback(client.connection.close)
+            return client
+
+        yield connect
+
+
+@pytest.fixture
+def token(request: pytest.FixtureRequest) -> str:
+    """Return a token that no other test uses."""
+    return f"dev-{abs(hash(request.node.nodeid)):x}x"
+
+
+@pytest.mark.engines
+@HTTP
+def test_an_accepted_send_has_a_name(connect: Connect, token: str, kind: type[Connection]) -> None:
+    client = connect(kind)
+
+    verdict = classify(client.send(token))
+
+    assert verdict.meaning is Meaning.ACCEPTED
+    assert verdict.message_id.startswith("projects/radiotalk-emulator/messages/")
+    assert [entry["verdict"] for entry in client.posts(token)] == ["accepted"]
+    assert client.posts(token)[0]["http"] == ("2" if kind is Connection else "1.1")
+    assert client.posts(token)[0]["title"] == "夜のラジオ"
+
+
+@pytest.mark.engines
+@HTTP
+@pytest.mark.parametrize("reused", [True, False], ids=["reused", "new"])
+@pytest.mark.parametrize(
+    ("fault", "verdict"),
+    [
+        ("reset-before", "refused"),
+        ("reset-after", "accepted"),
+        ("hang-before", "refused"),
+        ("hang", "accepted"),
+        ("slow3", "accepted"),
+        ("drip", "accepted"),
+        ("broken-json", "accepted"),
+        ("empty-body", "accepted"),
+        ("huge-body", "accepted"),
+        ("no-name", "accepted"),
+        ("html200", "refused"),
+        ("http502", "refused"),
+        ("redirect", "refused"),
+    ],
+)
+def test_one_attempt_is_one_post_and_what_became_of_it_is_unknown(
+    connect: Connect, token: str, kind: type[Connection], reused: bool, fault: str, verdict: str
+) -> None:
+    # libcurl repeats a request by itself only on a connection that it used before.
+    client = connect(kind, timeout=SHORT_SECONDS)
+    if reused:
+        assert classify(client.send(f"{token}-first")).meaning is Meaning.ACCEPTED
+
+    answer = client.send(f"{token}-{fault}")
+
+    assert classify(answer).meaning is Meaning.UNKNOWN
+    assert [entry["verdict"] for entry in client.posts(f"{token}-{fault}")] == [verdict]
+
+
+@pytest.mark.engines
+@HTTP
+def test_a_connection_that_is_closed_under_way_is_not_tried_again(
+    tmp_path: Path, kind: type[Connection]
+) -> None:
+    with running(tmp_path) as fcm:
+        client = client_of(fcm, kind)
+        client.send("first")
+        client.connection.post(
+            "dev-hang", (BODY % "dev-hang").encode(), authorization=client.authorization
+        )
+        assert eventually(
+            lambda: bool(client.connection.wait(0.01) or client.posts("dev-hang")),
+            seconds=DEADLINE_SECONDS,
+        )
+        fcm.process.kill()
+
+        answer = answers(client.connection)["dev-hang"]
+
+        client.connection.close()
+        assert classify(answer).meaning is Meaning.UNKNOWN
+        assert len(client.posts("dev-hang")) == 1
+
+
+@pytest.mark.engines
+@HTTP
+def test_a_connection_that_died_idle_is_no_unknown(tmp_path: Path, kind: type[Connection]) -> None:
+    with running(tmp_path) as fcm:
+        client = client_of(fcm, kind)
+        assert classify(client.send("before")).meaning is Meaning.ACCEPTED
+    port = int(fcm.url.rpartition(":")[2])
+
+    with running(tmp_path, port=port) as restarted:
+        again = client_of(restarted, kind)
+        again.connection.close()
+        client.authorization = again.authorization
+        meaning = classify(client.send("after")).meaning
+
+    client.connection.close()
+    assert meaning in (Meaning.ACCEPTED, Meaning.UNREACHED)
+    assert len(client.posts("after")) == (1 if meaning is Meaning.ACCEPTED else 0)
+
+
+@pytest.mark.engines
+@HTTP
+def test_a_server_that_went_away_is_unreached(tmp_path: Path, kind: type[Connection]) -> None:
+    with running(tmp_path) as fcm:
+        client = client_of(fcm, kind)
+        client.send("before")
+
+    meaning = classify(client.send("after")).meaning
+
+    client.connection.close()
+    assert meaning is Meaning.UNREACHED
+
+
+@pytest.mark.engines
+def test_a_used_handle_does_not_hide_that_nothing_was_sent(tmp_path: Path) -> None:
+    # REQUEST_SIZE, by which it is told, must not be that of the request before.
+    with running(tmp_path) as fcm:
+        client = client_of(fcm, Connection, timeout=SHORT_SECONDS)
+        client.send("before")
+    port = int(fcm.url.rpartition(":")[2])
+
+    with dropping(port):
+        answer = client.send("after")
+
+    client.connection.close()
+    assert classify(answer).meaning is Meaning.UNREACHED
+
+
+@pytest.mark.engines
+def test_a_hundred_at_once_share_one_connection(tmp_path: Path) -> None:
+    with running(tmp_path, latency_ms=300) as fcm:
+        client = client_of(fcm, Connection)
+        for number in range(STREAMS):
+            client.connection.post(
+                number, (BODY % f"d{number}").encode(), authorization=client.authorization
+            )
+        assert client.connection.in_flight == STREAMS
+        early = [answer for _ in range(10) for answer in client.connection.wait(0.01)]
+        open_now = connections_to(int(fcm.url.rpartition(":")[2]))
+
+        late = answers(client.connection)
+
+        client.connection.close()
+        found = {**dict(early), **late}
+        assert open_now == 1
+        assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
+        assert sorted(found) == list(range(STREAMS))
+        assert len(fcm.entries()) == STREAMS
+
+
+def connections_to(port: int) -> int:
+    """Return how many TCP connections this machine has open to a port."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    established = "01"
+    return sum(row[2].endswith(f":{port:04X}") and row[3] == established for row in rows)
+
+
+@pytest.mark.engines
+def test_a_reset_of_the_connection_leaves_none_without_an_answer(
+    connect: Connect, token: str
+) -> None:
+    client = connect(Connection)
+    tokens = [f"{token}-{number}-slow" for number in range(20)] + [f"{token}-reset-after"]
+    for each in tokens:
+        client.connection.post(each, (BODY % each).encode(), authorization=client.authorization)
+
+    found = answers(client.connection)
+
+    assert sorted(found) == sorted(tokens)
+    assert {classify(answer).meaning for answer in found.values()} == {Meaning.UNKNOWN}
+    assert max(len(client.posts(each)) for each in tokens) == 1
+
+
+@pytest.mark.engines
+def test_a_handle_that_is_used_again_forgets_the_answer_before(
+    connect: Connect, token: str
+) -> None:
+    client = connect(Connection)
+
+    first = client.send(f"{token}-429after7")
+    second = client.send(f"{token}-no-name")
+
+    assert (first.status, first.retry_after) == (429, 7)
+    assert (second.status, second.retry_after, second.body) == (200, 0, b"{}\n")
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("when", "least", "most"),
+    [("2", 2, 2), ("0", 0, 0), ("86400", 3600, 86_400), ("date", 1, 3), ("garbage", 0, 0)],
+)
+def test_retry_after_is_read_as_seconds(
+    connect: Connect, token: str, when: str, least: float, most: float
+) -> None:
+    answer = connect(Connection).send(f"{token}-429after{when}")
+
+    assert classify(answer).meaning is Meaning.THROTTLED
+    assert least <= answer.retry_after <= most
+
+
+@pytest.mark.engines
+def test_a_huge_answer_is_not_read_to_its_end(connect: Connect, token: str) -> None:
+    answer = connect(Connection).send(f"{token}-huge-body")
+
+    assert answer.error == pycurl.E_FILESIZE_EXCEEDED
+    assert len(answer.body) <= MOST_ANSWER_BYTES
+
+
+@pytest.mark.engines
+def test_an_authority_that_is_not_trusted_gets_nothing(fcm: EmulatorProcess, token: str) -> None:
+    with connected(f"{fcm.url}/v1/projects/p/messages:send") as connection:
+        for each in range(STREAMS):
+            connection.post(each, (BODY % token).encode(), authorization="Bearer x")
+        found = answers(connection)
+
+    assert {answer.error for answer in found.values()} == {pycurl.E_PEER_FAILED_VERIFICATION}
+    assert {classify(answer).meaning for answer in found.values()} == {Meaning.UNREACHED}
+    assert len(found) == STREAMS
+    assert token not in str(fcm.entries())
+
+
+@pytest.mark.engines
+def test_a_certificate_of_another_name_gets_nothing(fcm: EmulatorProcess, token: str) -> None:
+    # libcurl takes every name under localhost for this machine; the certificate does not.
+    port = fcm.url.rpartition(":")[2]
+    with connected(f"https://fcm.localhost:{port}/", ca_file=fcm.ca_file) as connection:
+        answer = ask(connection, token)
+
+    assert answer.error == pycurl.E_PEER_FAILED_VERIFICATION
+    assert classify(answer).meaning is Meaning.UNREACHED
+
+
+@pytest.mark.engines
+def test_a_proxy_of_the_environment_sees_no_device_token(
+    connect: Connect, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = connect(Connection)
+    for name in ("https_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://{LOOPBACK}:{free_port()}")
+
+    assert classify(client.send(token)).meaning is Meaning.ACCEPTED
+
+
+def test_a_refused_connection_is_unreached() -> None:
+    with connected(f"https://{LOOPBACK}:{free_port()}/") as connection:
+        assert classify(ask(connection, "d")).meaning is Meaning.UNREACHED
+
+
+def test_an_unknown_host_is_unreached() -> None:
+    with connected("https://fcm.invalid/", timeout=TIMEOUT_SECONDS) as connection:
+        assert classify(ask(connection, "d")).meaning is Meaning.UNREACHED
+
+
+@contextmanager
+def dropping(port: int = 0) -> Iterator[int]:
+    """Yield a port that takes no connection and refuses none, like a firewall.
+
+    Linux drops a SYN while the backlog is full, so it is filled here.
+    """
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.create_server((LOOPBACK, port), backlog=0))
+        for _ in range(2):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+
+
+def test_a_network_that_swallows_everything_is_unreached() -> None:
+    with dropping() as port, connected(f"https://{LOOPBACK}:{port}/") as connection:
+        for number in range(30):
+            connection.post(number, b"{}", authorization="Bearer x")
+
+        found = answers(connection)
+
+    assert len(found) == 30
+    assert {classify(answer).meaning for answer in found.values()} == {Meaning.UNREACHED}
+
+
+def test_a_handshake_that_never_ends_is_unreached() -> None:
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        url = f"https://{LOOPBACK}:{silent.getsockname()[1]}/"
+        with connected(url) as connection:
+            assert classify(ask(connection, "d")).meaning is Meaning.UNREACHED
+
+
+def test_waiting_for_nothing_returns_at_once() -> None:
+    with connected(f"https://{LOOPBACK}:{free_port()}/") as connection:
+        start = time.monotonic()
+
+        assert connection.wait(DEADLINE_SECONDS) == []
+
+        assert time.monotonic() - start < DEADLINE_SECONDS / 2
+
+
+def test_waiting_for_an_answer_does_not_burn_the_processor() -> None:
+    with dropping() as port, connected(f"https://{LOOPBACK}:{port}/") as connection:
+        connection.post("d", b"{}", authorization="Bearer x")
+        busy = time.thread_time()
+
+        answers(connection)
+
+        assert time.thread_time() - busy < SHORT_SECONDS / 2
+
+
+# --- Kept warm -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def connections_taken() -> Iterator[tuple[str, list[bytes]]]:
+    """Yield the URL of a server without TLS, and what each of its connections has received."""
+    received: list[bytes] = []
+
+    def serve(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = server.accept()
+                client.settimeout(SHORT_SECONDS)
+                with suppress(TimeoutError):
+                    received.append(client.recv(1024))
+                received.append(b"(silence)")
+                client.close()
+
+    with socket.create_server((LOOPBACK, 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK}:{server.getsockname()[1]}/v1", received
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def test_a_connection_is_made_ahead_without_any_request() -> None:
+    with connections_taken() as (url, received), connected(url) as connection:
+        connection.warm()
+        answers(connection)
+
+        assert eventually(lambda: bool(received), seconds=DEADLINE_SECONDS)
+        assert received[0] in (b"", b"(silence)")
+
+
+@pytest.mark.engines
+def test_a_warm_connection_is_the_one_that_sends(connect: Connect, token: str) -> None:
+    client = connect(Connection)
+
+    for _ in range(2):
+        client.connection.warm()
+        answers(client.connection)
+    answer = client.send(token)
+
+    assert classify(answer).meaning is Meaning.ACCEPTED
+    assert connections_made_by(client.connection) == 0
+    assert len(client.posts(token)) == 1
+
+
+@pytest.mark.engines
+def test_a_connection_that_is_idle_is_not_forgotten_on_the_way(
+    connect: Connect, token: str
+) -> None:
+    client = connect(Connection)
+
+    client.send(token)
+
+    descriptor = client.connection._socket
+    with socket.socket(fileno=os.dup(descriptor)) as used:
+        assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+@pytest.mark.parametrize("used", [True, False], ids=["used", "never_used"])
+def test_a_connection_that_died_after_it_was_warmed_is_no_unknown(
+    tmp_path: Path, used: bool
+) -> None:
+    authority = Authority(tmp_path / "authority", "trusted")
+    with (
+        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=TIMEOUT_SECONDS) as connection,
+    ):
+        if used:
+            ask(connection, "before")
+        connection.warm()
+        answers(connection)
+        fcm.drop_connections()
+
+        answer = ask(connection, "after")
+
+    assert classify(answer).meaning is Meaning.ACCEPTED
+
+
+@pytest.mark.parametrize("begins", ["cold", "just_warmed", "after_an_answer"])
+@pytest.mark.parametrize("streams", [1, 10])
+def test_a_server_is_never_sent_more_at_once_than_it_takes(
+    tmp_path: Path, streams: int, begins: str
+) -> None:
+    authority = Authority(tmp_path / "authority", "trusted")
+    with (
+        hostile.running(tmp_path / "journal", authority.issue("good"), latency_ms=5) as fcm,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=TIMEOUT_SECONDS) as connection,
+    ):
+        fcm.manners = manners = AllowsFewerStreams({0: streams})
+        if begins == "just_warmed":
+            connection.warm()
+            answers(connection)
+        elif begins == "after_an_answer":
+            ask(connection, "before")
+        for number in range(STREAMS):
+            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+
+        found = answers(connection)
+
+    assert manners.refused == 0
+    assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
+    assert len(found) == STREAMS
+
+
+def test_a_server_that_stands_still_before_its_settings_is_not_sent_more_than_it_takes(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(tmp_path / "authority", "trusted")
+    with (
+        hostile.running(tmp_path / "journal", authority.issue("good"), latency_ms=5) as fcm,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=DEADLINE_SECONDS) as connection,
+    ):
+        fcm.manners = manners = SaysSettingsLate({0: 1}, after_seconds=1.5)
+        for number in range(10):
+            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+
+        found = answers(connection)
+
+    assert manners.refused == 0
+    assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
+
+
+def test_a_first_answer_that_is_slow_does_not_hold_back_the_others_for_long(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(tmp_path / "authority", "trusted")
+    with (
+        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=DEADLINE_SECONDS) as connection,
+    ):
+        fcm.manners = AnswersTheFirstLast(others=STREAMS - 1)
+        for number in range(STREAMS):
+            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+
+        found = answers(connection)
+
+    # The first is answered only after the others: else its time would have been up.
+    assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
+
+
+def connections_made_by(connection: Connection) -> int:
+    """Return how many connections the last request had to make."""
+    return int(connection._idle[-1].getinfo(pycurl.NUM_CONNECTS))

@@ -1,0 +1,447 @@
+"""The invoker's decisions, with lanes that answer at once what the device's token asks for."""
+
+import json
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import DataError, OperationalError
+from django.utils import timezone
+
+from notifications import payload
+from notifications.models import Batch, Delivery, DeviceToken, Notification
+from notifications.worker.fcm import STREAMS
+from notifications.worker.inbox import Answered, HelperDied, Inbox, Stop, TalkPosted
+from notifications.worker.invoker import EXIT_GAVE_UP, EXIT_HELPER_DIED, Invoker
+from notifications.worker.lease import Lease
+from notifications.worker.outcomes import REFUSED, Meaning
+from notifications.worker.rate import Rate
+from notifications.worker.repository import Repository
+from notifications.worker.sender import Sender
+from notifications.worker.watchdog import Watchdog
+from notifications.worker.work import Job, Result
+from programs.models import Clip, Program, Talk
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("live")]
+User = get_user_model()
+
+
+class InstantSender(Sender):
+    """A sender without network: a token `unregistered-7` is answered `unregistered`."""
+
+    def __init__(self, inbox: Inbox, *, lanes: int = 2) -> None:
+        self._held = [0] * lanes
+        self.inbox = inbox
+        self.jobs: list[Job] = []
+
+    def send(self, job: Job) -> None:
+        """Note the job and answer it."""
+        self.jobs.append(job)
+        lane = self._held.index(min(self._held))
+        self._held[lane] += len(job.targets)
+        results = tuple(
+            Result(
+                batch_id=job.batch_id,
+                notification_id=job.notification_id,
+                device_id=target.device_id,
+                attempt=target.attempt,
+                meaning=(meaning := meaning_of(target.token)),
+                refused=target if meaning in REFUSED else None,
+            )
+            for target in job.targets
+        )
+        self.inbox.put(Answered(lane, results))
+
+
+class PatientSender(InstantSender):
+    """A sender whose answers come when the test lets them."""
+
+    def __init__(self, inbox: Inbox, *, lanes: int = 2) -> None:
+        super().__init__(inbox, lanes=lanes)
+        self.later = Inbox()
+        self.inbox, self.outlet = self.later, inbox
+
+    def answer(self, batches: int) -> None:
+        """Let the answers of the oldest so many batches come."""
+        waiting = self.later.drain(timeout=0)
+        for number, event in enumerate(waiting):
+            (self.outlet if number < batches else self.later).put(event)
+
+
+def turn(invoker: Invoker) -> None:
+    """Let the worker go once around its loop, at a moment at which it may claim."""
+    invoker.claim_timer.ring()
+    invoker.receive(invoker.inbox.drain(timeout=0))
+    invoker.turn(timezone.now())
+
+
+def handed_over(invoker: Invoker, notification: Notification) -> int:
+    """Return how many targets of a notification were given to the lanes."""
+    jobs = [job for job in jobs_of(invoker) if job.notification_id == notification.id]
+    return sum(len(job.targets) for job in jobs)
+
+
+def meaning_of(token: str) -> Meaning:
+    """Return what the token asks for."""
+    word = token.partition("-")[0]
+    return Meaning(word) if word in set(Meaning) else Meaning.ACCEPTED
+
+
+def program_with(*names: str, count: int = 1) -> Program:
+    """Return a program whose listeners have devices with tokens that begin so."""
+    owner = User.objects.create(username=f"talker-{User.objects.count()}")
+    program = Program.objects.create(owner=owner, title="Night")
+    for name in names:
+        for _ in range(count):
+            number = User.objects.count()
+            user = User.objects.create(username=f"listener-{number}")
+            DeviceToken.objects.create(user=user, token=f"{name}-{number}")
+            Clip.objects.create(listener=user, program=program)
+    return program
+
+
+def post(program: Program) -> Notification:
+    """Return the notification of a new talk."""
+    return Talk.objects.create(program=program, title="Hello").notification
+
+
+def worker(*, once: bool = True, rate: int = 600_000) -> Invoker:
+    """Return a worker that has not begun."""
+    inbox = Inbox()
+    lease = Lease(timedelta(seconds=15))
+    return Invoker(
+        inbox=inbox,
+        lease=lease,
+        repository=Repository(lease),
+        sender=InstantSender(inbox),
+        rate=Rate(rate),
+        watchdog=Watchdog(""),
+        once=once,
+    )
+
+
+def outcomes() -> Counter[str]:
+    """Return how many deliveries have each outcome."""
+    return Counter(Delivery.objects.values_list("outcome", flat=True))
+
+
+def jobs_of(invoker: Invoker) -> list[Job]:
+    """Return what was handed to the lanes."""
+    assert isinstance(invoker.sender, InstantSender)
+    return invoker.sender.jobs
+
+
+def test_it_ends_when_nothing_is_due() -> None:
+    assert worker().run() == 0
+
+
+def test_a_talk_without_listeners_is_done_at_once() -> None:
+    notification = post(program_with())
+
+    worker().run()
+
+    notification.refresh_from_db()
+    assert notification.state == Notification.State.DONE
+
+
+def test_more_targets_than_the_lanes_hold_are_sent_as_they_answer() -> None:
+    notification = post(program_with("ok", count=2 * STREAMS + 30))
+
+    worker().run()
+
+    notification.refresh_from_db()
+    assert notification.sent_count == 2 * STREAMS + 30
+    assert notification.state == Notification.State.DONE
+
+
+def test_two_notifications_share_the_lanes() -> None:
+    first, second = (post(program_with("ok", count=150)) for _ in range(2))
+    invoker = worker()
+
+    invoker.run()
+
+    served = [job.notification_id for job in jobs_of(invoker)]
+    assert set(served[:8]) == {first.id, second.id}
+    assert outcomes() == {"sent": 300}
+
+
+def test_a_talk_for_few_does_not_wait_for_one_for_many() -> None:
+    large = post(program_with("ok", count=600))
+    invoker = worker(once=False)
+    sender = invoker.sender = PatientSender(invoker.inbox)
+    turn(invoker)
+    assert handed_over(invoker, large) == 2 * STREAMS  # all that the lanes hold
+    small = post(program_with("ok", count=100))
+    invoker.look_timer.ring()
+
+    for _ in range(4):  # each time half of the lanes' streams are free
+        sender.answer(batches=4)
+        turn(invoker)
+
+    assert handed_over(invoker, small) == 100
+    assert handed_over(invoker, large) > 2 * STREAMS
+
+
+def test_it_is_one_notifications_turn_for_a_while_and_then_the_others() -> None:
+    several = [post(program_with("ok", count=400)) for _ in range(3)]
+    invoker = worker(once=False)
+    sender = invoker.sender = PatientSender(invoker.inbox)
+    turn(invoker)
+    assert sorted(handed_over(invoker, each) for each in several) == [0, 0, 200]
+
+    sender.answer(batches=4)
+    turn(invoker)
+    assert sorted(handed_over(invoker, each) for each in several) == [0, 0, 300]
+    invoker.rotation.turn_timer.ring()
+    for _ in range(2):
+        sender.answer(batches=4)
+        turn(invoker)
+
+    assert sorted(handed_over(invoker, each) for each in several) == [0, 100, 400]
+
+
+def test_what_the_end_of_one_leaves_free_is_the_next_ones() -> None:
+    several = [post(program_with("ok", count=150)) for _ in range(2)]
+    invoker = worker(once=False)
+    invoker.sender = PatientSender(invoker.inbox)
+
+    turn(invoker)
+
+    assert sorted(handed_over(invoker, each) for each in several) == [50, 150]
+
+
+def test_lanes_that_wait_for_slow_answers_are_given_smaller_batches() -> None:
+    post(program_with("ok", count=300))
+    invoker = worker(once=False)
+    sender = invoker.sender = PatientSender(invoker.inbox)
+    turn(invoker)
+    (first, *_) = sender.later.drain(timeout=0)
+    assert isinstance(first, Answered)
+    invoker.inbox.put(Answered(first.lane, first.results[:14]))  # the others of the batch are slow
+
+    turn(invoker)
+
+    assert len(jobs_of(invoker)[-1].targets) == 12
+
+
+def test_a_low_rate_is_shared() -> None:
+    several = [post(program_with("ok", count=5)) for _ in range(2)]
+    invoker = worker(rate=60, once=False)
+    moments = iter(range(100))
+    invoker.rate.allowance = lambda now: Rate.allowance(invoker.rate, float(next(moments)))  # type: ignore[method-assign]
+
+    for _ in range(8):
+        invoker.rotation.turn_timer.ring()  # its time passes while the rate says wait
+        turn(invoker)
+
+    assert {handed_over(invoker, each) for each in several} <= {2, 3, 4, 5}
+
+
+def test_a_low_rate_is_kept() -> None:
+    post(program_with("ok", count=5))
+    invoker = worker(rate=60)
+
+    for _ in range(3):
+        turn(invoker)
+
+    assert sum(len(job.targets) for job in jobs_of(invoker)) == 1
+    assert invoker.throttled
+
+
+def test_many_unregistered_hold_the_notification_and_disable_nobody() -> None:
+    notification = post(program_with("ok", "unregistered", count=60))
+
+    worker().run()
+
+    notification.refresh_from_db()
+    assert notification.state == Notification.State.HELD
+    assert "UNREGISTERED" in notification.reason
+    assert not DeviceToken.objects.filter(disabled_at__isnull=False).exists()
+
+
+def test_a_released_brake_lets_the_rest_go_out_and_disables_the_refused() -> None:
+    notification = post(program_with("unregistered", "ok", count=250))
+    worker().run()
+    held = Notification.objects.get()
+    assert (held.state, held.brake) == (Notification.State.HELD, "unregistered")
+
+    Notification.objects.release(reason="anna knows the list is old")
+    worker().run()
+
+    notification.refresh_from_db()
+    assert notification.state == Notification.State.DONE
+    assert notification.sent_count == 250
+    assert 0 < DeviceToken.objects.filter(disabled_at__isnull=False).count() < 250
+
+
+def test_a_few_unregistered_are_disabled() -> None:
+    post(program_with(*["ok"] * 9, "unregistered", count=2))
+
+    worker().run()
+
+    gone = DeviceToken.objects.filter(disabled_at__isnull=False)
+    assert {device.token.partition("-")[0] for device in gone} == {"unregistered"}
+    assert gone.count() == 2
+
+
+def test_a_released_notification_goes_on_where_it_was_held() -> None:
+    notification = post(program_with("misconfigured", count=3))
+    worker().run()
+    for device in DeviceToken.objects.all():
+        DeviceToken.objects.filter(id=device.id).update(token=f"mended-{device.id}")
+
+    Notification.objects.release(reason="anna mended it")
+    worker().run()
+
+    notification.refresh_from_db()
+    assert notification.state == Notification.State.DONE
+    assert outcomes() == {"sent": 3}
+    assert set(Delivery.objects.values_list("attempts", flat=True)) == {2}
+
+
+def test_a_retry_tells_fcm_how_little_time_is_left() -> None:
+    post(program_with("unreached"))
+    worker().run()
+    Notification.objects.update(created_at=timezone.now() - timedelta(minutes=50))
+    Delivery.objects.update(next_attempt_at=timezone.now())
+    invoker = worker()
+
+    invoker.run()
+
+    (job,) = jobs_of(invoker)
+    ttl = json.loads(job.head + b'"token":"t"' + job.tail)["message"]["android"]["ttl"]
+    assert 590 <= int(ttl.removesuffix("s")) <= 600
+
+
+def test_what_waited_too_long_is_not_sent() -> None:
+    notification = post(program_with("ok"))
+    Notification.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    invoker = worker()
+
+    invoker.run()
+
+    notification.refresh_from_db()
+    assert notification.state == Notification.State.EXPIRED
+    assert jobs_of(invoker) == []
+
+
+def test_a_talk_named_by_another_producer_is_notified() -> None:
+    (talk,) = Talk.objects.bulk_create([Talk(program=program_with("ok"), title="Imported")])
+    invoker = worker()
+    invoker.inbox.put(TalkPosted(talk.id))
+
+    invoker.run()
+
+    assert outcomes() == {"sent": 1}
+
+
+def test_a_deleted_talk_is_not_announced() -> None:
+    notification = post(program_with("ok"))
+    Talk.objects.all().delete()
+    invoker = worker()
+
+    invoker.run()
+
+    notification.refresh_from_db()
+    assert notification.state == Notification.State.CANCELLED
+    assert jobs_of(invoker) == []
+
+
+def test_stop_claims_nothing_more() -> None:
+    post(program_with("ok"))
+    invoker = worker(once=False)
+    invoker.inbox.put(Stop("SIGTERM"))
+
+    assert invoker.run() == 0
+    assert jobs_of(invoker) == []
+
+
+def test_a_helper_that_died_ends_the_worker_with_an_error() -> None:
+    invoker = worker(once=False)
+    invoker.inbox.put(HelperDied("receiver", "KeyError()"))
+
+    assert invoker.run() == EXIT_HELPER_DIED
+
+
+def test_one_that_cannot_be_started_is_held_and_others_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad, good = (post(program_with("ok")) for _ in range(2))
+    encode = payload.encode
+
+    def fail_for_the_bad(notification: Notification, *, now: datetime) -> tuple[bytes, bytes]:
+        if notification.id == bad.id:
+            raise DataError("value too long")
+        return encode(notification, now=now)
+
+    monkeypatch.setattr(payload, "encode", fail_for_the_bad)
+
+    worker().run()
+
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert bad.state == Notification.State.HELD
+    assert good.state == Notification.State.DONE
+
+
+def test_stopping_without_a_database_ends_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    post(program_with("ok"))
+    invoker = worker(once=False)
+    invoker.give_up_timer.every = 0
+
+    def fail(*args: object, **kwargs: object) -> None:
+        invoker.inbox.put(Stop("SIGTERM"))
+        raise OperationalError("connection lost")
+
+    monkeypatch.setattr(invoker.repository.results, "record", fail)
+
+    assert invoker.run() == EXIT_GAVE_UP
+
+
+def test_answers_are_kept_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    post(program_with("ok", count=3))
+    invoker = worker()
+    record = invoker.repository.results.record
+    failures = iter([OperationalError("connection lost"), OperationalError("still away")])
+
+    def fail_twice(*args: object, **kwargs: object) -> None:
+        if error := next(failures, None):
+            raise error
+        record(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(invoker.repository.results, "record", fail_twice)
+
+    invoker.run()
+
+    assert outcomes() == {"sent": 3}
+    assert invoker.outage.since is None
+
+
+def test_what_is_answered_but_not_written_is_not_lost_with_a_lease_in_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    post(program_with("ok", count=3))
+    invoker = worker()
+    recovered: list[dict[int, int]] = []
+    recover, record = invoker.repository.recovery.recover, invoker.repository.results.record
+    failures = iter([OperationalError("connection lost")])
+
+    def fail_once(*args: object, **kwargs: object) -> None:
+        if error := next(failures, None):
+            raise error
+        record(*args, **kwargs)  # type: ignore[arg-type]
+
+    def note(*, in_flight: Collection[int], now: datetime) -> dict[int, int]:
+        recovered.append(recover(in_flight=in_flight, now=now))
+        return recovered[-1]
+
+    monkeypatch.setattr(invoker.repository.results, "record", fail_once)
+    monkeypatch.setattr(invoker.repository.recovery, "recover", note)
+
+    invoker.run()
+
+    assert recovered == [{}, {}]
+    assert set(Batch.objects.values_list("state", flat=True)) == {Batch.State.DONE}
+    assert outcomes() == {"sent": 3}

@@ -1,0 +1,212 @@
+"""The lease: one active worker, and nothing claimed by one that was it before."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from notifications.models import Notification, Standby, WorkerLease
+from notifications.worker.lease import Kept, Lease, LeaseLostError
+
+TTL = timedelta(seconds=15)
+
+
+def expire() -> None:
+    """Let the lease run out, on the database's clock."""
+    WorkerLease.objects.update(expires_at=Now() - timedelta(seconds=1))
+
+
+@pytest.mark.django_db
+def test_the_first_worker_gets_the_lease() -> None:
+    lease = Lease(TTL)
+
+    assert lease.keep() is Kept.ACQUIRED
+    assert lease.epoch == 1
+
+
+@pytest.mark.django_db
+def test_it_stays_with_its_holder_while_it_is_renewed() -> None:
+    lease = Lease(TTL)
+    lease.keep()
+
+    assert lease.keep() is Kept.HELD
+    assert lease.epoch == 1
+
+
+@pytest.mark.django_db
+def test_a_second_worker_waits_for_a_rival_not_yet_seen_alive() -> None:
+    Lease(TTL).keep()
+
+    assert Lease(TTL).keep() is Kept.AWAITED
+
+
+@pytest.mark.django_db
+def test_a_second_worker_knows_a_living_rival_by_its_renewal() -> None:
+    first, second = Lease(TTL), Lease(TTL)
+    first.keep()
+    second.keep()
+
+    WorkerLease.objects.update(heartbeat_at=Now() + timedelta(seconds=1))  # as a renewal does
+
+    assert second.keep() is Kept.TAKEN
+    assert second.rival
+    assert second.rival.name == first.holder
+
+
+@pytest.mark.django_db
+def test_an_expired_lease_is_taken_over_in_a_new_epoch() -> None:
+    first, second = Lease(TTL), Lease(TTL)
+    first.keep()
+    expire()
+
+    assert second.keep() is Kept.ACQUIRED
+    assert second.epoch == first.epoch + 1
+
+
+@pytest.mark.django_db
+def test_a_worker_that_slept_past_its_lease_finds_it_lost() -> None:
+    slept, other = Lease(TTL), Lease(TTL)
+    slept.keep()
+    expire()
+    other.keep()
+
+    with pytest.raises(LeaseLostError):
+        slept.keep()
+    assert slept.epoch == 0
+
+
+@pytest.mark.django_db
+def test_an_expired_lease_that_nobody_took_is_still_its_holders() -> None:
+    lease = Lease(TTL)
+    lease.keep()
+    expire()
+
+    assert lease.keep() is Kept.HELD
+
+
+@pytest.mark.django_db
+def test_a_lease_given_back_is_free_at_once() -> None:
+    first, second = Lease(TTL), Lease(TTL)
+    first.keep()
+    first.release()
+
+    assert WorkerLease.objects.held() is None
+    assert second.keep() is Kept.ACQUIRED
+
+
+@pytest.mark.django_db
+def test_giving_back_a_lost_lease_does_not_take_it_from_its_new_holder() -> None:
+    slept, other = Lease(TTL), Lease(TTL)
+    slept.keep()
+    expire()
+    other.keep()
+
+    slept.release()
+
+    assert other.keep() is Kept.HELD
+
+
+@pytest.mark.django_db
+def test_a_holder_in_doubt_comes_back_in_a_new_epoch() -> None:
+    lease = Lease(TTL)
+    lease.keep()
+    lease.doubt()
+
+    assert lease.keep() is Kept.ACQUIRED
+    assert lease.epoch == 2
+
+
+@pytest.mark.django_db
+def test_a_lease_whose_row_was_deleted_goes_on_counting() -> None:
+    Notification.objects.create(title="Night", body="Hello", epoch=7)
+
+    lease = Lease(TTL)
+    lease.keep()
+
+    assert lease.epoch == 8
+
+
+@pytest.mark.django_db
+def test_the_fence_stops_a_stale_worker_whatever_the_clocks_say() -> None:
+    slept, other = Lease(TTL), Lease(TTL)
+    slept.keep()
+    expire()
+    other.keep()
+
+    with pytest.raises(LeaseLostError), transaction.atomic():
+        slept.fence()
+
+
+@pytest.mark.engines
+@pytest.mark.django_db(transaction=True)
+def test_no_takeover_commits_between_a_fence_and_the_end_of_its_transaction() -> None:
+    held, rival = Lease(TTL), Lease(TTL)
+    held.keep()
+    expire()
+    taken: list[Kept] = []
+
+    def take_over() -> None:
+        taken.append(rival.keep())
+        connection.close()
+
+    with transaction.atomic():
+        held.fence()
+        thread = threading.Thread(target=take_over)
+        thread.start()
+        thread.join(0.5)  # it hangs on the row's lock
+        assert taken == []
+    thread.join(10)
+
+    assert taken == [Kept.ACQUIRED]
+
+
+@pytest.mark.engines
+@pytest.mark.django_db(transaction=True)
+def test_of_many_workers_that_start_at_once_one_gets_the_lease() -> None:
+    start = threading.Barrier(8)
+    results: list[Kept] = []
+
+    def compete() -> None:
+        lease = Lease(TTL)
+        start.wait(10)
+        results.append(lease.keep())
+        connection.close()
+
+    threads = [threading.Thread(target=compete) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert results.count(Kept.ACQUIRED) == 1
+    assert WorkerLease.objects.get().epoch == 1
+
+
+@pytest.mark.django_db
+def test_a_standby_is_seen_until_it_takes_over() -> None:
+    first, second = Lease(TTL), Lease(TTL)
+    first.keep()
+    second.keep()
+
+    second.announce()
+    second.announce()
+    assert [standby.holder for standby in Standby.objects.all()] == [second.holder]
+
+    expire()
+    second.keep()
+    assert not Standby.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_standby_that_stops_is_seen_no_more() -> None:
+    first, second = Lease(TTL), Lease(TTL)
+    first.keep()
+    second.keep()
+    second.announce()
+
+    second.release()
+
+    assert not Standby.objects.exists()
+    assert WorkerLease.objects.get().holder == first.holder

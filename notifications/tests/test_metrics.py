@@ -1,0 +1,107 @@
+"""The metrics: what Prometheus reads of the sending, from a few small queries."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import DjangoAssertNumQueries
+
+from notifications.models import Notification, SendingSwitch, WorkerLease
+from programs.tests.factories import TalkFactory
+
+pytestmark = pytest.mark.django_db
+
+MOST_QUERIES = 4
+
+
+def samples(client: Client) -> dict[tuple[str, ...], float]:
+    """Return what is read, by name and label."""
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.content.decode())
+        for sample in family.samples
+    }
+
+
+def test_they_are_read_before_anything_has_happened(client: Client) -> None:
+    assert samples(client) == {
+        ("radiotalk_notifications", "pending"): 0,
+        ("radiotalk_notifications", "sending"): 0,
+        ("radiotalk_notifications", "held"): 0,
+        ("radiotalk_oldest_pending_seconds",): 0,
+        ("radiotalk_switch", "live"): 0,
+        ("radiotalk_switch", "paused"): 0,
+    }
+
+
+def test_the_notifications_that_are_not_history_are_counted(client: Client) -> None:
+    for state in ("pending", "sending", "sending", "held", "done", "cancelled", "expired"):
+        Notification.objects.filter(talk=TalkFactory.create()).update(state=state)
+
+    found = samples(client)
+
+    assert found["radiotalk_notifications", "pending"] == 1
+    assert found["radiotalk_notifications", "sending"] == 2
+    assert found["radiotalk_notifications", "held"] == 1
+    assert ("radiotalk_notifications", "done") not in found
+
+
+def test_it_is_told_how_long_the_oldest_has_waited(client: Client) -> None:
+    for minutes in (10, 5):
+        Notification.objects.filter(talk=TalkFactory.create()).update(
+            created_at=timezone.now() - timedelta(minutes=minutes)
+        )
+
+    assert samples(client)["radiotalk_oldest_pending_seconds",] == pytest.approx(600, abs=30)
+
+
+@pytest.mark.parametrize(
+    ("values", "live", "paused"),
+    [
+        ({"mode": "live"}, 1, 0),
+        ({"mode": "live", "paused": True}, 1, 1),
+        ({"mode": "dry_run"}, 0, 0),
+        ({"mode": "live", "live_until": timezone.now() - timedelta(seconds=1)}, 0, 0),
+    ],
+)
+def test_the_switch_is_told(
+    client: Client, values: dict[str, object], live: int, paused: int
+) -> None:
+    SendingSwitch.objects.change(changed_by="anna", now=timezone.now(), reason="test", **values)
+
+    found = samples(client)
+
+    assert found["radiotalk_switch", "live"] == live
+    assert found["radiotalk_switch", "paused"] == paused
+
+
+@pytest.mark.parametrize(("holder", "active"), [("host:1:abc", 1), ("", 0)])
+def test_the_worker_is_told(client: Client, holder: str, active: int) -> None:
+    WorkerLease.objects.create(
+        name="sender", holder=holder, heartbeat_at=timezone.now() - timedelta(seconds=90)
+    )
+
+    found = samples(client)
+
+    assert found["radiotalk_worker_active",] == active
+    assert found["radiotalk_worker_heartbeat_seconds",] == pytest.approx(90, abs=30)
+
+
+def test_a_worker_that_never_was_is_not_told(client: Client) -> None:
+    WorkerLease.objects.create(name="sender")
+
+    assert ("radiotalk_worker_active",) not in samples(client)
+
+
+def test_a_reading_costs_a_few_queries_however_much_there_is(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _ in range(5):
+        TalkFactory.create()
+
+    with django_assert_num_queries(MOST_QUERIES):
+        client.get("/metrics")

@@ -1,0 +1,126 @@
+"""Retention: the log of what ended long ago goes, and nothing else."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from notifications import retention
+from notifications.models import Batch, Delivery, Notification
+from notifications.tests.factories import BatchFactory, DeliveryFactory, NotificationFactory
+
+pytestmark = pytest.mark.django_db
+
+NOW = timezone.now()
+
+
+def ended(*, days_ago: int, lines: int = 1, state: str = "done") -> Notification:
+    """Return a notification that ended so many days ago, with its log."""
+    notification = NotificationFactory.create(
+        state=state, finished_at=NOW - timedelta(days=days_ago), sent_count=lines
+    )
+    for _ in range(lines):
+        DeliveryFactory.create(notification=notification)
+    BatchFactory.create(notification=notification, state=Batch.State.DONE)
+    return notification
+
+
+def prune(days: int = 30) -> list[retention.Step]:
+    """Return the steps of a whole run."""
+    return list(retention.prune(ended_before=NOW - timedelta(days=days), now=NOW))
+
+
+def test_what_ended_long_ago_is_deleted_and_the_rest_stays() -> None:
+    old, new = ended(days_ago=40), ended(days_ago=10)
+
+    prune()
+
+    assert set(Delivery.objects.values_list("notification", flat=True)) == {new.id}
+    assert set(Batch.objects.values_list("notification", flat=True)) == {new.id}
+    assert old.deliveries.count() == 0
+
+
+def test_the_counters_stay_and_it_says_that_the_log_is_pruned() -> None:
+    old, new = ended(days_ago=40, lines=3), ended(days_ago=10)
+
+    prune()
+
+    old.refresh_from_db()
+    new.refresh_from_db()
+    assert (old.sent_count, old.state, old.pruned_at) == (3, "done", NOW)
+    assert new.pruned_at is None
+
+
+@pytest.mark.parametrize("state", ["pending", "sending", "held"])
+def test_what_has_not_ended_is_kept_however_old_it_is(state: str) -> None:
+    ended(days_ago=400, state=state)
+
+    assert prune() == []
+    assert Delivery.objects.count() == 1
+
+
+@pytest.mark.parametrize("state", ["done", "cancelled", "expired"])
+def test_each_way_of_ending_is_pruned(state: str) -> None:
+    ended(days_ago=40, state=state)
+
+    prune()
+
+    assert Delivery.objects.count() == 0
+
+
+def test_no_step_deletes_more_than_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "STEP_ROWS", 2)
+    ended(days_ago=40, lines=5)
+
+    steps = prune()
+
+    assert [step.deliveries for step in steps if not step.batches] == [2, 2, 1]
+
+
+def test_a_run_that_was_interrupted_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "STEP_ROWS", 2)
+    ended(days_ago=40, lines=5)
+    next(iter(retention.prune(ended_before=NOW, now=NOW)))
+    assert Delivery.objects.count() == 3
+
+    prune()
+
+    assert (Delivery.objects.count(), Batch.objects.count()) == (0, 0)
+
+
+def test_a_batch_in_flight_is_kept() -> None:
+    notification = ended(days_ago=40, state="cancelled")
+    in_flight = BatchFactory.create(notification=notification)
+
+    prune()
+
+    assert list(Batch.objects.all()) == [in_flight]
+
+
+def test_the_command_says_what_it_deleted() -> None:
+    ended(days_ago=40, lines=3)
+    out = StringIO()
+
+    call_command("prune_deliveries", "--older-than", "30", stdout=out)
+
+    assert out.getvalue() == "3 lines of the send log and 1 batches deleted.\n"
+
+
+def test_the_command_refuses_to_delete_today() -> None:
+    with pytest.raises(CommandError, match="'0' is no whole number from 1"):
+        call_command("prune_deliveries", "--older-than", "0")
+
+
+def test_ctrl_c_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(**values: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(retention, "prune", interrupted)
+    out = StringIO()
+
+    with pytest.raises(SystemExit, match="130"):
+        call_command("prune_deliveries", "--older-than", "30", stdout=out)
+
+    assert "the next run goes on there" in out.getvalue()

@@ -1,0 +1,550 @@
+"""The sender: every target that is handed over gets exactly one result, whatever happens."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, cast
+
+import pytest
+
+from notifications.emulator import oauth
+from notifications.emulator.process import EmulatorProcess, running
+from notifications.worker import sender as sender_module
+from notifications.worker.credentials import AccessToken
+from notifications.worker.fcm import STREAMS, Endpoint
+from notifications.worker.inbox import Answered, Event, HelperDied
+from notifications.worker.outcomes import Meaning
+from notifications.worker.sender import Sender
+from notifications.worker.work import Job, Result, Target
+from radiotalk.local.process import LOOPBACK, eventually, free_port
+
+DEADLINE_SECONDS = 20.0
+TIMEOUT_SECONDS = 5.0
+HEAD = b'{"message":{"notification":{"title":"Night Radio"},'
+
+
+class Access:
+    """Gives the same Authorization for ever, or raises."""
+
+    def __init__(self, authorization: str = "Bearer x", error: Exception | None = None) -> None:
+        self.authorization = authorization
+        self.error = error
+        self.refused: list[str] = []
+
+    def header(self, *, refused: str = "") -> str:
+        """Return the Authorization, and remember what was refused."""
+        if refused:
+            self.refused.append(refused)
+        if self.error:
+            raise self.error
+        return self.authorization
+
+
+class DiesOfRefusal(Access):
+    """Is broken where FCM refused what it gave."""
+
+    def header(self, *, refused: str = "") -> str:
+        """Return the Authorization, or raise what nobody expects."""
+        if refused:
+            raise RuntimeError("a defect")
+        return self.authorization
+
+
+class Lanes:
+    """A sender, and what it reported."""
+
+    def __init__(self, endpoint: Endpoint, access: Any, *, lanes: int = 1) -> None:
+        self.reports: SimpleQueue[Event] = SimpleQueue()
+        self.events: list[Event] = []
+        self.jobs: list[Job] = []
+        self.sender = Sender(
+            lanes=lanes,
+            endpoint=endpoint,
+            access=cast(AccessToken, access),
+            report=self.reports.put,
+        )
+
+    def send(self, *tokens: str) -> Job:
+        """Hand over a batch of these tokens, and return it."""
+        job = Job(
+            batch_id=len(self.jobs) + 1,
+            notification_id=7,
+            head=HEAD,
+            tail=b"}}",
+            targets=tuple(Target(number, "token", token) for number, token in enumerate(tokens)),
+        )
+        self.jobs.append(job)
+        self.sender.send(job)
+        return job
+
+    @property
+    def results(self) -> list[Result]:
+        """Return the results so far."""
+        return [result for event in self.answered for result in event.results]
+
+    @property
+    def answered(self) -> list[Answered]:
+        """Return the reports with results so far."""
+        return [event for event in self.events if isinstance(event, Answered)]
+
+    @property
+    def deaths(self) -> list[HelperDied]:
+        """Return what died so far."""
+        return [event for event in self.events if isinstance(event, HelperDied)]
+
+    def wait_for(self, count: int) -> list[Result]:
+        """Return the results once there are so many."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while len(self.results) < count:
+            self.events.append(self.reports.get(timeout=deadline - time.monotonic()))
+        return self.results
+
+    def finish(self) -> list[Result]:
+        """Close the sender, and return all results."""
+        self.sender.close()
+        while not self.reports.empty():
+            self.events.append(self.reports.get())
+        return self.results
+
+    def answers(self) -> Counter[tuple[int, int]]:
+        """Return how many results each target got."""
+        return Counter((result.batch_id, result.device_id) for result in self.results)
+
+    def once_each(self) -> Counter[tuple[int, int]]:
+        """Return one result for each target that was handed over."""
+        return Counter(
+            (job.batch_id, target.device_id) for job in self.jobs for target in job.targets
+        )
+
+
+Start = Callable[..., Lanes]
+
+
+@pytest.fixture
+def away() -> Iterator[Start]:
+    """Yield a function that returns a sender to where nobody listens, closed in the end."""
+    with ExitStack() as stack:
+
+        def away(access: Any, *, lanes: int = 1) -> Lanes:
+            url = f"https://{LOOPBACK}:{free_port()}/"
+            started = Lanes(Endpoint(url, "", TIMEOUT_SECONDS), access, lanes=lanes)
+            stack.callback(started.sender.close)
+            return started
+
+        yield away
+
+
+@pytest.fixture(scope="module")
+def fcm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
+    """Yield an emulator that no test breaks; each uses tokens of its own."""
+    with running(tmp_path_factory.mktemp("fcm")) as process:
+        yield process
+
+
+@pytest.fixture
+def token(request: pytest.FixtureRequest) -> str:
+    """Return a token that no other test uses."""
+    return f"dev-{abs(hash(request.node.nodeid)):x}x"
+
+
+@pytest.fixture
+def start(fcm: EmulatorProcess) -> Iterator[Start]:
+    """Yield a function that returns a sender to the emulator, closed in the end."""
+    with ExitStack() as stack:
+
+        def start(*, access: Any = None, lanes: int = 1, timeout: float = TIMEOUT_SECONDS) -> Lanes:
+            real = AccessToken(str(fcm.service_account_file), ca_file=str(fcm.ca_file))
+            url = f"{fcm.url}/v1/projects/{real.project_id}/messages:send"
+            endpoint = Endpoint(url, str(fcm.ca_file), timeout)
+            started = Lanes(endpoint, access or real, lanes=lanes)
+            stack.callback(started.sender.close)
+            return started
+
+        yield start
+
+
+def entries(fcm: EmulatorProcess, token: str) -> list[Any]:
+    """Return what FCM saw of the tokens that begin so."""
+    return [entry for entry in fcm.entries() if str(entry["token"]).startswith(token)]
+
+
+@pytest.mark.engines
+def test_each_target_is_sent_to_once(start: Start, fcm: EmulatorProcess, token: str) -> None:
+    lanes = start(lanes=3)
+    for batch in range(12):
+        lanes.send(*[f"{token}-{batch}-{number}" for number in range(25)])
+
+    lanes.finish()
+
+    assert lanes.answers() == lanes.once_each()
+    assert {result.meaning for result in lanes.results} == {Meaning.ACCEPTED}
+    assert len({entry["token"] for entry in entries(fcm, token)}) == 300
+    assert len(entries(fcm, token)) == 300
+
+
+@pytest.mark.engines
+def test_a_result_says_what_became_of_which_attempt(start: Start, token: str) -> None:
+    lanes = start()
+    job = Job(5, 9, HEAD, b"}}", (Target(17, "token", f"{token}-429after30", attempt=4),))
+
+    lanes.sender.send(job)
+
+    result = lanes.wait_for(1)[0]
+    assert (result.batch_id, result.notification_id, result.device_id) == (5, 9, 17)
+    assert (result.attempt, result.meaning, result.retry_after) == (4, Meaning.THROTTLED, 30)
+    assert result.code == "QUOTA_EXCEEDED"
+
+
+@pytest.mark.engines
+def test_whatever_fcm_answers_each_target_gets_one_result(start: Start, token: str) -> None:
+    faults = ["unregistered", "invalid", "http503", "hang", "no-name", "html200", "expiredauth"]
+    lanes = start(timeout=1)
+
+    lanes.send(*[f"{token}-{fault}" for fault in faults], f"{token}-reset-after")
+    lanes.send(*[f"{token}-more-{number}" for number in range(25)])
+    lanes.finish()
+
+    assert lanes.answers() == lanes.once_each()
+
+
+@pytest.mark.engines
+def test_a_slow_answer_holds_back_nobody(start: Start, token: str) -> None:
+    lanes = start()
+    slow = lanes.send(f"{token}-slow3", *[f"{token}-{number}" for number in range(24)])
+
+    quick = lanes.send(*[f"{token}-next-{number}" for number in range(25)])
+
+    results = lanes.wait_for(49)
+    assert (slow.batch_id, 0) not in {(each.batch_id, each.device_id) for each in results}
+    assert sum(result.batch_id == quick.batch_id for result in results) == 25
+    assert lanes.wait_for(50)[-1].batch_id == slow.batch_id
+
+
+@pytest.mark.engines
+def test_all_lanes_share_one_refresh_after_a_401(
+    start: Start, fcm: EmulatorProcess, token: str
+) -> None:
+    lanes = start(lanes=4)
+
+    for batch in range(4):
+        lanes.send(*[f"{token}-{batch}-{number}-expiredauth" for number in range(25)])
+    results = lanes.finish()
+
+    assert {result.meaning for result in results} == {Meaning.ACCEPTED}
+    assert {result.attempt for result in results} == {2}
+    assert lanes.answers() == lanes.once_each()
+    assert len({entry["access_token"] for entry in entries(fcm, token)}) == 2
+
+
+@pytest.mark.engines
+def test_a_second_401_is_for_an_operator(start: Start, fcm: EmulatorProcess, token: str) -> None:
+    access = Access("Bearer never-valid")
+    lanes = start(access=access)
+
+    lanes.send(token)
+    results = lanes.finish()
+
+    assert [(each.meaning, each.code) for each in results] == [
+        (Meaning.MISCONFIGURED, "UNAUTHENTICATED")
+    ]
+    assert access.refused == ["Bearer never-valid"]
+    assert [entry["status"] for entry in entries(fcm, token)] == [401, 401]
+
+
+@pytest.mark.engines
+def test_a_401_of_a_third_party_is_not_tried_again(
+    start: Start, fcm: EmulatorProcess, token: str
+) -> None:
+    lanes = start()
+
+    lanes.send(f"{token}-thirdparty")
+
+    assert lanes.wait_for(1)[0].meaning is Meaning.MISCONFIGURED
+    assert len(entries(fcm, token)) == 1
+
+
+def changed_account(fcm: EmulatorProcess, directory: Path, **values: str) -> AccessToken:
+    """Return the access token of the emulator's service account, with these values changed."""
+    content = json.loads(fcm.service_account_file.read_text()) | values
+    file = directory / "changed.json"
+    file.write_text(json.dumps(content))
+    return AccessToken(str(file), ca_file=str(fcm.ca_file))
+
+
+@pytest.mark.engines
+def test_nothing_is_posted_while_the_token_endpoint_is_down(
+    start: Start, fcm: EmulatorProcess, token: str, tmp_path: Path
+) -> None:
+    down = changed_account(fcm, tmp_path, token_uri=f"https://{LOOPBACK}:{free_port()}/token")
+    lanes = start(access=down, lanes=2)
+
+    for batch in range(4):
+        lanes.send(*[f"{token}-{batch}-{number}" for number in range(25)])
+    results = lanes.finish()
+
+    assert {(each.meaning, each.code) for each in results} == {
+        (Meaning.UNREACHED, "NO_ACCESS_TOKEN")
+    }
+    assert lanes.answers() == lanes.once_each()
+    assert entries(fcm, token) == []
+
+
+@pytest.mark.engines
+def test_nothing_is_posted_for_an_account_that_is_refused(
+    start: Start, fcm: EmulatorProcess, token: str, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.json"
+    oauth.write_service_account(other, f"{fcm.url}/token")
+    key = json.loads(other.read_text())["private_key"]
+    lanes = start(access=changed_account(fcm, tmp_path, private_key=key))
+
+    lanes.send(token, f"{token}-2")
+
+    assert {(each.meaning, each.code) for each in lanes.wait_for(2)} == {
+        (Meaning.MISCONFIGURED, "CREDENTIALS_REFUSED")
+    }
+    assert entries(fcm, token) == []
+
+
+@pytest.mark.engines
+def test_a_lane_that_dies_of_an_answer_leaves_nobody_without_a_result(
+    start: Start, fcm: EmulatorProcess, token: str
+) -> None:
+    good = AccessToken(str(fcm.service_account_file), ca_file=str(fcm.ca_file)).header()
+    lanes = start(access=DiesOfRefusal(good))
+    tokens = [f"{token}-{number}" for number in range(24)]
+
+    lanes.send(*tokens, f"{token}-expiredauth")
+    lanes.finish()
+
+    assert lanes.answers() == lanes.once_each()
+    assert len(lanes.deaths) == 1
+    accepted = {each.device_id for each in lanes.results if each.meaning is Meaning.ACCEPTED}
+    unknown = {each.device_id for each in lanes.results if each.meaning is Meaning.UNKNOWN}
+    assert 24 in unknown
+    assert accepted | unknown == set(range(25))
+
+
+def test_a_lane_that_dies_makes_what_it_held_unknown(away: Start) -> None:
+    lanes = away(Access(error=RuntimeError("a defect")))
+
+    lanes.send("a", "b", "c")
+
+    assert {(each.meaning, each.code) for each in lanes.wait_for(3)} == {
+        (Meaning.UNKNOWN, "LANE_DIED")
+    }
+    lanes.finish()
+    assert lanes.answers() == lanes.once_each()
+
+
+def test_a_death_is_known_before_its_results_make_room_for_more(away: Start) -> None:
+    lanes = away(Access(error=RuntimeError("a defect")))
+
+    lanes.send("a")
+    lanes.finish()
+
+    assert isinstance(lanes.events[0], HelperDied)
+    assert lanes.deaths == [HelperDied("lane 0", "RuntimeError: a defect")]
+
+
+def test_a_batch_that_is_handed_to_a_dead_lane_is_answered_all_the_same(away: Start) -> None:
+    # Else the worker, which waits for what is in flight, would never end.
+    lanes = away(Access(error=RuntimeError("a defect")))
+    lanes.send("a")
+    lanes.wait_for(1)
+
+    lanes.send("b", "c")
+
+    assert [each.code for each in lanes.wait_for(3)] == ["LANE_DIED"] * 3
+    lanes.finish()
+    assert lanes.answers() == lanes.once_each()
+
+
+def test_a_lane_that_cannot_even_begin_answers_and_is_reported(
+    away: Start,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def out_of_descriptors(endpoint: Endpoint) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(sender_module, "Connection", out_of_descriptors)
+    lanes = away(Access())
+
+    lanes.send("a", "b")
+    lanes.finish()
+
+    assert lanes.answers() == lanes.once_each()
+    assert len(lanes.deaths) == 1
+
+
+def test_lanes_of_which_one_cannot_be_started_do_not_keep_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start_thread = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def start_two(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start_thread(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_two)
+    nowhere = Endpoint(f"https://{LOOPBACK}:{free_port()}/", "", TIMEOUT_SECONDS)
+
+    with pytest.raises(RuntimeError):
+        Lanes(nowhere, Access(), lanes=4)
+
+    for thread in started:
+        thread.join(DEADLINE_SECONDS)
+    assert not any(thread.is_alive() for thread in started)
+
+
+def test_one_dead_lane_does_not_take_the_others_with_it(away: Start) -> None:
+    class DiesOnce(Access):
+        def header(self, *, refused: str = "") -> str:
+            if not dead.is_set():
+                dead.set()
+                raise RuntimeError("a defect")
+            return "Bearer x"
+
+    dead = threading.Event()
+    lanes = away(DiesOnce(), lanes=2)
+
+    for _ in range(4):
+        lanes.send(*"abcde")
+    lanes.finish()
+
+    assert lanes.answers() == lanes.once_each()
+    assert Meaning.UNREACHED in {result.meaning for result in lanes.results}
+
+
+def test_a_network_that_is_away_reaches_nobody(away: Start) -> None:
+    lanes = away(Access(), lanes=2)
+
+    for _ in range(4):
+        lanes.send(*"abcde")
+    lanes.finish()
+
+    assert lanes.answers() == lanes.once_each()
+    assert {result.meaning for result in lanes.results} == {Meaning.UNREACHED}
+
+
+def test_closing_ends_the_threads(away: Start) -> None:
+    before = set(threading.enumerate())
+    lanes = away(Access(), lanes=5)
+    assert len(set(threading.enumerate()) - before) == 5
+
+    lanes.finish()
+
+    assert set(threading.enumerate()) == before
+
+
+@pytest.mark.engines
+def test_closing_waits_for_what_is_in_flight(start: Start, token: str) -> None:
+    lanes = start()
+
+    lanes.send(f"{token}-slow1")
+    results = lanes.finish()
+
+    assert [result.meaning for result in results] == [Meaning.ACCEPTED]
+
+
+def test_a_lane_never_holds_more_than_its_streams(away: Start) -> None:
+    lanes = away(Access(), lanes=3)
+
+    sizes = [25, 7, 1, 25, 13, 25, 2, 25]
+    sent = 0
+    while lanes.sender.room(size := sizes[sent % len(sizes)]):
+        lanes.send(*map(str, range(size)))
+        sent += 1
+    lanes.finish()
+
+    held: Counter[int] = Counter()
+    for event in lanes.answered:
+        held[event.lane] += len(event.results)
+    assert sorted(held) == [0, 1, 2]
+    assert max(held.values()) <= STREAMS
+
+
+def test_room_counts_whole_batches_of_each_lane(away: Start) -> None:
+    lanes = away(Access(), lanes=2)
+    assert lanes.sender.room(25) == 8
+
+    lanes.send("a")
+
+    assert lanes.sender.room(25) == 7
+    lanes.finish()
+
+
+def test_what_is_answered_makes_room_again(away: Start) -> None:
+    lanes = away(Access())
+    for _ in range(4):
+        lanes.send(*map(str, range(25)))
+    assert (lanes.sender.room(25), lanes.sender.in_flight) == (0, 100)
+
+    lanes.wait_for(100)
+    for event in lanes.answered:
+        lanes.sender.settle(event)
+
+    assert (lanes.sender.room(25), lanes.sender.in_flight) == (4, 0)
+    lanes.finish()
+
+
+def test_portions_are_full_batches_while_they_use_half_of_what_is_free(away: Start) -> None:
+    lanes = away(Access(), lanes=2)
+    assert lanes.sender.portions(25) == (25, 8)
+
+    lanes.sender._held = [85, 85]  # 15 and 15 are free: no full batch fits
+    assert lanes.sender.portions(25) == (12, 2)
+    lanes.sender._held = [93, 93]
+    assert lanes.sender.portions(25) == (6, 2)
+    lanes.sender._held = [99, 99]
+    assert lanes.sender.portions(25) == (6, 0)
+    lanes.sender._held = [0, 0]
+
+
+def test_portions_of_single_sends_are_possible(away: Start) -> None:
+    lanes = away(Access())
+
+    assert lanes.sender.portions(1) == (1, STREAMS)
+
+
+@pytest.mark.engines
+def test_a_lane_that_waits_for_a_slow_answer_is_woken_for_new_work(
+    start: Start, fcm: EmulatorProcess, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        sender_module, "WAIT_SECONDS", DEADLINE_SECONDS
+    )  # it does not wake by itself
+    lanes = start()
+    lanes.send(f"{token}-slow3")
+    assert eventually(lambda: bool(entries(fcm, token)))
+
+    quick = lanes.send(f"{token}-quick")
+
+    assert lanes.wait_for(1)[0].batch_id == quick.batch_id
+
+
+@pytest.mark.engines
+def test_an_idle_lane_is_ready_before_the_first_send(
+    start: Start, fcm: EmulatorProcess, token: str
+) -> None:
+    ready = threading.Event()
+
+    class Fetched(Access):
+        def header(self, *, refused: str = "") -> str:
+            ready.set()
+            return super().header(refused=refused)
+
+    before = len(fcm.entries())
+
+    start(access=Fetched(), lanes=2)
+
+    assert ready.wait(DEADLINE_SECONDS)
+    assert len(fcm.entries()) == before  # and no message was sent for that

@@ -1,0 +1,140 @@
+"""What is looked at: FCM's journal, the lines of the send log, and what only the caller knows."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.conf import settings
+
+from notifications.emulator.journal import Entry
+from notifications.models import Batch, Delivery
+
+CHUNK = 10_000  # rows that are in memory at a time
+
+
+class UnusableEvidenceError(Exception):
+    """A file cannot be read, or is not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What neither journal nor database tell, and the caller may know."""
+
+    # Captured logs to search for secrets, among them the lines of this service account's key.
+    logs: tuple[Path, ...] = ()
+    credentials: str = field(default_factory=lambda: settings.GOOGLE_APPLICATION_CREDENTIALS)
+    # Of the worker's pool.
+    threads: int = field(default_factory=lambda: settings.NOTIFICATIONS_MAX_WORKERS)
+    # What NOTIFICATIONS_ON_5XX was for the worker.
+    on_5xx: str = field(default_factory=lambda: settings.NOTIFICATIONS_ON_5XX)
+    # How many workers were killed; None when nobody counted.
+    kills: int | None = None
+    # Seconds from a notification to its first request, to be kept by 99 of 100; None: only told.
+    within: float | None = None
+    # When devices (by id) had ceased to be targets, once that was committed.
+    departures: Mapping[int, datetime] = field(default_factory=dict)
+
+
+class Request(NamedTuple):
+    """What FCM saw of one POST, and what it made of it."""
+
+    at: float  # Unix time, seconds
+    verdict: str
+    status: int | None
+    error: str | None
+    validate_only: bool
+    tag: Any
+
+    @property
+    def taken(self) -> bool:
+        """Return whether FCM accepted it, or found it valid in a dry run."""
+        return self.verdict in ("accepted", "validated")
+
+    @property
+    def denied(self) -> bool:
+        """Return whether FCM answered "not accepted" (500, 503) and accepted it all the same."""
+        return self.taken and self.status in (500, 503)
+
+
+class Journal:
+    """The requests of each (notification, token), in the order of FCM's verdicts."""
+
+    def __init__(self, file: Path) -> None:
+        self.requests: defaultdict[tuple[int, str], list[Request]] = defaultdict(list)
+        self.notifications_of_talk: defaultdict[str, set[int]] = defaultdict(set)
+        self.strays = 0  # requests that name no notification
+        try:
+            with file.open() as lines:
+                for line in lines:
+                    if line.endswith("\n"):  # the last one may be being written
+                        self._enter(json.loads(line))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UnusableEvidenceError(f"{file} is no journal of the emulator: {error}") from error
+
+    def _enter(self, entry: Entry) -> None:
+        data, token = entry["data"], entry["token"]
+        named = data.get("notification_id", "") if isinstance(data, dict) else ""
+        if not (token and str(named).isdecimal()):
+            self.strays += 1
+            return
+        self.requests[int(named), token].append(
+            Request(
+                entry["at"],
+                entry["verdict"],
+                entry["status"],
+                entry["error"],
+                entry["validate_only"],
+                entry["tag"],
+            )
+        )
+        if str(data.get("talk_id", "")).isdecimal():
+            self.notifications_of_talk[data["talk_id"]].add(int(named))
+
+
+class Line(NamedTuple):
+    """A line of the send log; the token is None when the device was deleted since."""
+
+    notification_id: int
+    device_id: int
+    token: str | None
+    outcome: str
+    attempts: int
+    unreached: int
+    note: str  # of the operator who settled it
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What every check is given."""
+
+    journal: Journal | None
+    given: Given
+    in_flight: frozenset[tuple[int, int]]  # (notification, device): FCM may know more than the log
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the send log, without what is in flight."""
+        columns = "notification_id", "device_id", "device__token", "outcome", "attempts"
+        rows = Delivery.objects.order_by().values_list(*columns, "unreached", "note")
+        for row in rows.iterator(CHUNK):
+            line = Line(*row)
+            if (line.notification_id, line.device_id) not in self.in_flight:
+                yield line
+
+
+def in_flight() -> frozenset[tuple[int, int]]:
+    """Return whom batches hold that are still being sent."""
+    batches = Batch.objects.filter(state=Batch.State.SENDING)
+    return frozenset(
+        (notification_id, device_id)
+        for notification_id, targets in batches.values_list("notification_id", "targets")
+        for device_id in targets
+    )
+
+
+def told(token: str) -> str:
+    """Return what may be shown of a token."""
+    return f"…{token[-6:]}"

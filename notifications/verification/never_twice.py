@@ -1,0 +1,72 @@
+"""I1: no notification is accepted live more than once for the same device."""
+
+from collections import Counter
+from itertools import pairwise
+
+from notifications.models import Delivery
+
+from .evidence import CHUNK, Evidence, Request, told
+from .report import Finding
+from .sql import CLAIMED, Rule
+
+CLAIMED_ONCE = Rule(
+    "device {1} of notification {0} was claimed {2} times for a first attempt",
+    f"""
+    SELECT notification_id, device_id, count(*)
+    FROM ({CLAIMED}) AS claimed
+    GROUP BY notification_id, device_id
+    HAVING count(*) > 1
+    """,  # noqa: S608
+)
+
+
+def check(evidence: Evidence) -> Finding:
+    """Return how often FCM accepted again what it had accepted.
+
+    The journal proves it for every request that FCM saw. Told apart is what had been answered 500
+    or 503 although it was accepted: there a retry is the policy (NOTIFICATIONS_ON_5XX=retry), and
+    the same tag lets the device replace the first with the second. Told apart as well is what an
+    operator had sent again, which the log keeps a note of.
+
+    Without the journal only this is proved: nobody was claimed twice for a first attempt.
+    """
+    finding = Finding("I1", "never twice")
+    CLAIMED_ONCE.check(finding)
+    if evidence.journal is None:
+        finding.remark("from the claims alone: what FCM accepted only the journal shows")
+        return finding
+    settled = settled_by_operators()
+    excused = resent = 0
+    for (notification_id, token), requests in evidence.journal.requests.items():
+        again = repetitions(requests, on_5xx=evidence.given.on_5xx)
+        excused += again[True]
+        if (notification_id, token) in settled:
+            resent += again[False]
+        elif again[False]:
+            finding.add_all(
+                again[False],
+                [f"notification {notification_id} was accepted again for {told(token)}"],
+            )
+    for talk_id, notification_ids in evidence.journal.notifications_of_talk.items():
+        if len(notification_ids) > 1:
+            finding.add(f"talk {talk_id} was announced by notifications {sorted(notification_ids)}")
+    finding.remark(
+        f"{excused:,} accepted again after a 500 or 503 that had accepted", count=excused
+    )
+    finding.remark(f"{resent:,} accepted again because an operator said so", count=resent)
+    return finding
+
+
+def settled_by_operators() -> set[tuple[int, str]]:
+    """Return (notification, token) of what an operator had decided about."""
+    settled = Delivery.objects.exclude(note="").order_by()
+    return set(settled.values_list("notification_id", "device__token").iterator(CHUNK))
+
+
+def repetitions(requests: list[Request], *, on_5xx: str) -> Counter[bool]:
+    """Return how many were accepted again, by whether that is excused."""
+    accepted = [request for request in requests if request.verdict == "accepted"]
+    return Counter(
+        on_5xx == "retry" and before.denied and before.tag == again.tag
+        for before, again in pairwise(accepted)
+    )

@@ -1,0 +1,133 @@
+"""I2: when all is quiet, every target has exactly one delivery, and it has come to an end."""
+
+from notifications.models import DeviceToken, Notification
+
+from .evidence import CHUNK, Evidence, Journal, told
+from .report import Finding
+from .sql import CLAIMED, Rule
+
+ENDED = "('done', 'cancelled', 'expired')"
+
+RULES = (
+    Rule(
+        "device {1} of notification {0} has {2} deliveries",
+        """
+        SELECT notification_id, device_id, count(*)
+        FROM notifications_delivery
+        GROUP BY notification_id, device_id
+        HAVING count(*) > 1
+        """,
+    ),
+    Rule(
+        "device {1} of notification {0} was claimed, and has no delivery",
+        f"""
+        {CLAIMED} AND b.state <> 'sending'
+        EXCEPT SELECT notification_id, device_id FROM notifications_delivery
+        """,  # noqa: S608
+    ),
+    Rule(
+        "notification {0} is done, and its batch {1} is still being sent",
+        """
+        SELECT n.id, b.id
+        FROM notifications_notification n
+        JOIN notifications_batch b ON b.notification_id = n.id AND b.state = 'sending'
+        WHERE n.state = 'done'
+        """,
+    ),
+    Rule(
+        "notification {0} has ended, and device {1} still waits to be retried",
+        f"""
+        SELECT d.notification_id, d.device_id
+        FROM notifications_delivery d
+        JOIN notifications_notification n ON n.id = d.notification_id AND n.state IN {ENDED}
+        WHERE d.outcome = 'retry' AND d.next_attempt_at IS NOT NULL
+        """,  # noqa: S608
+    ),
+    Rule(
+        "the retry of device {1} of notification {0} was claimed, and no batch has it",
+        """
+        SELECT d.notification_id, d.device_id
+        FROM notifications_delivery d
+        WHERE d.outcome = 'retry' AND d.next_attempt_at IS NULL AND NOT EXISTS (
+            SELECT 1 FROM notifications_batch b
+            WHERE b.notification_id = d.notification_id AND b.state = 'sending'
+        )
+        """,
+    ),
+)
+
+# The audience as of now, of those whose membership cannot have begun after the notification.
+MISSED = Rule(
+    "device {1} is in the audience of notification {0}, which is done, and has no delivery",
+    """
+    SELECT n.id, d.id
+    FROM notifications_notification n
+    JOIN programs_talk talk ON talk.id = n.talk_id
+    JOIN programs_clip clip ON clip.program_id = talk.program_id
+    JOIN notifications_devicetoken d ON d.user_id = clip.listener_id
+    WHERE n.state = 'done' AND n.pruned_at IS NULL
+      AND NOT clip.muted AND clip.created_at <= n.created_at
+      AND d.disabled_at IS NULL AND d.created_at <= n.cutoff AND d.refreshed_at <= n.created_at
+      AND NOT EXISTS (
+        SELECT 1 FROM notifications_delivery x
+        WHERE x.notification_id = n.id AND x.device_id = d.id
+      )
+    """,
+)
+
+# What FCM must have said before a device is disabled in its name, by the reason kept there.
+SAID = {
+    "FCM: unregistered": "UNREGISTERED",
+    "FCM: mismatched": "SENDER_ID_MISMATCH",
+    "FCM: invalid": "INVALID_ARGUMENT",
+}
+
+
+def check(evidence: Evidence) -> Finding:
+    """Return whom a notification owes something still.
+
+    Proved from the database: each claimed target has one delivery, and none is left open. Nobody
+    claimed although a target: there is no history of mutes or of an operator's enabling, so who
+    is in the audience now may have joined it since; without the journal they are told and not
+    counted as violations. Who left the audience since the sending cannot be seen to be missing.
+    With the journal also: no device was disabled in FCM's name for what FCM did not say, which
+    would make it miss all that comes. What is held owes nothing before an operator has decided;
+    it is told.
+    """
+    finding = Finding("I2", "nobody missing")
+    for rule in RULES:
+        rule.check(finding)
+    if evidence.journal is None:
+        doubtful = Finding("", "")
+        MISSED.check(doubtful)
+        finding.remark(
+            f"{doubtful.violations:,} of today's audience have no delivery: they unmuted or were "
+            f"enabled since, or were missed; such as {'; '.join(doubtful.examples)}",
+            count=doubtful.violations,
+        )
+    else:
+        MISSED.check(finding)
+        check_disabled(finding, evidence.journal)
+    active = Notification.objects.filter(state__in=Notification.ACTIVE_STATES).count()
+    finding.remark(f"{active:,} notifications are still pending or being sent", count=active)
+    held = Notification.objects.filter(state=Notification.State.HELD).count()
+    finding.remark(f"{held:,} notifications are held until an operator decides", count=held)
+    return finding
+
+
+def check_disabled(finding: Finding, journal: Journal) -> None:
+    """Count devices that were disabled for an answer that FCM never gave."""
+    answers = {
+        (token, request.error)
+        for (_notification_id, token), requests in journal.requests.items()
+        for request in requests
+        if request.verdict == "refused"
+    }
+    disabled = DeviceToken.objects.filter(disabled_reason__startswith="FCM: ").order_by()
+    for device_id, token, reason in disabled.values_list("id", "token", "disabled_reason").iterator(
+        CHUNK
+    ):
+        if (token, SAID.get(reason)) not in answers:
+            finding.add(
+                f"device {device_id} ({told(token)}) is disabled: {reason!r}; FCM never said so"
+            )

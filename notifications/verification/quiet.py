@@ -1,0 +1,83 @@
+"""I10: no device token, key or Authorization value in any log."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rest_framework.authtoken.models import Token
+
+from notifications.models import DeviceToken
+
+from .evidence import CHUNK, Evidence, UnusableEvidenceError, told
+from .report import Finding
+
+BEARER = "Bearer "
+# Secrets are looked up by so many of their first characters; what is shorter is no secret.
+BEGINNING = len(BEARER)
+# Shorter lines of a private key are its frame or its end.
+LEAST_KEY_LINE = 20  # characters
+
+# What each secret is, by the secret, by its beginning.
+Secrets = Mapping[str, Mapping[str, str]]
+
+
+def check(evidence: Evidence) -> Finding:
+    """Return where the given logs show a secret.
+
+    Looked for: every device token and API token of the database, the lines of the service
+    account's key, and "Bearer ". Not proved: pages and answers, and tokens that were deleted since.
+    """
+    finding = Finding("I10", "quiet")
+    if not evidence.given.logs:
+        finding.not_checked = "needs --log"
+        return finding
+    secrets = by_beginning(all_secrets(evidence.given.credentials))
+    for log in evidence.given.logs:
+        try:
+            with log.open(errors="replace") as lines:
+                for number, line in enumerate(lines, start=1):
+                    for kind in shown_in(line, secrets):
+                        finding.add(f"{log.name}:{number} shows {kind}")
+        except OSError as error:
+            raise UnusableEvidenceError(f"{log} cannot be read: {error}") from error
+    return finding
+
+
+def all_secrets(credentials: str) -> Iterator[tuple[str, str]]:
+    """Yield each secret, with what it is."""
+    yield BEARER, "an Authorization header"
+    for token in DeviceToken.objects.order_by().values_list("token", flat=True).iterator(CHUNK):
+        yield token, f"the device token {told(token)}"
+    for key in Token.objects.order_by().values_list("key", flat=True).iterator(CHUNK):
+        yield key, f"the API token {told(key)}"
+    for line in private_key_lines(credentials):
+        yield line, "a line of the service account's key"
+
+
+def private_key_lines(path: str) -> list[str]:
+    """Return what stands between the frame of the key, if there are credentials."""
+    if not path:
+        return []
+    try:
+        key: str = json.loads(Path(path).read_text())["private_key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []  # the system checks tell of credentials that cannot be used
+    return [line for line in key.splitlines() if len(line) > LEAST_KEY_LINE and "---" not in line]
+
+
+def by_beginning(secrets: Iterator[tuple[str, str]]) -> Secrets:
+    """Return the secrets so that a text can be searched for all of them in one go."""
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for secret, kind in secrets:
+        if len(secret) >= BEGINNING:
+            found[secret[:BEGINNING]][secret] = kind
+    return found
+
+
+def shown_in(text: str, secrets: Secrets) -> Iterator[str]:
+    """Yield what each secret is that stands in the text."""
+    for at in range(len(text) - BEGINNING + 1):
+        for secret, kind in secrets.get(text[at : at + BEGINNING], {}).items():
+            if text.startswith(secret, at):
+                yield kind

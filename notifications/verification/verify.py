@@ -1,0 +1,62 @@
+"""Puts the evidence before each invariant's check, in one view of the database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.db import connection, transaction
+
+from . import (
+    bounded_doubt,
+    dry_run,
+    fast,
+    never_twice,
+    nobody_missing,
+    one_post,
+    one_writer,
+    quiet,
+    right_person,
+    true_log,
+)
+from .evidence import Evidence, Given, Journal, in_flight
+from .report import Report
+
+CHECKS = (
+    never_twice.check,
+    nobody_missing.check,
+    true_log.check,
+    dry_run.check,
+    one_post.check,
+    one_writer.check,
+    right_person.check,
+    bounded_doubt.check,
+    fast.check,
+    quiet.check,
+)
+
+
+def verify(journal: Path | None = None, *, given: Given | None = None) -> Report:
+    """Return what is found; without the journal only what the database shows by itself.
+
+    Meant for a moment when all is quiet: what is in flight is left out, and told. Raise
+    UnusableEvidenceError when a file cannot be used.
+    """
+    read = Journal(journal) if journal else None  # before the transaction, which may not idle
+    with snapshot():
+        evidence = Evidence(journal=read, given=given or Given(), in_flight=in_flight())
+        return Report(tuple(check(evidence) for check in CHECKS))
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Let all queries within see the database as of one moment, while others go on writing.
+
+    On SQLite others wait meanwhile: there its transactions are for writers.
+    """
+    nested = connection.in_atomic_block
+    with transaction.atomic():
+        if connection.vendor == "postgresql" and not nested:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield

@@ -1,0 +1,32 @@
+"""The worker: it turns notifications that are due into POSTs to FCM, and answers into the log.
+
+Follow a talk through it by file names:
+
+    receiver    listens to Redis; whatever it hears only means "look now"
+    inbox       the one queue by which anything reaches the invoker
+    invoker     the loop: which notification next, how many batches, what to record, when to stop
+    repository/ the only place with queries: what is due, claims, results, recovery
+    fanout      a notification that is being sent, as the invoker holds it in memory
+    rotation    whose turn it is among the notifications that are being sent
+    ledger      what is in flight, and what is answered but not yet written
+    lease       proof of being the one active worker, with its fencing epoch
+    sender      lanes on a bounded ThreadPoolExecutor; a lane drives up to 100 streams at once
+    fcm         one HTTP/2 connection to FCM (the only pycurl)
+    credentials the access token, refreshed once for all lanes
+    outcomes    what an answer of FCM means: the one table
+    retry       when to attempt again, by meaning and attempt
+    rate        how many may go out now
+    brakes      when answers say that something is wrong with us, not with the devices
+    work        what crosses between the main thread and the lanes
+    timer       what the loop does every so often
+    watchdog    tells systemd that the loop turns
+    outage      logs what is away twice: at the start, and at the end with the length
+
+Threads: the main thread runs the invoker and is the only one that touches the database; the
+receiver has one thread of its own; the lanes have the pool's, and a refresh of the access token one
+for itself. What crosses threads is an immutable tuple (work.py, inbox.py). A lane or the receiver
+that dies ends the process: never alive but deaf.
+
+Order of stopping: no new claims; what is in flight is answered and recorded, the lease still
+renewed; the lease is given back; the receiver stops; the pool stops; exit 0.
+"""

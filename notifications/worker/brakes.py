@@ -1,0 +1,133 @@
+"""When answers say that something is wrong with us, and not with the devices.
+
+A tally per notification. It says when to hold, and which refused devices may be disabled: not while
+the refusals are so many that our own mistake explains them better.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .outcomes import NOT_YET, Meaning
+from .work import Target
+
+# "More than 20 % UNREGISTERED among at least 100 targets": a wrong table was loaded, say.
+UNREGISTERED_LEAST_ANSWERS = 100
+UNREGISTERED_MOST_SHARE = 0.20
+
+# Tokens of another Firebase project: a few strays are the devices', many are the wrong key.
+MISMATCHED_LEAST = 10
+MISMATCHED_MOST_SHARE = 0.20
+
+# A body that FCM finds invalid is invalid for all; "most of a batch" of 25.
+INVALID_LEAST = 13
+INVALID_LEAST_ANSWERS = 25
+INVALID_MOST_SHARE = 0.50
+
+# What FCM's code says of our configuration, and what to do about it.
+ADVICE = {
+    "UNAUTHENTICATED": "Is the service account's key revoked, or of another project?",
+    "CREDENTIALS_REFUSED": (
+        "Google refused the service account: is its key revoked, or this machine's clock wrong?"
+    ),
+    "PERMISSION_DENIED": (
+        "Is the FCM API enabled for the project, and may the service account send for it?"
+    ),
+    "NOT_FOUND": "Is the service account's project the one that FCM knows?",
+    "THIRD_PARTY_AUTH_ERROR": (
+        "Renew the APNs key or the web push certificate in the Firebase console."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why an operator must look; `brake` names the refusals that are too many, if it is those."""
+
+    reason: str
+    brake: str = ""
+
+
+def misconfigured(code: str) -> Objection:
+    """Return what is to be said when FCM's code blames our configuration."""
+    advice = ADVICE.get(code, "Check the credentials and the Firebase project.")
+    return Objection(
+        f"Google answered {code}: the configuration is wrong, not the devices. {advice} "
+        "Then release, or cancel."
+    )
+
+
+@dataclass
+class Tally:
+    """The answers of one notification so far, and the refused devices that await a judgement.
+
+    `seen` is the brake that held it before: an operator has looked and released it.
+    """
+
+    seen: str = ""
+    answers: Counter[Meaning] = field(default_factory=Counter)
+    suspects: dict[Meaning, list[Target]] = field(default_factory=dict)
+
+    def count(self, meaning: Meaning, refused: Target | None) -> None:
+        """Take in one answer; one that is to be asked for again says nothing of the device."""
+        if meaning in NOT_YET:
+            return
+        self.answers[meaning] += 1
+        if refused:
+            self.suspects.setdefault(meaning, []).append(refused)
+
+    def objection(self) -> Objection | None:
+        """Return why the notification must be held, with what to do; None to go on."""
+        if self._too_many(
+            Meaning.UNREGISTERED,
+            least_answers=UNREGISTERED_LEAST_ANSWERS,
+            most_share=UNREGISTERED_MOST_SHARE,
+        ):
+            return self._objection(
+                Meaning.UNREGISTERED,
+                "UNREGISTERED: are these the devices of this Firebase project, and is the list up "
+                "to date? Check, then release or cancel. Released, it is not held for them again, "
+                "and they are disabled.",
+            )
+        if self._too_many(
+            Meaning.MISMATCHED, least=MISMATCHED_LEAST, most_share=MISMATCHED_MOST_SHARE
+        ):
+            return self._objection(
+                Meaning.MISMATCHED,
+                "SENDER_ID_MISMATCH: the credentials seem to be of another Firebase project. "
+                "Correct them, then release.",
+            )
+        if self._too_many(Meaning.INVALID, least=INVALID_LEAST, most_share=INVALID_MOST_SHARE):
+            return self._objection(
+                Meaning.INVALID,
+                "INVALID_ARGUMENT: FCM seems to refuse the message itself. Look at its title and "
+                "text, then release or cancel.",
+            )
+        return None
+
+    def convicted(self, *, final: bool) -> dict[Meaning, list[Target]]:
+        """Return, once each, the devices that may be disabled now.
+
+        None before so many answers that the brake could have stopped it, or `final`, when all are
+        in. INVALID waits until somebody was sent the same body, MISMATCHED for the end.
+        """
+        total = self.answers.total()
+        proven = set()
+        if final or total >= UNREGISTERED_LEAST_ANSWERS:
+            proven.add(Meaning.UNREGISTERED)
+        if self.answers[Meaning.ACCEPTED] and (final or total >= INVALID_LEAST_ANSWERS):
+            proven.add(Meaning.INVALID)
+        if final:
+            proven.add(Meaning.MISMATCHED)
+        return {meaning: self.suspects.pop(meaning) for meaning in proven & set(self.suspects)}
+
+    def _too_many(
+        self, meaning: Meaning, *, most_share: float, least: int = 1, least_answers: int = 1
+    ) -> bool:
+        total = self.answers.total()
+        count = self.answers[meaning]
+        too_many = total >= least_answers and count >= least and count > most_share * total
+        return too_many and meaning != self.seen
+
+    def _objection(self, meaning: Meaning, told: str) -> Objection:
+        share = f"{self.answers[meaning]} of {self.answers.total()} answers"
+        return Objection(f"{share} are {told}", brake=meaning)

@@ -1,0 +1,111 @@
+"""The access token of the service account, refreshed once for all lanes."""
+
+import functools
+import logging
+import threading
+import time
+
+from firebase_admin import credentials
+from google.auth import exceptions
+from google.auth.transport.requests import Request
+
+logger = logging.getLogger(__name__)
+
+# google-auth's default is 120 s; a lane waits for this while its answers come in.
+REFRESH_TIMEOUT_SECONDS = 10
+
+# A token endpoint that failed is left alone for so long, or the lanes, which take their turns,
+# would each wait for its timeout once per batch while their answers run into theirs.
+PAUSE_SECONDS = 2.0
+
+
+class CredentialsUnavailableError(Exception):
+    """No access token can be had now (the token endpoint is away); later one may."""
+
+
+class CredentialsRefusedError(Exception):
+    """The token endpoint refused the service account: an operator must look."""
+
+
+class AccessToken:
+    """The Authorization header's value for all lanes.
+
+    google-auth's refresh takes no lock of its own, so here is one: whoever comes first refreshes,
+    the others wait for that and use it. Its `before_request` is not called: it starts a thread that
+    asks iamcredentials.googleapis.com for regions, which FCM does not need.
+    """
+
+    def __init__(self, service_account_file: str, *, ca_file: str) -> None:
+        certificate = credentials.Certificate(service_account_file)
+        self.project_id: str = certificate.project_id
+        self._google = certificate.get_credential()
+        # Given with each request: a session's own is overruled by REQUESTS_CA_BUNDLE.
+        self._request = functools.partial(
+            Request(), timeout=REFRESH_TIMEOUT_SECONDS, verify=ca_file or True
+        )
+        self._lock = threading.Lock()
+        self._paused_until = 0.0
+        self._refreshing = threading.Thread()  # none yet
+
+    def header(self, *, refused: str = "") -> str:
+        """Return a valid "Bearer …", a newer one when it is the one that FCM `refused`.
+
+        Raise CredentialsUnavailableError or CredentialsRefusedError when there is none.
+        """
+        with self._lock:
+            if not self._google.valid or self._bearer() == refused:
+                self._refresh()
+            return self._bearer()
+
+    def _bearer(self) -> str:
+        return f"Bearer {self._google.token}"
+
+    def _refresh(self) -> None:
+        if time.monotonic() < self._paused_until:
+            raise CredentialsUnavailableError
+        try:
+            self._refresh_in_time()
+        except Exception as error:  # google-auth trips over a page where JSON should be
+            logger.warning("token.failed", extra={"error": told(error)})
+            if is_refusal(error):
+                raise CredentialsRefusedError from error
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            raise CredentialsUnavailableError from error
+
+    def _refresh_in_time(self) -> None:
+        """Refresh; raise TimeoutError when that takes too long in all.
+
+        The timeout of `requests` is for each read, and an answer may come byte by byte.
+        """
+        if self._refreshing.is_alive():
+            raise TimeoutError
+        failures: list[Exception] = []
+
+        def refresh() -> None:
+            try:
+                self._google.refresh(self._request)
+            except Exception as error:  # noqa: BLE001  (raised again by whoever waits)
+                failures.append(error)
+
+        self._refreshing = threading.Thread(target=refresh, name="token", daemon=True)
+        self._refreshing.start()
+        self._refreshing.join(REFRESH_TIMEOUT_SECONDS)
+        if self._refreshing.is_alive():
+            raise TimeoutError
+        if failures:
+            raise failures[0]
+
+
+def is_refusal(error: Exception) -> bool:
+    """Return whether OAuth's own JSON says no; a page of something in between says nothing."""
+    return (
+        isinstance(error, exceptions.RefreshError)
+        and not error.retryable
+        and isinstance(answer := error.args[-1], dict)
+        and "error" in answer
+    )
+
+
+def told(error: Exception) -> str:
+    """Return what happened for the log, and nothing of an answer, which may repeat a secret."""
+    return str(error) if isinstance(error, exceptions.TransportError) else type(error).__name__

@@ -1,0 +1,138 @@
+"""A notification that is being sent, as the invoker holds it; all of it can be found anew."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from notifications import payload
+from notifications.models import Delivery, Notification
+from notifications.models.notification import max_age
+
+from . import retry
+from .brakes import Objection, Tally, misconfigured
+from .outcomes import NOT_YET, REFUSED, Meaning
+from .repository import ClaimedBatch, Entry
+from .work import Job, Result
+
+# How old a message may be when it is sent; the time to live in it is so much too long.
+ENCODED_FOR = timedelta(seconds=10)
+
+
+@dataclass
+class Fanout:
+    """What the invoker must know to go on with a notification."""
+
+    notification_id: int
+    dry_run: bool
+    head: bytes
+    tail: bytes
+    deadline: datetime
+    encoded_at: datetime
+    retry_5xx: bool
+    exhausted: bool = False  # the whole audience is claimed
+    retries_due: bool = False
+    counted: bool = False  # the size of its audience is known, or will be when its end is seen
+    in_flight: int = 0
+    misconfigured: str = ""  # FCM's code for it
+    tally: Tally = field(default_factory=Tally)
+
+    @classmethod
+    def of(cls, notification: Notification, *, now: datetime) -> "Fanout":
+        """Return what a started notification needs; raise ValueError if no message can be built."""
+        head, tail = payload.encode(notification, now=now)
+        return cls(
+            notification_id=notification.id,
+            dry_run=notification.dry_run is not False,
+            head=head,
+            tail=tail,
+            deadline=notification.created_at + max_age(),
+            counted=notification.audience_count is not None,
+            retry_5xx=settings.NOTIFICATIONS_ON_5XX == "retry",
+            tally=Tally(seen=notification.brake),
+            encoded_at=now,
+        )
+
+    def encode(self, notification: Notification, *, now: datetime) -> None:
+        """Build the message anew once in a while: less is left of its time to live."""
+        if abs(now - self.encoded_at) >= ENCODED_FOR:
+            self.head, self.tail = payload.encode(notification, now=now)
+            self.encoded_at = now
+
+    @property
+    def has_work(self) -> bool:
+        """Return whether there may be something to claim now."""
+        return not self.exhausted or self.retries_due
+
+    @property
+    def seems_finished(self) -> bool:
+        """Return whether nothing of it is known to be open; the database has the last word."""
+        return not self.has_work and not self.in_flight
+
+    def exhaust(self) -> None:
+        """Note that a claim found the end: of the retries that are due, else of the audience."""
+        if self.retries_due:
+            self.retries_due = False
+        else:
+            self.exhausted = True
+
+    def jobs(self, batches: tuple[ClaimedBatch, ...]) -> Iterator[Job]:
+        """Yield the claimed batches as the lanes take them."""
+        for batch in batches:
+            self.in_flight += len(batch.targets)
+            yield Job(batch.id, self.notification_id, self.head, self.tail, batch.targets)
+
+    def take(self, result: Result, *, now: datetime) -> Entry:
+        """Return the line of the send log for a result, and keep what it says about us."""
+        self.in_flight -= 1
+        self.tally.count(result.meaning, result.refused)
+        if result.meaning is Meaning.MISCONFIGURED:
+            self.misconfigured = result.code
+        unreached = result.unreached + (result.meaning is Meaning.UNREACHED)
+        next_attempt_at = self._next_attempt_at(result, unreached, now=now)
+        return Entry(
+            notification_id=self.notification_id,
+            device_id=result.device_id,
+            outcome=self._outcome(result.meaning, again=next_attempt_at is not None),
+            error_code=result.code,
+            message_id=result.message_id,
+            attempts=result.attempt,
+            unreached=unreached,
+            next_attempt_at=next_attempt_at,
+        )
+
+    def objection(self) -> Objection | None:
+        """Return why an operator must look before it goes on, None when nobody need."""
+        if self.misconfigured:
+            return misconfigured(self.misconfigured)
+        return self.tally.objection()
+
+    def _next_attempt_at(self, result: Result, unreached: int, *, now: datetime) -> datetime | None:
+        """Return when to attempt again, None for never: decided, or too late by then.
+
+        An outage of the network does not use up the few attempts that FCM may refuse.
+        """
+        if result.meaning not in NOT_YET or self._in_doubt(result.meaning):
+            return None
+        is_unreached = result.meaning is Meaning.UNREACHED
+        wait = retry.delay(
+            result.meaning,
+            attempt=unreached if is_unreached else result.attempt - unreached,
+            retry_after=result.retry_after,
+        )
+        at = None if wait is None else now + timedelta(seconds=wait)
+        return at if at is None or at < self.deadline else None
+
+    def _outcome(self, meaning: Meaning, *, again: bool) -> str:
+        if meaning is Meaning.ACCEPTED:
+            return Delivery.Outcome.SIMULATED if self.dry_run else Delivery.Outcome.SENT
+        if meaning in REFUSED:
+            return Delivery.Outcome.REJECTED
+        if meaning not in NOT_YET or self._in_doubt(meaning):
+            return Delivery.Outcome.UNKNOWN
+        return Delivery.Outcome.RETRY if again else Delivery.Outcome.ABANDONED
+
+    def _in_doubt(self, meaning: Meaning) -> bool:
+        """Return whether NOTIFICATIONS_ON_5XX says not to believe that a 5xx was not accepted."""
+        return meaning is Meaning.UNAVAILABLE and not self.retry_5xx

@@ -1,0 +1,364 @@
+"""One HTTP/2 connection to FCM, and up to a hundred requests on it at once. The only pycurl.
+
+One attempt is one POST. libcurl would send a request again on its own when a reused connection
+dies before the answer; it cannot when the body cannot be rewound (a READFUNCTION without a
+SEEKFUNCTION): then it reports error 65, and the server saw exactly one (measured on HTTP/1.1 and
+HTTP/2, for reset, close, RST_STREAM, GOAWAY and REFUSED_STREAM).
+"""
+
+import math
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import certifi
+import pycurl
+
+from notifications import failpoints
+
+from .outcomes import NOTHING_WAS_SENT, Answer
+
+# FCM's SETTINGS_MAX_CONCURRENT_STREAMS is about this; more brings GOAWAY.
+STREAMS = 100
+
+# Where FCM_ENDPOINT speaks only HTTP/1.1, this many connections a lane. With HTTP/2 it is one: more
+# than its server takes at once waits for a stream, while each further connection would be sent all
+# that waits, before its SETTINGS are read.
+CONNECTIONS = 25
+
+# A server says in its SETTINGS how many requests it takes at once, and refuses more, which ends as
+# unknown. Till libcurl has read them one request goes alone: till its answer is there, or is so
+# late that they must have come before it.
+ANSWER_SECONDS = 2.0
+
+# On a connection that is idle libcurl reads them when it looks whether it lives, once a second.
+IDLE_SECONDS = 1.0
+
+CONNECT_TIMEOUT_SECONDS = 10
+
+# An idle connection is kept for hours, and what lies between forgets it after minutes, often
+# without a word: all that is sent then ends as unknown. So TCP asks whether it is still there.
+KEEPALIVE_SECONDS = 15
+
+# How often to look after what gives no sign on a socket.
+LOOK_SECONDS = 0.01
+
+# The other end sends no more (on Linux); POLLHUP and POLLERR are told in any case.
+AN_END = getattr(select, "POLLRDHUP", 0)
+
+# It ended, or said something: GOAWAY perhaps.
+A_WORD = select.POLLIN | AN_END
+NO_SOCKET = -1
+
+# FCM's answers have some hundred bytes.
+MOST_ANSWER_BYTES = 64 * 1024
+
+# libcurl's own are 16 and 64 KiB for each request in flight: 4,000 of them took 270 MB.
+BUFFER_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to POST, whom to trust, and how long one attempt may take in all, in seconds."""
+
+    url: str
+    ca_file: str
+    timeout: float
+
+
+class Connection:
+    """Requests in flight on one connection. Not thread-safe: one lane owns it."""
+
+    # Lanes drive libcurl in turns. It calls back for each body and each answer, and callbacks of
+    # several lanes at once fight for the interpreter: that cost a third of the CPU (measured).
+    _turn = threading.Lock()
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._connections = 1  # at most, till it is seen to speak only HTTP/1.1
+        self._multi = new_multi(self._connections)
+        self._socket = NO_SOCKET  # of the connection, since nothing is in flight on it
+        self._signs = A_WORD  # of its death
+        self._idle: list[pycurl.Curl] = []
+        self._warmer = self._new_warmer()
+        self._started = False  # since libcurl was driven last
+        self._known_from = math.inf  # when the connection's SETTINGS are read
+        self._held_back: list[Any] = []  # until then
+        self._wake_up, self._woken = socket.socketpair()
+        self._wake_up.setblocking(False)
+        self._woken.setblocking(False)
+        self.in_flight = 0
+
+    def wake(self) -> None:
+        """End a `wait`, from any thread."""
+        with suppress(OSError):  # full: it is awake; closed: it is gone
+            self._wake_up.send(b"!")
+
+    def post(self, key: object, body: bytes, *, authorization: str) -> None:
+        """Start the one POST of an attempt; `wait` returns its answer with `key`."""
+        if not self.in_flight:
+            self._leave_if_dead()
+        handle = self._idle.pop() if self._idle else self._new_handle()
+        handle.key = key
+        handle.answer = bytearray()
+        handle.setopt(pycurl.POSTFIELDSIZE_LARGE, len(body))
+        handle.setopt(pycurl.READFUNCTION, self._noticing(reader(body)))
+        handle.setopt(pycurl.WRITEFUNCTION, handle.answer.extend)
+        if handle.authorization != authorization:
+            handle.setopt(pycurl.HTTPHEADER, headers(authorization))
+            handle.authorization = authorization
+        self._start(handle)
+
+    def warm(self) -> None:
+        """Connect ahead, or keep the connection, without a request: FCM sees only messages.
+
+        libcurl asks before it sends the request, and is told not to; it keeps the connection
+        (CURLOPT_PREREQFUNCTION). `wait` returns the aborted request with the key None.
+        """
+        if not self.in_flight:
+            self._leave_if_dead()
+        self._warmer.answer.clear()
+        self._start(self._warmer)
+
+    def wait(self, seconds: float) -> list[tuple[Any, Answer]]:
+        """Return the answers that came, after waiting up to `seconds` for the network to move."""
+        if self._held_back:
+            seconds = min(seconds, LOOK_SECONDS)
+        answers = self._drive() if self._started else []
+        if not answers and self.in_flight and self._moves(seconds):
+            answers = self._drive()
+        self._let_go()
+        if self._started:
+            answers += self._drive()
+        return answers
+
+    def rest(self, seconds: float) -> None:
+        """Let answers gather for so long, or until woken."""
+        self._poll({}, seconds)
+
+    def close(self) -> None:
+        """Close the multi first: closing handles with a live TLS connection costs 50 ms each."""
+        self._multi.close()
+        self._held_back.clear()
+        self._idle.clear()
+        self._wake_up.close()
+        self._woken.close()
+
+    def _start(self, handle: Any) -> None:
+        self.in_flight += 1
+        self._held_back.append(handle)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Hand libcurl all that waits, or only one on a connection that nothing is known of."""
+        if not self._held_back:
+            return
+        alone = self.in_flight == len(self._held_back)
+        count = len(self._held_back) if self._is_known() else int(alone)
+        for handle in self._held_back[:count]:
+            self._multi.add_handle(handle)
+            self._started = True
+        del self._held_back[:count]
+
+    def _is_known(self) -> bool:
+        return time.monotonic() >= self._known_from
+
+    def _noticing(self, read: Callable[[int], bytes]) -> Callable[[int], bytes]:
+        """Return `read`, noticing on a new connection that it is there."""
+        if self._is_known():
+            return read
+
+        def noticed(size: int) -> bytes:
+            self._connected(ANSWER_SECONDS)
+            return read(size)
+
+        return noticed
+
+    def _connected(self, seconds: float) -> None:
+        if not self._is_known():
+            self._known_from = time.monotonic() + seconds
+
+    def _drive(self) -> list[tuple[Any, Answer]]:
+        """Send and receive what can be without waiting; return the answers that are complete."""
+        with self._turn:
+            self._multi.perform()
+        self._started = False
+        return self._finished()
+
+    def _moves(self, seconds: float) -> bool:
+        """Return whether libcurl has anything to do, after waiting for that or for `wake`."""
+        readable, writable, _ = self._multi.fdset()
+        timeout = self._multi.timeout()  # in milliseconds, -1 for none
+        if not readable and not writable:  # it resolves a name, say
+            seconds = min(seconds, LOOK_SECONDS)
+        due = 0 <= timeout <= seconds * 1000
+        sockets = dict.fromkeys(readable, select.POLLIN)
+        for descriptor in writable:
+            sockets[descriptor] = sockets.get(descriptor, 0) | select.POLLOUT
+        moved = self._poll(sockets, timeout / 1000 if due else seconds)
+        return moved or due or not sockets
+
+    def _poll(self, sockets: dict[int, int], seconds: float) -> bool:
+        """Return whether anything came of the sockets within the time, which `wake` ends."""
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        for descriptor, events in sockets.items():
+            poll.register(descriptor, events)
+        ready = {descriptor for descriptor, _ in poll.poll(math.ceil(seconds * 1000))}
+        if self._woken.fileno() in ready:
+            with suppress(BlockingIOError):
+                self._woken.recv(1024)
+        return bool(ready - {self._woken.fileno()})
+
+    def _leave_if_dead(self) -> None:
+        """Start over without a connection that the other end gave up while it was idle.
+
+        libcurl looks for that at most once a second; what it sends till then ends as unknown. One
+        that has anything else to say (a PING) is left for a new one as well, which costs a
+        handshake and no answer.
+        """
+        if self._socket != NO_SOCKET and shows(self._socket, self._signs):
+            self._multi.close()
+            self._multi = new_multi(self._connections)
+            self._known_from = math.inf
+        self._socket = NO_SOCKET
+
+    def _finished(self) -> list[tuple[Any, Answer]]:
+        _queued, succeeded, failed = self._multi.info_read()
+        ended = [(handle, 0) for handle in succeeded]
+        ended += [(handle, error) for handle, error, _message in failed]
+        answers = [self._take(handle, error) for handle, error in ended]
+        for handle, error in ended:
+            if self._held_back and not reached(handle, error):
+                answers += self._give_up_held_back(error)
+        return answers
+
+    def _take(self, handle: Any, error: int) -> tuple[Any, Answer]:
+        """Return the request's key and answer, and keep its handle for the next."""
+        if error == pycurl.E_OPERATION_TIMEDOUT and not reached(handle, error):
+            # The time was up before there was a connection: no byte of the request left.
+            error = pycurl.E_COULDNT_CONNECT
+        answer = Answer(
+            error=error,
+            status=handle.getinfo(pycurl.RESPONSE_CODE),
+            body=bytes(handle.answer),
+            retry_after=handle.getinfo(pycurl.RETRY_AFTER),
+        )
+        if self.in_flight == 1:
+            self._watch(handle)
+        self._multi.remove_handle(handle)
+        if handle is not self._warmer:
+            self._learn(handle, error)
+            self._idle.append(handle)
+        self.in_flight -= 1
+        return handle.key, answer
+
+    def _learn(self, handle: Any, error: int) -> None:
+        """The connection was used, for better or worse: what was held back follows."""
+        if reached(handle, error):
+            self._known_from = 0.0
+        if not error:
+            is_http1 = handle.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_1_1
+            connections = CONNECTIONS if is_http1 else 1
+            if connections != self._connections:
+                self._connections = connections
+                self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
+
+    def _give_up_held_back(self, error: int) -> list[tuple[Any, Answer]]:
+        """Return what those are answered who would have used a connection that cannot be had."""
+        handles, self._held_back = self._held_back, []
+        self._idle += handles
+        self.in_flight -= len(handles)
+        unsent = Answer(error if error in NOTHING_WAS_SENT else pycurl.E_COULDNT_CONNECT)
+        return [(handle.key, unsent) for handle in handles]
+
+    def _watch(self, last: Any) -> None:
+        """Remember the connection on which nothing is in flight after this one."""
+        self._socket = last.getinfo(pycurl.ACTIVESOCKET)
+        if last is not self._warmer:
+            self._signs = A_WORD
+        elif last.getinfo(pycurl.NUM_CONNECTS):  # its SETTINGS are read with the first answer
+            self._signs = AN_END
+
+    def _new_handle(self) -> Any:
+        handle: Any = pycurl.Curl()
+        handle.authorization = None
+        for option, value in {
+            pycurl.URL: self._endpoint.url,
+            pycurl.POST: 1,
+            pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_2TLS,
+            pycurl.PIPEWAIT: 1,  # share the connection rather than open another one
+            pycurl.CAINFO: self._endpoint.ca_file or certifi.where(),
+            pycurl.SSL_VERIFYPEER: 1,
+            pycurl.SSL_VERIFYHOST: 2,
+            pycurl.FOLLOWLOCATION: 0,
+            pycurl.CONNECTTIMEOUT: CONNECT_TIMEOUT_SECONDS,
+            pycurl.TCP_KEEPALIVE: 1,
+            pycurl.TCP_KEEPIDLE: KEEPALIVE_SECONDS,
+            pycurl.TCP_KEEPINTVL: KEEPALIVE_SECONDS,
+            pycurl.TIMEOUT_MS: int(self._endpoint.timeout * 1000),
+            pycurl.MAXFILESIZE: MOST_ANSWER_BYTES,
+            pycurl.PROXY: "",  # no proxy of the environment's sees a device token
+            pycurl.NOSIGNAL: 1,
+            pycurl.BUFFERSIZE: BUFFER_BYTES,
+            pycurl.UPLOAD_BUFFERSIZE: BUFFER_BYTES,
+        }.items():
+            handle.setopt(option, value)
+        return handle
+
+    def _new_warmer(self) -> Any:
+        handle = self._new_handle()
+        handle.setopt(pycurl.POST, 0)
+        handle.setopt(pycurl.NOBODY, 1)
+        handle.setopt(pycurl.PREREQFUNCTION, self._warmed)
+        handle.key, handle.answer = None, bytearray()
+        return handle
+
+    def _warmed(self, *address: object) -> int:
+        self._connected(IDLE_SECONDS)
+        return int(pycurl.PREREQFUNC_ABORT)
+
+
+def reader(body: bytes) -> Callable[[int], bytes]:
+    """Return what libcurl takes the body from, once."""
+    read = BytesIO(body).read
+    if not failpoints.armed:
+        return read
+
+    def reached(size: int) -> bytes:
+        failpoints.reach("request_written")
+        return read(size)
+
+    return reached
+
+
+def new_multi(connections: int) -> Any:
+    """Return what drives many requests at once, on so many connections."""
+    multi: Any = pycurl.CurlMulti()
+    multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+    multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
+    multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, STREAMS)
+    return multi
+
+
+def reached(handle: Any, error: int) -> bool:
+    """Return whether a request that ended had a connection; one that only warmed it is aborted."""
+    return bool(handle.getinfo(pycurl.REQUEST_SIZE)) or error == pycurl.E_ABORTED_BY_CALLBACK
+
+
+def shows(descriptor: int, signs: int) -> bool:
+    """Return whether a socket shows one of these signs or an error, or there is no such socket."""
+    poll = select.poll()
+    poll.register(descriptor, signs)
+    return bool(poll.poll(0))
+
+
+def headers(authorization: str) -> list[str]:
+    """Return the headers; without an empty Expect libcurl would ask before it sends the body."""
+    return [f"Authorization: {authorization}", "Content-Type: application/json", "Expect:"]

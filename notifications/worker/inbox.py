@@ -1,0 +1,69 @@
+"""The inbox: the one queue by which anything reaches the invoker."""
+
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from .work import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Something may be due: look into the database. `why` is for whoever debugs or tests."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TalkPosted:
+    """A message named this talk."""
+
+    talk_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A lane has results; each frees one stream of it."""
+
+    lane: int
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HelperDied:
+    """A thread that the worker cannot do without ended."""
+
+    name: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Finish what is in flight, then end."""
+
+    why: str
+
+
+Event = Wake | TalkPosted | Answered | HelperDied | Stop
+
+
+class Inbox:
+    """A SimpleQueue, since signal handlers put into it: on a Queue they deadlock (measured)."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Event] = SimpleQueue()
+
+    def put(self, event: Event) -> None:
+        """Leave an event, from any thread or signal handler."""
+        self._queue.put(event)
+
+    def drain(self, *, timeout: float) -> list[Event]:
+        """Return all events that are there, after waiting up to `timeout` seconds for the first."""
+        events: list[Event] = []
+        try:
+            events.append(
+                self._queue.get(timeout=timeout) if timeout > 0 else self._queue.get_nowait()
+            )
+            while True:
+                events.append(self._queue.get_nowait())
+        except Empty:
+            return events

@@ -1,0 +1,115 @@
+"""Proof of being the one active worker: a row in the database of the work, with a fencing epoch.
+
+Safety never rests on a clock: a claim is fenced by holder and epoch within its own transaction. The
+time to live only says when a standby may take over from a worker that has fallen silent, and it is
+measured on the database's clock.
+"""
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from django.db.models import Max
+
+from notifications.models import Notification, Standby, WorkerLease
+from notifications.models.control import WorkerLeaseQuerySet
+
+NAME = "sender"
+
+
+class LeaseLostError(Exception):
+    """Another worker has taken over; what was claimed under this lease stays claimed."""
+
+
+class Kept(Enum):
+    """What came of keeping the lease."""
+
+    HELD = auto()  # still ours
+    ACQUIRED = auto()  # ours from now on, in a new epoch
+    AWAITED = auto()  # another's, who may have died: it expires if nobody renews it
+    TAKEN = auto()  # another's, who was seen alive
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lease, and when it was last renewed."""
+
+    name: str
+    epoch: int
+    heartbeat_at: datetime | None
+
+
+def new_holder() -> str:
+    """Return a name that tells people where the worker runs, and that no other worker has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def last_epoch() -> int:
+    """Return the last epoch in which anything was claimed, for a row that had to be made anew."""
+    return Notification.objects.aggregate(last=Max("epoch"))["last"] or 0
+
+
+def lease_row() -> WorkerLeaseQuerySet:
+    """Return the one row, as a queryset to be changed."""
+    return WorkerLease.objects.filter(name=NAME)
+
+
+@dataclass
+class Lease:
+    """This process's hold on the lease; `epoch` is 0 while it has none."""
+
+    ttl: timedelta
+    holder: str = field(default_factory=new_holder)
+    epoch: int = 0
+    rival: Holder | None = None
+
+    def keep(self) -> Kept:
+        """Renew the lease, or try to get it; raise LeaseLostError if it was taken over."""
+        if self.epoch:
+            if not lease_row().renew(holder=self.holder, epoch=self.epoch, ttl=self.ttl):
+                self.lose()
+            return Kept.HELD
+        if not lease_row().exists():
+            WorkerLease.objects.get_or_create(name=NAME, defaults={"epoch": last_epoch()})
+        if lease_row().acquire(holder=self.holder, ttl=self.ttl):
+            self.epoch = lease_row().get().epoch
+            self.rival = None
+            Standby.objects.withdraw(holder=self.holder)
+            return Kept.ACQUIRED
+        return self._watch()
+
+    def fence(self) -> None:
+        """Raise LeaseLostError unless held; till the transaction ends nobody takes it over."""
+        if not lease_row().fence(holder=self.holder, epoch=self.epoch):
+            self.lose()
+
+    def lose(self) -> None:
+        """Have no lease from now on."""
+        self.epoch = 0
+        raise LeaseLostError
+
+    def doubt(self) -> None:
+        """Forget the hold: after a failed statement nobody knows what was committed under it."""
+        self.epoch = 0
+
+    def announce(self) -> None:
+        """Say that this worker waits for the lease."""
+        Standby.objects.announce(holder=self.holder)
+
+    def release(self) -> None:
+        """Give the lease back, so that a standby need not wait for it to expire."""
+        if self.epoch:
+            lease_row().give_back(holder=self.holder, epoch=self.epoch)
+            self.epoch = 0
+        elif self.rival:
+            Standby.objects.withdraw(holder=self.holder)
+
+    def _watch(self) -> Kept:
+        """Tell a living rival, who renews, from a dead one, who lets the lease expire."""
+        row = lease_row().held()
+        seen = self.rival
+        self.rival = Holder(row.holder, row.epoch, row.heartbeat_at) if row else None
+        return Kept.TAKEN if seen and self.rival and seen != self.rival else Kept.AWAITED

@@ -1,0 +1,28 @@
+"""An outage is logged twice: at its start, and at its end with its length."""
+
+import logging
+import time
+from dataclasses import dataclass
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Outage:
+    """Whether something that the worker needs is away, and since when (monotonic seconds)."""
+
+    of: str
+    since: float | None = None
+
+    def begin(self, error: Exception) -> None:
+        """Note that it is away; only the first time is news."""
+        if self.since is None:
+            self.since = time.monotonic()
+            logger.error("%s.away", self.of, extra={"error": str(error).strip()})
+
+    def end(self) -> None:
+        """Note that it is there."""
+        if self.since is not None:
+            seconds = round(time.monotonic() - self.since, 1)
+            logger.warning("%s.back", self.of, extra={"after_seconds": seconds})
+            self.since = None

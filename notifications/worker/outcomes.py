@@ -1,0 +1,134 @@
+"""What an answer of FCM means: the one table that decides.
+
+    200 with `name`                              accepted
+    libcurl 5, 6, 7, 35, 60, 77                  unreached: no byte of the request left
+    429                                          throttled: not accepted
+    401                                          unauthenticated: not accepted
+    404 UNREGISTERED                             unregistered
+    403 SENDER_ID_MISMATCH                       mismatched
+    400 INVALID_ARGUMENT                         invalid
+    other 400, 403, 404; 401 THIRD_PARTY_AUTH…   misconfigured: ours, not the device's
+    500, 503 with FCM's JSON                     unavailable
+    everything else                              unknown: it may have been delivered
+
+https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; told apart by status and code,
+never by a message's text. Answers are untrusted: whatever does not parse is unknown.
+"""
+
+import json
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Meaning(StrEnum):
+    """What an answer means for the target and for us."""
+
+    ACCEPTED = "accepted"
+    UNREACHED = "unreached"
+    THROTTLED = "throttled"
+    UNAUTHENTICATED = "unauthenticated"
+    UNREGISTERED = "unregistered"
+    MISMATCHED = "mismatched"
+    INVALID = "invalid"
+    MISCONFIGURED = "misconfigured"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN = "unknown"
+
+
+# FCM refused the target itself: nothing was delivered and no attempt will change that.
+REFUSED = frozenset({Meaning.UNREGISTERED, Meaning.MISMATCHED, Meaning.INVALID})
+
+# FCM did not accept, and may do so later.
+NOT_YET = frozenset(
+    {Meaning.UNREACHED, Meaning.THROTTLED, Meaning.UNAVAILABLE, Meaning.MISCONFIGURED}
+)
+
+# libcurl could not resolve (5, 6), connect (7), shake hands (35), trust (60) or even read whom to
+# trust (77): nothing was sent.
+# https://curl.se/libcurl/c/libcurl-errors.html
+NOTHING_WAS_SENT = frozenset({5, 6, 7, 35, 60, 77})
+
+# The statuses whose code says whether the device or the configuration is to blame.
+REFUSALS = {
+    (404, "UNREGISTERED"): Meaning.UNREGISTERED,
+    (403, "SENDER_ID_MISMATCH"): Meaning.MISMATCHED,
+    (400, "INVALID_ARGUMENT"): Meaning.INVALID,
+}
+
+
+class Answer(NamedTuple):
+    """What came back for one POST: libcurl's error (0 for none), or a status and a body."""
+
+    error: int
+    status: int = 0
+    body: bytes = b""
+    retry_after: float = 0  # seconds
+
+
+class Verdict(NamedTuple):
+    """What it means, with FCM's code for the log."""
+
+    meaning: Meaning
+    code: str = ""
+    message_id: str = ""
+
+
+def classify(answer: Answer) -> Verdict:
+    """Return what the answer means, by the table above."""
+    if answer.error:
+        unreached = answer.error in NOTHING_WAS_SENT
+        return Verdict(
+            Meaning.UNREACHED if unreached else Meaning.UNKNOWN, code=f"CURL_{answer.error}"
+        )
+    content = parse(answer.body)
+    if answer.status == 200:
+        return classify_success(content)
+    code = error_code(content)
+    return Verdict(classify_status(answer.status, code), code=code or f"HTTP_{answer.status}")
+
+
+def classify_success(content: dict[str, Any]) -> Verdict:
+    """Return accepted only for FCM's own answer; a 200 of something in between proves nothing."""
+    if name := text(content.get("name"), most=255):
+        return Verdict(Meaning.ACCEPTED, message_id=name)
+    return Verdict(Meaning.UNKNOWN, code="NO_MESSAGE_NAME")
+
+
+def classify_status(status: int, code: str) -> Meaning:
+    """Return what a status other than 200 means, with FCM's code ("" when it is not FCM's)."""
+    if status == 429:
+        return Meaning.THROTTLED
+    if status == 401:
+        third_party = code == "THIRD_PARTY_AUTH_ERROR"
+        return Meaning.MISCONFIGURED if third_party else Meaning.UNAUTHENTICATED
+    if status in (400, 403, 404):
+        return REFUSALS.get((status, code), Meaning.MISCONFIGURED)
+    if status in (500, 503) and code:
+        return Meaning.UNAVAILABLE
+    return Meaning.UNKNOWN
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Return the JSON object, an empty one when it is none."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def error_code(content: dict[str, Any]) -> str:
+    """Return FCM's error code: the FcmError's, else the status of the error, else ""."""
+    error = content.get("error")
+    if not isinstance(error, dict):
+        return ""
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and (code := text(detail.get("errorCode"), most=100)):
+            return code
+    return text(error.get("status"), most=100)
+
+
+def text(value: object, *, most: int) -> str:
+    """Return a text's first `most` characters; "" for what is none, or no database would keep."""
+    return value[:most] if isinstance(value, str) and value.isprintable() else ""

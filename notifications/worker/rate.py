@@ -1,0 +1,65 @@
+"""How many may go out now: FCM's quota a minute, spread evenly; lower after it said 429."""
+
+from dataclasses import dataclass, field
+
+# A 429 halves the rate for everybody; it comes back in small steps, as FCM's guidance asks.
+# https://firebase.google.com/docs/cloud-messaging/throttling-and-quotas
+LOWERED_BY = 2.0
+RECOVERY_SECONDS = 60.0  # from the lowest back to the full rate
+LEAST_SHARE = 0.01
+# The bucket's size; what it holds is no part of the even rate, or a minute would exceed the quota.
+BURSTS_PER_SECOND = 4
+# Answers of one burst say 429 together; they are one sign, not hundreds.
+ONE_SIGN_SECONDS = 1.0
+
+
+@dataclass
+class Rate:
+    """A token bucket that holds a quarter of a second; `now` is in seconds of a monotonic clock.
+
+    So a start, or the end of a pause, is a quarter of a second ahead of the even rate and no more,
+    and any minute gets at most the quota and, if there is so much to send, 99.5 % of it.
+    """
+
+    per_minute: int
+    share: float = 1.0  # of the full rate, at present
+    _tokens: float = field(init=False)
+    _at: float | None = None
+    _lowered_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self._tokens = self.burst
+
+    @property
+    def burst(self) -> int:
+        """Return what may go out at once; at least 1, or a small quota could never be used."""
+        return max(self.per_minute // (60 * BURSTS_PER_SECOND), 1)
+
+    @property
+    def capacity(self) -> int:
+        """Return what the bucket holds at present."""
+        return max(int(self.burst * self.share), 1)
+
+    @property
+    def per_second(self) -> float:
+        """Return how fast it fills up, so that a burst and a minute together keep the quota."""
+        return (self.per_minute + 1 - self.burst) / 60.0
+
+    def allowance(self, now: float) -> int:
+        """Return how many may be sent at `now`."""
+        elapsed = 0.0 if self._at is None else max(now - self._at, 0.0)
+        self._at = now
+        self.share = min(1.0, self.share + elapsed / RECOVERY_SECONDS)
+        earned = elapsed * self.per_second * self.share
+        self._tokens = min(self._tokens + earned, self.capacity)
+        return max(int(self._tokens), 0)
+
+    def spend(self, sends: int) -> None:
+        """Take what was claimed out of the bucket."""
+        self._tokens -= sends
+
+    def lower(self, now: float) -> None:
+        """Slow down for everybody: FCM said 429."""
+        if self._lowered_at is None or now - self._lowered_at >= ONE_SIGN_SECONDS:
+            self.share = max(self.share / LOWERED_BY, LEAST_SHARE)
+            self._lowered_at = now

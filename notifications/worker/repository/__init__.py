@@ -1,0 +1,44 @@
+"""The repository: the only place of the worker with queries, one module a question.
+
+    due         which notifications want something, and their transitions
+    claims      who is next: taken on in one fenced transaction before the first byte is sent
+    candidates  who may be next, read ahead for the claims
+    targets     who of some devices is one now, for the claims
+    census      how many there are in all, where they are many
+    results     what became of each target, and the counters that say so
+    log         the table of the send log, for the results
+    recovery    what an earlier epoch left behind
+
+`now` is always given. Whatever changes a notification's counters locks its row first, so the
+counters are always those of its deliveries. Locks are taken in this order: lease, notification, the
+rest.
+"""
+
+from ..lease import Lease
+from .census import Census
+from .claims import TALK_DELETED, Claim, ClaimedBatch, Claims, Standing
+from .due import Due
+from .log import Entry
+from .recovery import POISON, Recovery
+from .results import Results
+
+__all__ = [
+    "POISON",
+    "TALK_DELETED",
+    "Claim",
+    "ClaimedBatch",
+    "Entry",
+    "Repository",
+    "Standing",
+]
+
+
+class Repository:
+    """The worker's view of the database, under its lease."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.due = Due(lease)
+        self.claims = Claims(lease)
+        self.census = Census()
+        self.results = Results()
+        self.recovery = Recovery(lease)

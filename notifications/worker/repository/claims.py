@@ -1,0 +1,213 @@
+"""Who is next: targets are taken on in one fenced transaction before the first byte is sent."""
+
+import logging
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import F
+
+from notifications import policy
+from notifications.models import Batch, Delivery, Notification, SendingSwitch
+from notifications.models.notification import max_age
+
+from ..lease import Lease
+from ..work import Target
+from . import targets
+from .candidates import Candidates, Whose, Window
+
+logger = logging.getLogger(__name__)
+
+TALK_DELETED = "Its talk was deleted."
+
+
+class Standing(Enum):
+    """Whether there may be more to claim from a notification."""
+
+    OPEN = auto()  # claim again
+    EXHAUSTED = auto()  # nothing is left
+    PAUSED = auto()  # the operators' switch says wait
+    CLOSED = auto()  # it is no longer `sending`
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedBatch:
+    """A committed claim: these targets are sent to once, by this worker."""
+
+    id: int
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was claimed, and whether to ask again."""
+
+    standing: Standing
+    batches: tuple[ClaimedBatch, ...] = ()
+
+
+# What an Opened is made of, in its order.
+COLUMNS = [
+    "id", "created_at", "dry_run", "cutoff", "cursor", "target_count", "audience_count", "talk_id",
+    "talk__program_id", "talk__program__dry_run",
+]  # fmt: skip
+
+
+class Opened(NamedTuple):
+    """A notification that is being sent, locked; no model: a claim is too frequent for one."""
+
+    id: int
+    created_at: datetime
+    dry_run: bool | None
+    cutoff: datetime
+    cursor: int
+    target_count: int
+    audience_count: int | None
+    talk_id: int | None
+    program_id: int
+    program_dry_run: bool
+
+    @property
+    def whose(self) -> Whose:
+        """Return what its audience hangs on."""
+        return self.program_id, self.cutoff
+
+    def targets_among(self, device_ids: Collection[int]) -> Iterable[targets.Row]:
+        """Return what a Target is made of, for each of these that is one now."""
+        return targets.among(device_ids, self.program_id, cutoff=self.cutoff)
+
+
+class Claims:
+    """Takes targets on, in transactions that a worker without the lease cannot commit."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._candidates = Candidates()
+
+    def first_attempts(
+        self, notification_id: int, *, size: int, limit: int, now: datetime
+    ) -> Claim:
+        """Claim the next targets of at most `limit` candidates, in batches of `size`.
+
+        The cursor moves in the transaction that writes the batches, and only forwards, so no device
+        can be in two. The audience is read now: an unclip or a moved device counts.
+        """
+        window = self._candidates.window(notification_id, now=now)
+        with transaction.atomic():
+            opened = self._open(notification_id, now=now)
+            if isinstance(opened, Standing):
+                return Claim(opened)
+            if opened.whose != window.whose:  # its talk was moved to another program
+                self._candidates.forget(notification_id)
+                return Claim(Standing.OPEN)
+            candidates = window.next(limit, after=opened.cursor)
+            taken = [Target(*row) for row in opened.targets_among(candidates)]
+            batches = self._write(opened, cut(taken, size), from_cursor=True, now=now)
+            upto = candidates[-1] if candidates else opened.cursor
+            self._move_cursor(opened, upto, window, claimed=len(taken))
+        window.cursor = upto  # committed
+        if not window.exhausted:
+            return Claim(Standing.OPEN, batches)
+        self._candidates.forget(notification_id)
+        return Claim(Standing.EXHAUSTED, batches)
+
+    def retries(self, notification_id: int, *, size: int, limit: int, now: datetime) -> Claim:
+        """Claim what is due to be attempted again; whoever is no target any more is skipped."""
+        with transaction.atomic():
+            opened = self._open(notification_id, now=now)
+            if isinstance(opened, Standing):
+                return Claim(opened)
+            due = Delivery.objects.filter(notification_id=notification_id).due_for_retry(now=now)
+            before = {
+                device_id: (attempts, unreached)
+                for device_id, attempts, unreached in due.values_list(
+                    "device_id", "attempts", "unreached"
+                )[:limit]
+            }
+            taken = [
+                Target(device_id, kind, token, at, before[device_id][0] + 1, before[device_id][1])
+                for device_id, kind, token, at in opened.targets_among(list(before))
+            ]
+            claimed = {target.device_id for target in taken}
+            Delivery.objects.of(notification_id, claimed).claim_retry()
+            self._skip(notification_id, set(before) - claimed, now=now)
+            batches = self._write(opened, cut(taken, size), from_cursor=False, now=now)
+        return Claim(Standing.OPEN if len(before) == limit else Standing.EXHAUSTED, batches)
+
+    def _open(self, notification_id: int, *, now: datetime) -> Opened | Standing:
+        """Return the locked notification with its program, or why nothing may be claimed."""
+        self._lease.fence()
+        row = Notification.objects.filter(id=notification_id)
+        sending = row.filter(state=Notification.State.SENDING)
+        locked = sending.select_for_update(of=("self",)).values_list(*COLUMNS).first()
+        # Under the lock: a pause waits for a claim that has begun, and later ones see it.
+        switch = SendingSwitch.objects.current()
+        if switch.paused:
+            return Standing.PAUSED
+        if locked is None:
+            return Standing.CLOSED
+        opened = Opened(*locked)
+        if opened.created_at + max_age() < now:
+            return Standing.CLOSED  # the next look says what becomes of it
+        if opened.talk_id is None:
+            row.cancel(reason=TALK_DELETED, now=now)
+            logger.warning("notification.cancelled", extra={"notification": notification_id})
+            return Standing.CLOSED
+        decision = policy.decide(switch=switch, program_dry_run=opened.program_dry_run, now=now)
+        if decision.dry_run and opened.dry_run is False:
+            reason = f"It was being sent live. {decision.reason} Release it or cancel it."
+            row.hold(reason=reason, now=now)
+            told = {"notification": notification_id, "reason": reason, **row.get().counts()}
+            logger.error("notification.held", extra=told)
+            return Standing.CLOSED
+        return opened
+
+    def _move_cursor(self, opened: Opened, upto: int, window: Window, *, claimed: int) -> None:
+        """Note how far the claims have come; and how many there are in all, once it is known."""
+        values = {"cursor": upto, "target_count": F("target_count") + claimed}
+        if opened.audience_count is None and window.complete:
+            values["audience_count"] = opened.target_count + window.behind(opened.cursor)
+        Notification.objects.filter(id=opened.id).update(epoch=self._lease.epoch, **values)
+
+    def _write(
+        self,
+        opened: Opened,
+        chunks: list[tuple[Target, ...]],
+        *,
+        from_cursor: bool,
+        now: datetime,
+    ) -> tuple[ClaimedBatch, ...]:
+        """Write the claim; batches of first attempts say between which device ids they lie."""
+        ends = [chunk[-1].device_id for chunk in chunks]
+        starts = [opened.cursor, *ends]
+        rows = Batch.objects.bulk_create(
+            Batch(
+                notification_id=opened.id,
+                after_id=start if from_cursor else None,
+                upto_id=end if from_cursor else None,
+                targets=[target.device_id for target in chunk],
+                size=len(chunk),
+                epoch=self._lease.epoch,
+                worker=self._lease.holder,
+                claimed_at=now,
+            )
+            for chunk, start, end in zip(chunks, starts, ends, strict=False)
+        )
+        return tuple(ClaimedBatch(row.id, chunk) for row, chunk in zip(rows, chunks, strict=True))
+
+    def _skip(self, notification_id: int, device_ids: Collection[int], *, now: datetime) -> None:
+        """Note that these are no targets any more: unclipped, muted, disabled, moved or deleted."""
+        skipped = Delivery.objects.of(notification_id, device_ids).skip(now=now)
+        Notification.objects.filter(id=notification_id).update(
+            epoch=self._lease.epoch,
+            retry_count=F("retry_count") - skipped,
+            skipped_count=F("skipped_count") + skipped,
+        )
+
+
+def cut(targets: list[Target], size: int) -> list[tuple[Target, ...]]:
+    """Return the targets in batches of `size`."""
+    return [tuple(targets[at : at + size]) for at in range(0, len(targets), size)]

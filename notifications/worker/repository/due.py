@@ -1,0 +1,143 @@
+"""Which notifications want something, and the transitions that the worker moves them through."""
+
+import logging
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from notifications import policy
+from notifications.models import Delivery, DeviceToken, Notification, SendingSwitch
+from notifications.models.device import DeviceTokenQuerySet
+from notifications.models.notification import max_age
+from programs.models import Talk
+
+from ..lease import Lease
+
+logger = logging.getLogger(__name__)
+
+
+class Due:
+    """What there is to do."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+
+    def add_missing(self, talk_ids: Collection[int], *, now: datetime) -> int:
+        """Write the notification of each named talk that has none, and return how many.
+
+        Only talks named in a message: a bulk import must not push to everybody.
+        """
+        if not talk_ids:
+            return 0
+        talks = Talk.objects.filter(id__in=talk_ids, notification=None).select_related("program")
+        for talk in talks:
+            # Somebody else may have written it meanwhile, or deleted the talk.
+            with suppress(IntegrityError), transaction.atomic():
+                Notification.objects.create_for(talk, now=now)
+        return len(talks)
+
+    def active(self) -> list[Notification]:
+        """Return what is pending or being sent, oldest first, with talk and program."""
+        return list(
+            Notification.objects.filter(state__in=Notification.ACTIVE_STATES)
+            .select_related("talk__program")
+            .order_by("id")
+        )
+
+    def with_retries(self, notification_ids: Collection[int], *, now: datetime) -> set[int]:
+        """Return which of these have something to attempt again by now."""
+        due = Delivery.objects.filter(notification__in=notification_ids).due_for_retry(now=now)
+        return set(due.order_by().values_list("notification_id", flat=True).distinct())
+
+    def start(self, notification: Notification, *, now: datetime) -> policy.Decision | None:
+        """Decide and freeze how a pending notification is sent: live or as a dry run.
+
+        Return None when it has to wait (paused, or held for its large audience) or is not pending
+        any more.
+        """
+        if notification.talk is None:
+            return None
+        with transaction.atomic():
+            self._lease.fence()
+            switch = SendingSwitch.objects.current()
+            if switch.paused:
+                return None
+            program = notification.talk.program
+            decision = policy.decide(switch=switch, program_dry_run=program.dry_run, now=now)
+            if not decision.dry_run and self._is_held_for_approval(notification, switch, now=now):
+                return None
+            started = Notification.objects.filter(id=notification.id).start(
+                dry_run=decision.dry_run,
+                reason=decision.reason,
+                epoch=self._lease.epoch,
+                now=now,
+            )
+        notification.dry_run = decision.dry_run
+        return decision if started else None
+
+    @classmethod
+    def _is_held_for_approval(
+        cls, notification: Notification, switch: SendingSwitch, *, now: datetime
+    ) -> bool:
+        """Hold what would reach more than was allowed when going live; return whether it is."""
+        if switch.max_audience is None:
+            return False
+        # Without an order, or PostgreSQL walks over all devices for the few of a small audience.
+        audience = cls._audience(notification).order_by()[: switch.max_audience + 1].count()
+        objection = policy.audience_objection(
+            switch, audience=audience, approved_by=notification.approved_by
+        )
+        if objection is None:
+            return False
+        row = Notification.objects.filter(id=notification.id)
+        row.hold(reason=objection, now=now, needs_approval=True)
+        told = {"notification": notification.id, "reason": objection}
+        logger.error("notification.held", extra=told)
+        return True
+
+    def hold(self, notification_id: int, *, reason: str, now: datetime, brake: str = "") -> int:
+        """Stop it until an operator has looked; a brake then holds it no more."""
+        row = Notification.objects.filter(id=notification_id)
+        return row.hold(reason=reason, now=now, brake=brake)
+
+    def cancel(self, notification_id: int, *, reason: str, now: datetime) -> int:
+        """Send no more of it."""
+        return Notification.objects.filter(id=notification_id).cancel(reason=reason, now=now)
+
+    def finish(self, notification_id: int, *, now: datetime) -> Notification | None:
+        """Return the notification as done, None when something of it is still open."""
+        row = Notification.objects.filter(id=notification_id)
+        return row.get() if row.finish(now=now) else None
+
+    def end_overdue(self, notification: Notification, *, now: datetime) -> str:
+        """Stop what would come too late, and return its state.
+
+        It is expired, or, when nothing but retries was left, done without those. One that was never
+        started expires even if there is nobody (left) to tell: it would wait for good.
+        """
+        row = Notification.objects.filter(id=notification.id)
+        is_pending = notification.state == Notification.State.PENDING
+        if is_pending or self._audience_is_left(notification):
+            claimed = notification.target_count
+            reason = f"Too late after {max_age()}: {claimed} targets were claimed."
+            row.expire(reason=reason, now=now)
+        else:
+            with transaction.atomic():
+                row.select_for_update().get()
+                row.abandon_retries(now=now)
+            row.finish(now=now)
+        return row.get().state
+
+    @classmethod
+    def _audience_is_left(cls, notification: Notification) -> bool:
+        return cls._audience(notification).filter(id__gt=notification.cursor).exists()
+
+    @staticmethod
+    def _audience(notification: Notification) -> DeviceTokenQuerySet:
+        if notification.talk is None:
+            return DeviceToken.objects.none()
+        return DeviceToken.objects.audience_of(
+            notification.talk.program_id, cutoff=notification.cutoff
+        )

@@ -1,0 +1,80 @@
+"""What an earlier epoch left behind: batches that nobody closes, targets nobody answered."""
+
+import itertools
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+
+from notifications.models import Batch, Delivery, Notification
+from notifications.models.delivery import WORKER_LOST
+
+from ..lease import Lease
+from .results import count
+
+# So many workers in a row may die while they send a notification, with no answer recorded.
+MOST_CRASHES = 3
+POISON = (
+    f"The worker died {MOST_CRASHES} times in a row while sending it, and recorded no answer in "
+    "between. Look into the worker's log, then release or cancel."
+)
+
+
+class Recovery:
+    """Done once at the beginning of each epoch."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+
+    def recover(self, *, in_flight: Collection[int], now: datetime) -> dict[int, int]:
+        """Close what earlier epochs left; return how many targets are unknown, by notification.
+
+        `in_flight` are batches that this very process is still sending, or has the answers of (it
+        lost touch with the database, not with FCM): these will be written.
+        """
+        with transaction.atomic():
+            self._lease.fence()
+            left = Batch.objects.claimed_before(self._lease.epoch).exclude(id__in=in_flight)
+            by_notification = itertools.groupby(
+                left.order_by("notification_id"), key=lambda batch: batch.notification_id
+            )
+            died = left.exclude(worker=self._lease.holder)  # our own: the database was away
+            crashed = list(died.values_list("notification_id", flat=True).distinct().order_by())
+            unknown = {
+                notification_id: self._lose(notification_id, list(batches), now=now)
+                for notification_id, batches in by_notification
+            }
+            Notification.objects.filter(id__in=crashed).note_crash()
+            return unknown
+
+    def hold_poison(self, *, now: datetime) -> list[int]:
+        """Hold what one worker after the other died of, so that the others' turn comes."""
+        poison = Notification.objects.filter(
+            state__in=Notification.ACTIVE_STATES, crashes__gte=MOST_CRASHES
+        )
+        ids = list(poison.order_by("id").values_list("id", flat=True))
+        Notification.objects.filter(id__in=ids).hold(reason=POISON, now=now)
+        return ids
+
+    @staticmethod
+    def _lose(notification_id: int, batches: list[Batch], *, now: datetime) -> int:
+        """Mark the batches as lost, and each of their targets without an answer as unknown."""
+        list(Notification.objects.select_for_update().filter(id=notification_id))
+        targets = {device_id for batch in batches for device_id in batch.targets}
+        known = Delivery.objects.of(notification_id, targets)
+        retried = known.lose(now=now)
+        unheard = targets - set(known.values_list("device_id", flat=True))
+        Delivery.objects.bulk_create(
+            Delivery(
+                notification_id=notification_id,
+                device_id=device_id,
+                outcome=Delivery.Outcome.UNKNOWN,
+                error_code=WORKER_LOST,
+                at=now,
+            )
+            for device_id in sorted(unheard)
+        )
+        unknown = len(unheard) + retried
+        count(notification_id, {"unknown": unknown, "retry": -retried}, now=now)
+        Batch.objects.filter(id__in=[batch.id for batch in batches]).lose(now=now)
+        return unknown

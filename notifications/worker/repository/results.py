@@ -1,0 +1,118 @@
+"""What became of each target: the send log, and the counters that say the same."""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from notifications.models import Batch, Delivery, DeviceToken, Notification, SendingMinute
+
+from ..work import Target
+from . import log
+from .log import Entry
+
+logger = logging.getLogger(__name__)
+
+ACCEPTED = (Delivery.Outcome.SENT, Delivery.Outcome.SIMULATED)
+# FCM has seen these; the others never left or were never answered.
+REACHED_FCM = (*ACCEPTED, Delivery.Outcome.REJECTED)
+
+
+class Results:
+    """Writes what was answered. Needs no lease: a late answer is the truth all the same."""
+
+    def record(
+        self, entries: Iterable[Entry], *, closed_batches: Collection[int], now: datetime
+    ) -> None:
+        """Write the entries, and close the batches that have all their answers, or neither."""
+        latest = {log.key(entry): entry for entry in sorted(entries, key=weight)}
+        with transaction.atomic():
+            states = self._lock({notification_id for notification_id, _device_id in latest})
+            told = [
+                entry_for(states[entry.notification_id], entry)
+                for entry in latest.values()
+                if entry.notification_id in states
+            ]
+            before = log.known(told)
+            new = [entry for entry in told if log.key(entry) not in before]
+            changed = [
+                entry
+                for entry in told
+                if log.key(entry) in before and is_news(entry, *before[log.key(entry)])
+            ]
+            log.add(new, now=now)
+            log.replace(changed, now=now)
+            self._count(states, new, changed, before, now=now)
+            Batch.objects.close(closed_batches, now=now)
+            SendingMinute.objects.add(Counter(each.outcome for each in (*new, *changed)), now=now)
+
+    def disable(self, refused: Collection[Target], *, reason: str, now: datetime) -> int:
+        """Stop sending to devices that FCM refused, unless they are others by now."""
+        return DeviceToken.objects.disable_refused(refused, reason=reason, now=now)
+
+    @staticmethod
+    def _lock(notification_ids: set[int]) -> dict[int, str]:
+        """Return the states of these notifications, locked in the order of their ids."""
+        rows = Notification.objects.filter(id__in=notification_ids).order_by("id")
+        states = dict(rows.select_for_update().values_list("id", "state"))
+        for notification_id in notification_ids - set(states):
+            logger.warning("notification.gone", extra={"notification": notification_id})
+        return states
+
+    @staticmethod
+    def _count(
+        notification_ids: Iterable[int],
+        new: Iterable[Entry],
+        changed: Iterable[Entry],
+        before: Mapping[log.Key, log.Known],
+        *,
+        now: datetime,
+    ) -> None:
+        """Count the difference to what was known before, a notification each."""
+        changes: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        for entry in (*new, *changed):
+            changes[entry.notification_id][entry.outcome] += 1
+        for entry in changed:
+            changes[entry.notification_id][before[log.key(entry)][0]] -= 1
+        for notification_id in notification_ids:
+            # An answer was recorded: whatever workers died of before, it was not this one.
+            count(notification_id, changes[notification_id], now=now, crashes=0)
+
+
+def is_news(entry: Entry, outcome: str, attempts: int) -> bool:
+    """Return whether the entry may replace what the log says: not an earlier attempt's.
+
+    Such a one was written before (the answer to its COMMIT was lost), and the target is claimed
+    again by now: written once more it would be due once more, and be sent twice. But what FCM
+    accepted, however late that is heard, needs no other attempt.
+    """
+    is_latest = entry.attempts >= attempts
+    return outcome in Delivery.OPEN_OUTCOMES and (is_latest or entry.outcome in ACCEPTED)
+
+
+def weight(entry: Entry) -> tuple[bool, int]:
+    """Return what the heaviest of several answers for one target has most of.
+
+    One to an earlier attempt, given up for lost, may come as late as the next one's.
+    """
+    return entry.outcome in ACCEPTED, entry.attempts
+
+
+def entry_for(state: str, entry: Entry) -> Entry:
+    """Return the entry for a notification in this state: nothing is retried of one that ended."""
+    if state not in Notification.ENDED_STATES or entry.outcome != Delivery.Outcome.RETRY:
+        return entry
+    return entry._replace(outcome=Delivery.Outcome.ABANDONED, next_attempt_at=None)
+
+
+def count(notification_id: int, change: Mapping[str, int], *, now: datetime, **values: Any) -> None:
+    """Add to the notification's counters, and note when its first and its last were answered."""
+    values |= {f"{outcome}_count": F(f"{outcome}_count") + by for outcome, by in change.items()}
+    if any(change.get(outcome, 0) > 0 for outcome in REACHED_FCM):
+        values |= {"first_sent_at": Coalesce("first_sent_at", now), "last_sent_at": now}
+    Notification.objects.filter(id=notification_id).update(**values)

@@ -1,0 +1,54 @@
+"""When to attempt again: the ladder of each meaning, in seconds.
+
+    unreached      1, 2, 4 … 60                     nothing reached FCM
+    throttled      Retry-After, else 60, 120 … 3600
+    unavailable    10, 20, 40, 80, 160, then never; Retry-After if longer
+                   a Retry-After of six hours and more means never
+    misconfigured  at once when an operator releases the notification
+
+https://firebase.google.com/docs/cloud-messaging/scale-fcm (at least 10 s before a retry; jitter).
+"""
+
+import random
+from collections.abc import Callable
+
+from .outcomes import Meaning
+
+UNREACHED_MOST_SECONDS = 60.0
+THROTTLED_FIRST_SECONDS = 60.0  # FCM: "if there is no Retry-After, 60 seconds"
+THROTTLED_MOST_SECONDS = 3600.0
+UNAVAILABLE_FIRST_SECONDS = 10.0
+UNAVAILABLE_RETRIES = 5
+
+# libcurl tells no longer a Retry-After: whoever asked for a day would be disturbed too early.
+RETRY_AFTER_MOST_SECONDS = 6 * 3600.0
+
+# Waits are stretched by up to this much, so that what failed together does not return together.
+JITTER = 0.25
+
+
+def delay(
+    meaning: Meaning,
+    *,
+    attempt: int,
+    retry_after: float,
+    uniform: Callable[[float, float], float] = random.uniform,
+) -> float | None:
+    """Return the seconds from the `attempt`th of its kind to the next, None for no further one.
+
+    Attempts of which nothing left are one kind, those that FCM answered the other.
+    """
+    if retry_after >= RETRY_AFTER_MOST_SECONDS:
+        return None
+    doubled = 2.0 ** min(attempt - 1, 12)
+    if meaning is Meaning.MISCONFIGURED:
+        return 0.0
+    if meaning is Meaning.UNREACHED:
+        wait = min(doubled, UNREACHED_MOST_SECONDS)
+    elif meaning is Meaning.THROTTLED:
+        wait = retry_after or min(THROTTLED_FIRST_SECONDS * doubled, THROTTLED_MOST_SECONDS)
+    elif attempt <= UNAVAILABLE_RETRIES:
+        wait = max(UNAVAILABLE_FIRST_SECONDS * doubled, retry_after)
+    else:
+        return None
+    return wait * uniform(1.0, 1.0 + JITTER)

@@ -1,0 +1,62 @@
+"""The notifications that are being sent, in the order in which it is their turn."""
+
+from collections.abc import Iterator
+
+from .fanout import Fanout
+from .timer import Timer
+
+# How long it is a notification's turn: the listeners of one are reached together, and not between
+# those of a hundred others; and its next claims find the read-ahead of the first still good.
+TURN_SECONDS = 0.25
+
+
+class Rotation:
+    """Round robin: a talk for a hundred listeners need not wait for one for a million."""
+
+    def __init__(self) -> None:
+        self._fanouts: dict[int, Fanout] = {}
+        self._serving = 0
+        self.turn_timer = Timer(TURN_SECONDS)
+
+    def __contains__(self, notification_id: int) -> bool:
+        return notification_id in self._fanouts
+
+    def __iter__(self) -> Iterator[Fanout]:
+        return iter(list(self._fanouts.values()))
+
+    def __getitem__(self, notification_id: int) -> Fanout:
+        return self._fanouts[notification_id]
+
+    def ids(self) -> list[int]:
+        """Return whose turn comes, first to last."""
+        return list(self._fanouts)
+
+    def add(self, fanout: Fanout) -> None:
+        """Let it take its turns; a new talk begins at once, before the others."""
+        self._fanouts = {fanout.notification_id: fanout, **self._fanouts}
+
+    def drop(self, notification_id: int) -> None:
+        """Claim no more of it; what is in flight of it is still recorded."""
+        self._fanouts.pop(notification_id, None)
+
+    def clear(self) -> None:
+        """Drop all: what is still ours to do is found again in the database."""
+        self._fanouts.clear()
+
+    @property
+    def has_work(self) -> bool:
+        """Return whether there may be something to claim."""
+        return any(fanout.has_work for fanout in self._fanouts.values())
+
+    def take_turns(self) -> list[Fanout]:
+        """Return those with something to claim, in the order in which it is their turn."""
+        return [fanout for fanout in self if fanout.has_work]
+
+    def served(self, fanout: Fanout) -> None:
+        """Note that it claimed; when its turn is over, the others come first."""
+        if self._serving != fanout.notification_id:
+            self._serving = fanout.notification_id
+            self.turn_timer.restart()
+        elif self.turn_timer.due():
+            self._fanouts[fanout.notification_id] = self._fanouts.pop(fanout.notification_id)
+            self._serving = 0

@@ -1,0 +1,273 @@
+"""Lanes on a bounded ThreadPoolExecutor: they turn claimed targets into results, and know no more.
+
+A lane is one thread with one connection. It holds several batches, at most as many targets as its
+connection has streams, takes the next batch as soon as it has room, and reports each result as it
+comes: a slow answer holds back nobody but itself.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from json.encoder import encode_basestring_ascii
+from queue import Empty, SimpleQueue
+
+from .credentials import AccessToken, CredentialsRefusedError, CredentialsUnavailableError
+from .fcm import STREAMS, Connection, Endpoint
+from .inbox import Answered, Event, HelperDied
+from .outcomes import REFUSED, Answer, Meaning, Verdict, classify
+from .timer import Timer
+from .work import Job, Result, Target
+
+# A lane with room is woken when there is work for it; this is for what nobody foresaw.
+WAIT_SECONDS = 1.0
+
+# After answers came, others are let gather: each look at the network costs libcurl a look at each
+# of its streams, 1.5 µs (measured): looking for every single one would cost more than sending. All
+# lanes together look 2,500 times a second at most; so few let theirs wait less.
+GATHER_SECONDS_A_LANE = 0.0004
+
+# A batch is at least this part of a full one, unless there is nothing more to claim: each is a row.
+LEAST_PORTION = 5
+
+# An idle lane keeps its connection, so that the next talk need not wait for a handshake; libcurl
+# uses none that was idle for 118 s.
+WARM_SECONDS = 45.0
+
+# What a lane was sending, and for which batch, and with which Authorization.
+Attempt = tuple[Job, Target, str]
+
+
+class Sender:
+    """The lanes, seen from the main thread, which alone calls it and counts what is in flight."""
+
+    def __init__(
+        self,
+        *,
+        lanes: int,
+        endpoint: Endpoint,
+        access: AccessToken,
+        report: Callable[[Event], None],
+    ) -> None:
+        self._held = [0] * lanes
+        gather = GATHER_SECONDS_A_LANE * lanes
+        self._lanes = [Lane(number, endpoint, access, report, gather) for number in range(lanes)]
+        self._pool = ThreadPoolExecutor(max_workers=lanes, thread_name_prefix="lane")
+        try:
+            for lane in self._lanes:
+                self._pool.submit(lane.run)
+        except RuntimeError:  # no more threads can be had; the interpreter would wait for the first
+            self.close()
+            raise
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many targets were handed to lanes and not answered yet."""
+        return sum(self._held)
+
+    @property
+    def capacity(self) -> int:
+        """Return how many targets the lanes hold at most."""
+        return STREAMS * len(self._held)
+
+    def room(self, size: int) -> int:
+        """Return how many batches of `size` the lanes can take now."""
+        return sum((STREAMS - held) // size for held in self._held)
+
+    def portions(self, most: int) -> tuple[int, int]:
+        """Return a size of batches, at most `most`, and how many of it the lanes can take now.
+
+        It is the largest that leaves no more than half of the free streams unused: slow answers
+        occupy some of a lane's, and the others must not wait for them.
+        """
+        free = len(self._held) * STREAMS - self.in_flight
+        size = most
+        while size // 2 >= most // LEAST_PORTION and 2 * size * self.room(size) < free:
+            size //= 2
+        return size, self.room(size)
+
+    def send(self, job: Job) -> None:
+        """Hand a claimed batch to the emptiest lane."""
+        number = self._held.index(min(self._held))
+        self._held[number] += len(job.targets)
+        self._lanes[number].give(job)
+
+    def settle(self, answered: Answered) -> None:
+        """Note that a lane has got room again."""
+        self._held[answered.lane] -= len(answered.results)
+
+    def close(self) -> None:
+        """Let the lanes finish what they hold, and end their threads."""
+        for lane in self._lanes:
+            lane.give(None)
+        self._pool.shutdown()
+
+
+def body(job: Job, target: Target) -> bytes:
+    """Return the request for one target, whose token is anything that a device may claim."""
+    addressed = f'"{target.kind}":{encode_basestring_ascii(target.token)}'
+    return b"".join((job.head, addressed.encode(), job.tail))
+
+
+class Lane:
+    """One thread and its connection."""
+
+    def __init__(
+        self,
+        number: int,
+        endpoint: Endpoint,
+        access: AccessToken,
+        report: Callable[[Event], None],
+        gather_seconds: float,
+    ) -> None:
+        self.number = number
+        self.jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._endpoint = endpoint
+        self._access = access
+        self._report = report
+        self._gather_seconds = gather_seconds
+        self._attempts: dict[tuple[int, int], Attempt] = {}  # by batch and device
+        self._closing = False
+        self._connection: Connection | None = None
+        self._warm_timer = Timer(WARM_SECONDS)
+
+    def give(self, job: Job | None) -> None:
+        """Leave work for the lane, or None to let it end; from the main thread."""
+        self.jobs.put(job)
+        if self._connection:
+            self._connection.wake()
+
+    def run(self) -> None:
+        """Send until closed. Whatever escapes, each target that was handed over gets a result."""
+        threading.current_thread().name = f"lane-{self.number}"
+        try:
+            self._send_until_closed()
+        except BaseException as error:
+            # Told before the results are, which make room for more.
+            self._report(HelperDied(f"lane {self.number}", f"{type(error).__name__}: {error}"))
+            self._give_up()
+            raise
+
+    def _send_until_closed(self) -> None:
+        connection = self._connection = Connection(self._endpoint)
+        try:
+            while not self._closing or self._attempts:
+                self._take_jobs(connection)
+                self._give_results(connection)
+        finally:
+            connection.close()
+
+    def _take_jobs(self, connection: Connection) -> None:
+        """Start what is waiting; with nothing in flight, sleep until something is."""
+        while not self._closing:
+            idle = not connection.in_flight
+            try:
+                job = self.jobs.get(block=idle, timeout=self._warm_timer.left() if idle else None)
+            except Empty:
+                if idle:
+                    self._keep_warm(connection)
+                return
+            if job is None:
+                self._closing = True
+            else:
+                self._start(connection, job)
+
+    def _keep_warm(self, connection: Connection) -> None:
+        """See to it that the next send finds a connection and an access token."""
+        self._warm_timer.restart()
+        connection.warm()
+        if self.number == 0:
+            with suppress(CredentialsUnavailableError, CredentialsRefusedError):
+                self._access.header()
+
+    def _start(self, connection: Connection, job: Job) -> None:
+        self._warm_timer.restart()  # what is used is kept
+        for target in job.targets:
+            self._attempts[job.batch_id, target.device_id] = (job, target, "")
+        authorization = self._authorize(job, job.targets)
+        if authorization:
+            for target in job.targets:
+                self._post(connection, job, target, authorization)
+
+    def _authorize(self, job: Job, targets: tuple[Target, ...], refused: str = "") -> str:
+        """Return the Authorization; when there is none, report that nothing was sent, return ""."""
+        try:
+            return self._access.header(refused=refused)
+        except CredentialsUnavailableError:
+            verdict = Verdict(Meaning.UNREACHED, code="NO_ACCESS_TOKEN")
+        except CredentialsRefusedError:
+            verdict = Verdict(Meaning.MISCONFIGURED, code="CREDENTIALS_REFUSED")
+        self._tell([self._result(job, target, verdict) for target in targets])
+        return ""
+
+    def _post(self, connection: Connection, job: Job, target: Target, authorization: str) -> None:
+        key = (job.batch_id, target.device_id)
+        self._attempts[key] = (job, target, authorization)
+        connection.post(key, body(job, target), authorization=authorization)
+
+    def _give_results(self, connection: Connection) -> None:
+        """Report the answers that came; then each unauthenticated one gets its second try."""
+        results, refused = [], []
+        for key, answer in connection.wait(WAIT_SECONDS):
+            if key is None:
+                continue  # it kept the connection warm
+            job, target, authorization = self._attempts[key]
+            verdict = classify(answer)
+            if verdict.meaning is Meaning.UNAUTHENTICATED:
+                refused.append((job, target, authorization, verdict))
+            else:
+                results.append(self._result(job, target, verdict, answer))
+        self._tell(results)  # before a refresh, which may take its time or fail
+        for attempt in refused:
+            self._once_more(connection, *attempt)
+        if results and self._attempts:
+            connection.rest(self._gather_seconds)
+
+    def _once_more(
+        self, connection: Connection, job: Job, target: Target, refused: str, verdict: Verdict
+    ) -> None:
+        """FCM refused the access token, so nothing was accepted: once more with a newer one."""
+        original = next(each for each in job.targets if each.device_id == target.device_id)
+        if target.attempt > original.attempt:
+            misconfigured = verdict._replace(meaning=Meaning.MISCONFIGURED)
+            self._tell([self._result(job, target, misconfigured)])
+            return
+        again = target._replace(attempt=target.attempt + 1)
+        if authorization := self._authorize(job, (again,), refused):
+            self._post(connection, job, again, authorization)
+
+    def _result(
+        self, job: Job, target: Target, verdict: Verdict, answer: Answer | None = None
+    ) -> Result:
+        """Return what became of the attempt, which is no longer in flight."""
+        del self._attempts[job.batch_id, target.device_id]
+        return Result(
+            batch_id=job.batch_id,
+            notification_id=job.notification_id,
+            device_id=target.device_id,
+            attempt=target.attempt,
+            unreached=target.unreached,
+            meaning=verdict.meaning,
+            code=verdict.code,
+            message_id=verdict.message_id,
+            retry_after=answer.retry_after if answer else 0,
+            refused=target if verdict.meaning in REFUSED else None,
+        )
+
+    def _tell(self, results: list[Result]) -> None:
+        if results:
+            self._report(Answered(self.number, tuple(results)))
+
+    def _give_up(self) -> None:
+        """The lane is dead: what it was sending may have been accepted, so nobody knows.
+
+        Until it is closed it may be handed more, since its death is not known everywhere yet.
+        """
+        unknown = Verdict(Meaning.UNKNOWN, code="LANE_DIED")
+        while True:
+            lost = list(self._attempts.values())
+            self._tell([self._result(job, target, unknown) for job, target, _ in lost])
+            if self._closing or (job := self.jobs.get()) is None:
+                return
+            for target in job.targets:
+                self._attempts[job.batch_id, target.device_id] = (job, target, "")

@@ -1,0 +1,42 @@
+"""What crosses between the main thread and the lanes: ids and bytes, frozen."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from .outcomes import Meaning
+
+
+class Target(NamedTuple):
+    """One device to send to, and which attempt this is (1 for the first)."""
+
+    device_id: int
+    kind: str  # the name of the field that FCM wants it in: token or fid
+    token: str
+    refreshed_at: datetime | None = None  # as it was claimed; another one by now is another device
+    attempt: int = 1
+    unreached: int = 0  # of the earlier attempts, those of which nothing left
+
+
+class Job(NamedTuple):
+    """A claimed batch, ready to be sent: `head` + target + `tail` is the body of a request."""
+
+    batch_id: int
+    notification_id: int
+    head: bytes
+    tail: bytes
+    targets: tuple[Target, ...]
+
+
+class Result(NamedTuple):
+    """What became of one attempt; `retry_after` in seconds, 0 when FCM named none."""
+
+    batch_id: int
+    notification_id: int
+    device_id: int
+    attempt: int
+    meaning: Meaning
+    code: str = ""
+    message_id: str = ""
+    retry_after: float = 0
+    refused: Target | None = None  # whom FCM refused
+    unreached: int = 0  # of the earlier attempts, those of which nothing left

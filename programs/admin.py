@@ -1,0 +1,160 @@
+"""Programs, talks and clips in Django's admin, with a million of each in mind."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from radiotalk.lookahead import LookAheadMixin
+
+from .audio import InvalidAudio, read_audio
+from .files import save_with_audio
+from .models import Clip, Program, Talk
+
+# How many of those whose name begins so are looked through.
+MOST_FOUND = 100
+MOST_STAFF = 1000
+
+admin.site.unregister(User)
+
+
+class StaffFilter(admin.SimpleListFilter):
+    """The few who may use the admin, looked up once: no index has them."""
+
+    title = _("staff")
+    parameter_name = "staff"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Yes"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() != "yes":
+            return queryset
+        staff = User.objects.filter(is_staff=True).order_by()
+        return queryset.filter(id__in=list(staff.values_list("id", flat=True)[:MOST_STAFF]))
+
+
+@admin.register(User)
+class ListenerAdmin(LookAheadMixin, UserAdmin):  # type: ignore[type-arg]  # generic for mypy
+    """Django's page of users, with a million listeners among them."""
+
+    search_fields = ("username__startswith",)
+    search_help_text = _("How a username begins.")
+    list_filter = (StaffFilter,)
+
+
+@admin.register(Program)
+class ProgramAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+    list_display = ["title", "owner", "dry_run", "created_at"]
+    list_filter = ["dry_run", "created_at"]
+    list_select_related = ["owner"]
+    search_fields = ["title", "owner__username"]
+    autocomplete_fields = ["owner"]
+    readonly_fields = ["created_at"]
+    show_full_result_count = False
+
+    def save_model(
+        self, request: HttpRequest, obj: Program, form: "forms.ModelForm[Program]", change: bool
+    ) -> None:
+        """Write what was changed and nothing else: an operator may set it to dry run meanwhile."""
+        obj.save(update_fields=form.changed_data if change else None)
+
+    def get_deleted_objects(
+        self, objs: QuerySet[Program] | Iterable[Program], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
+        """Count what goes with the programs; Django would load and list a million clips."""
+        programs = list(objs)
+        counts = {str(Program._meta.verbose_name_plural): len(programs)}
+        forbidden = set()
+        for model in (Talk, Clip):
+            count = model._default_manager.filter(program__in=programs).count()
+            counts[str(model._meta.verbose_name_plural)] = count
+            if count and not self.admin_site.get_model_admin(model).has_delete_permission(request):
+                forbidden.add(str(model._meta.verbose_name))
+        return [str(program) for program in programs], counts, forbidden, []
+
+
+class TalkForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy only
+    """Posting in the admin asks of a recording what the API asks of it."""
+
+    audio = forms.FileField(label=_("audio"), allow_empty_file=True)  # told by read_audio
+
+    class Meta:
+        model = Talk
+        fields = ["program", "title", "description", "audio"]
+
+    def clean_audio(self) -> "UploadedFile[Any]":
+        """Return the file after noting what its content says."""
+        file: UploadedFile[Any] = self.cleaned_data["audio"]
+        try:
+            self.recording = read_audio(file)
+        except InvalidAudio as error:
+            raise forms.ValidationError(str(error)) from error
+        return file
+
+
+@admin.register(Talk)
+class TalkAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+    """A talk is posted, and deleted; its recording and its program stay what listeners heard of."""
+
+    list_display = ["title", "program", "duration", "posted_at"]
+    list_filter = ["posted_at"]
+    list_select_related = ["program"]
+    search_fields = ["title", "program__title"]
+    autocomplete_fields = ["program"]
+    show_full_result_count = False
+
+    def get_fields(self, request: HttpRequest, obj: Talk | None = None) -> list[Any]:
+        """Return what is asked of a new talk, and what is known of a posted one."""
+        fields = ["program", "title", "description", "audio"]
+        return [*fields, "duration", "posted_at"] if obj else fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Talk | None = None) -> list[str]:
+        return ["program", "audio", "duration", "posted_at"] if obj else []
+
+    def get_form(
+        self, request: HttpRequest, obj: Talk | None = None, change: bool = False, **kwargs: Any
+    ) -> "type[forms.ModelForm[Talk]]":
+        """Return the form with the recording for a new talk alone."""
+        form = {} if obj else {"form": TalkForm}
+        return super().get_form(request, obj, change, **kwargs | form)
+
+    def save_model(
+        self, request: HttpRequest, obj: Talk, form: "forms.ModelForm[Talk]", change: bool
+    ) -> None:
+        """Store a new talk with its recording; saving it has its listeners notified."""
+        if isinstance(form, TalkForm):
+            save_with_audio(obj, form.cleaned_data["audio"], form.recording)
+        else:
+            super().save_model(request, obj, form, change)
+
+
+@admin.register(Clip)
+class ClipAdmin(LookAheadMixin, admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+    list_display = ["listener", "program", "muted", "created_at"]
+    list_filter = ["muted"]
+    list_select_related = ["listener", "program"]
+    ordering = ["-id"]
+    search_fields = ["listener__username__startswith", "program__title__startswith"]
+    search_help_text = _("How a username or a program's title begins.")
+    autocomplete_fields = ["listener", "program"]
+    readonly_fields = ["created_at"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Look listeners and programs up first: OR over two joins would read every clip."""
+        if not search_term:
+            return queryset, False
+        users = User.objects.filter(username__startswith=search_term).order_by()
+        programs = Program.objects.filter(title__startswith=search_term).order_by()
+        user_ids = list(users.values_list("id", flat=True)[:MOST_FOUND])
+        program_ids = list(programs.values_list("id", flat=True)[:MOST_FOUND])
+        return queryset.filter(Q(listener__in=user_ids) | Q(program__in=program_ids)), False

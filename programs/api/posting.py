@@ -1,0 +1,76 @@
+"""Posting a talk, exactly once however often the client asks.
+
+A repeated `Idempotency-Key` gets the talk of the first request
+(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/). A key is known for as
+long as its talk exists, and belongs to one program.
+"""
+
+import hashlib
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError
+from django.utils.translation import gettext_lazy as _
+from rest_framework import status
+from rest_framework.exceptions import APIException, ValidationError
+
+from programs.audio import Audio
+from programs.files import save_with_audio
+from programs.models import Program, Talk
+
+MAX_KEY_CHARACTERS = 255  # of Talk.idempotency_key
+
+
+class KeyReused(APIException):
+    """The key came with other content before (section 2.7 of the draft)."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = _("This Idempotency-Key was used for another talk. Send a new one.")
+    default_code = "idempotency_key_reused"
+
+
+def key_in(headers: Any) -> str | None:
+    """Return the request's key, None without one; raise ValidationError for a bad one."""
+    key: str | None = headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= MAX_KEY_CHARACTERS and key.isprintable()):
+        message = _("Send 1 to %(limit)d characters.") % {"limit": MAX_KEY_CHARACTERS}
+        raise ValidationError({"Idempotency-Key": [message]})
+    return key
+
+
+def post_talk(program: Program, fields: dict[str, Any], audio: Audio, key: str | None) -> Talk:
+    """Return the new talk, or the one that was posted with this key and content before.
+
+    Of requests at the same time the unique constraint lets one pass; the others find its talk.
+    """
+    talk = Talk(program=program, title=fields["title"], description=fields.get("description", ""))
+    if key is not None:
+        talk.idempotency_key, talk.content_digest = key, digest(talk, fields["audio"])
+        if posted := posted_before(talk):
+            return posted
+    try:
+        save_with_audio(talk, fields["audio"], audio)
+    except IntegrityError:
+        if key is not None and (posted := posted_before(talk)):
+            return posted
+        raise  # its program is gone
+    return talk
+
+
+def posted_before(talk: Talk) -> Talk | None:
+    """Return the talk that has this one's key, if any; raise KeyReused when it is another."""
+    posted = Talk.objects.filter(program=talk.program, idempotency_key=talk.idempotency_key).first()
+    if posted and posted.content_digest != talk.content_digest:
+        raise KeyReused
+    return posted
+
+
+def digest(talk: Talk, file: "UploadedFile[Any]") -> str:
+    """Return the SHA-256 of title, description and recording, each set apart from the next."""
+    sha = hashlib.sha256()
+    for text in (talk.title, talk.description):
+        sha.update(hashlib.sha256(text.encode()).digest())
+    for chunk in file.chunks():
+        sha.update(chunk)
+    file.seek(0)
+    return sha.hexdigest()

@@ -1,0 +1,108 @@
+"""The JSON of programs, clips and talks."""
+
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+
+from programs.audio import AudioTooLarge, InvalidAudio, read_audio
+from programs.models import Clip, Program, Talk
+
+from .querysets import user_of
+from .uploads import PayloadTooLarge
+
+
+class ProgramSerializer(serializers.ModelSerializer[Program]):
+    """A program, as the asking user sees it."""
+
+    owner = serializers.CharField(source="owner.username", read_only=True)
+    mine = serializers.SerializerMethodField()
+    clipped = serializers.BooleanField(read_only=True, default=False)
+    muted = serializers.BooleanField(read_only=True, default=False)
+
+    class Meta:
+        model = Program
+        fields = [
+            "id",
+            "owner",
+            "title",
+            "description",
+            "dry_run",
+            "mine",
+            "clipped",
+            "muted",
+            "created_at",
+        ]
+
+    def get_mine(self, program: Program) -> bool:
+        """Return whether the program is the asking user's own."""
+        return program.owner_id == user_of(self.context["request"]).pk
+
+    def update(self, program: Program, changed: dict[str, Any]) -> Program:
+        """Write what was sent and nothing else: an operator may set it to dry run meanwhile."""
+        if changed and not Program.objects.filter(pk=program.pk).update(**changed):
+            raise NotFound
+        for name, value in changed.items():
+            setattr(program, name, value)
+        return program
+
+
+class ClipSerializer(serializers.ModelSerializer[Clip]):
+    """The asking user follows a program."""
+
+    class Meta:
+        model = Clip
+        fields = ["program", "muted", "created_at"]
+        read_only_fields = ["program"]
+
+
+class TalkSerializer(serializers.ModelSerializer[Talk]):
+    """A posted talk. Needs `program` selected with it."""
+
+    notification = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Talk
+        fields = [
+            "id",
+            "program",
+            "title",
+            "description",
+            "audio",
+            "duration",
+            "posted_at",
+            "notification",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_notification(self, talk: Talk) -> str | None:
+        """Return the address of the notification's progress; it is only the owner's business."""
+        request = self.context["request"]
+        if talk.program.owner_id != user_of(request).pk:
+            return None
+        return str(request.build_absolute_uri(reverse("talk-notification", args=[talk.pk])))
+
+
+class NewTalkSerializer(serializers.ModelSerializer[Talk]):
+    """What is uploaded to post a talk; the recording is judged by its content."""
+
+    audio = serializers.FileField(allow_empty_file=True)  # told by read_audio
+
+    class Meta:
+        model = Talk
+        fields = ["title", "description", "audio"]
+
+    def validate_audio(self, file: "UploadedFile[Any]") -> "UploadedFile[Any]":
+        """Return the file after noting what its content says."""
+        try:
+            self.recording = read_audio(file)
+        except AudioTooLarge as error:
+            raise PayloadTooLarge({"audio": [str(error)]}) from error
+        except InvalidAudio as error:
+            raise serializers.ValidationError(str(error)) from error
+        return file

@@ -1,0 +1,63 @@
+"""How an upload is received: nothing is stored beyond the limit, and the client gets an answer."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import DataAndFiles, MultiPartParser
+
+from programs.audio import too_large
+
+
+class PayloadTooLarge(APIException):
+    """413 Content Too Large (RFC 9110, 15.5.14)."""
+
+    status_code = 413
+    default_code = "too_large"
+
+
+class LimitHandler(FileUploadHandler):
+    """Stops storing when a request's files together pass AUDIO_MAX_BYTES.
+
+    The rest of the request is read and dropped: a client whose connection is cut while it still
+    sends never sees the 413.
+    """
+
+    received_bytes = 0
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        """Return the chunk to the handlers that store it."""
+        self.received_bytes += len(raw_data)
+        if self.is_exceeded:
+            raise StopUpload(connection_reset=False)
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        """Leave the file to the handlers that stored it."""
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Return whether too much has come."""
+        return self.received_bytes > settings.AUDIO_MAX_BYTES
+
+
+class RecordingParser(MultiPartParser):
+    """A form with a recording; one that is too large is answered 413."""
+
+    def parse(
+        self, stream: Any, media_type: Any = None, parser_context: Any = None
+    ) -> "DataAndFiles[Any, Any]":
+        """Return fields and files."""
+        request = parser_context["request"]
+        limit = LimitHandler(request)
+        request.upload_handlers.insert(0, limit)
+        try:
+            parsed = super().parse(stream, media_type, parser_context)
+        except SuspiciousOperation as error:  # Django would answer with a page of HTML
+            raise ParseError(_("The form has too many fields, or too long ones.")) from error
+        if limit.is_exceeded:
+            raise PayloadTooLarge({"audio": [str(too_large())]})
+        return parsed

@@ -1,0 +1,49 @@
+"""Ogg: pages, the last of which says so; with Opus or Vorbis in them.
+
+Of several recordings joined in one file, the length is the first one's.
+"""
+
+from typing import IO
+
+from django.utils.translation import gettext as _
+from mutagen.oggopus import OggOpus
+from mutagen.oggvorbis import OggVorbis
+
+from .reading import CutOff, InvalidAudio, parse, read_at, size_of
+
+CODECS = {b"OpusHead": OggOpus, b"\x01vorbis": OggVorbis}
+# RFC 3533, 6: a header, up to 255 sizes of segments, and as many segments of up to 255 bytes.
+PAGE_HEADER_BYTES = 27
+MAX_PAGE_BYTES = PAGE_HEADER_BYTES + 255 + 255 * 255
+END_OF_STREAM = 4
+
+
+def duration(file: IO[bytes]) -> float:
+    """Return the length in seconds."""
+    first_page = read_at(file, 0, 64)
+    parser = next((CODECS[name] for name in CODECS if name in first_page), None)
+    if parser is None:
+        raise InvalidAudio(_("The Ogg file holds neither Opus nor Vorbis."))
+    if not has_last_page(file):
+        raise CutOff
+    return float(parse(parser, file).length)
+
+
+def has_last_page(file: IO[bytes]) -> bool:
+    """Return whether the file ends with a whole page, and that one ends the stream."""
+    tail = read_at(file, max(0, size_of(file) - MAX_PAGE_BYTES), MAX_PAGE_BYTES)
+    at = tail.rfind(b"OggS")
+    while at >= 0:
+        page = tail[at:]
+        if len(page) > PAGE_HEADER_BYTES and page_bytes(page) == len(page):
+            return bool(page[5] & END_OF_STREAM)
+        at = tail.rfind(b"OggS", 0, at)  # what looked like a page was sound
+    return False
+
+
+def page_bytes(page: bytes) -> int:
+    """Return how long the page should be."""
+    segments = page[26]
+    return (
+        PAGE_HEADER_BYTES + segments + sum(page[PAGE_HEADER_BYTES : PAGE_HEADER_BYTES + segments])
+    )

@@ -1,0 +1,118 @@
+"""Programs, the talks posted to them, and the clips by which listeners follow them."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Program(models.Model):
+    """A user's radio show."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("owner"),
+        on_delete=models.CASCADE,
+        related_name="programs",
+    )
+    title = models.CharField(_("title"), max_length=200)
+    description = models.TextField(_("description"), blank=True)
+    dry_run = models.BooleanField(
+        _("dry run"),
+        default=False,
+        help_text=_("Notifications of this program are validated by FCM and reach nobody."),
+    )
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("program")
+        verbose_name_plural = _("programs")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+def audio_name(talk: "Talk", filename: str) -> str:
+    """Return a generated name; of the uploader's only the (already verified) extension stays."""
+    extension = filename.rpartition(".")[2].lower()
+    return f"talks/{timezone.now():%Y/%m}/{uuid.uuid4().hex}.{extension}"
+
+
+class Talk(models.Model):
+    """One posted recording. Saving a new one has the program's listeners notified."""
+
+    program = models.ForeignKey(
+        Program, verbose_name=_("program"), on_delete=models.CASCADE, related_name="talks"
+    )
+    title = models.CharField(_("title"), max_length=200)
+    description = models.TextField(_("description"), blank=True)
+    audio = models.FileField(_("audio"), upload_to=audio_name, blank=True, max_length=200)
+    duration = models.FloatField(_("duration"), default=0, help_text=_("In seconds."))
+    posted_at = models.DateTimeField(_("posted at"), default=timezone.now)
+    # Null, not "": any number of talks may have none.
+    idempotency_key = models.CharField(  # noqa: DJ001
+        max_length=255, null=True, blank=True, default=None, editable=False
+    )
+    content_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+
+    class Meta:
+        verbose_name = _("talk")
+        verbose_name_plural = _("talks")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["program", "idempotency_key"], name="talk_posted_once_per_idempotency_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save in a transaction: what listens to post_save commits with the talk or not at all."""
+        super().save(*args, **kwargs)
+
+
+class Clip(models.Model):
+    """A listener follows a program."""
+
+    listener = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("listener"),
+        on_delete=models.CASCADE,
+        related_name="clips",
+        db_index=False,  # the unique constraint serves it
+    )
+    program = models.ForeignKey(
+        Program,
+        verbose_name=_("program"),
+        on_delete=models.CASCADE,
+        related_name="clips",
+        db_index=False,  # clip_of_program serves it
+    )
+    muted = models.BooleanField(
+        _("muted"), default=False, help_text=_("Follows the program without notifications.")
+    )
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("clip")
+        verbose_name_plural = _("clips")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["listener", "program"], name="clip_once_per_listener_and_program"
+            )
+        ]
+        indexes = [
+            # Who follows a program, from the index alone; and whether this listener does.
+            models.Index(fields=["program", "muted", "listener"], name="clip_of_program"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.listener} → {self.program}"

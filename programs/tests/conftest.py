@@ -1,0 +1,52 @@
+"""Fixtures of the programs' tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from programs.models import Program
+from programs.tests.factories import ProgramFactory, UserFactory
+
+
+@pytest.fixture(autouse=True)
+def directories(tmp_path: Path, settings: Settings) -> Callable[[], list[Path]]:
+    """Keep each test's files apart; return what lists them, stored and temporary ones."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "temporary"
+    settings.FILE_UPLOAD_TEMP_DIR.mkdir()
+    return lambda: [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def client_of(user: User) -> APIClient:
+    """Return an HTTP client that is logged in."""
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    """Return who asks."""
+    return UserFactory.create(username="anna")
+
+
+@pytest.fixture
+def api(user: User) -> APIClient:
+    """Return the HTTP client of `user`."""
+    return client_of(user)
+
+
+@pytest.fixture
+def program(user: User) -> Program:
+    """Return a program of `user`'s."""
+    return ProgramFactory.create(owner=user)
+
+
+@pytest.fixture
+def other_program(db: None) -> Program:
+    """Return somebody else's program."""
+    return ProgramFactory.create()

@@ -1,0 +1,37 @@
+"""What a supervisor asks over HTTP: is the process alive, and can it do its work?"""
+
+import logging
+
+from django.db import Error, connection
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from notifications.status import problems
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 as long as the process answers at all."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when the database answers and the worker is well, else 503 with what is wrong.
+
+    Redis is not asked: nothing waits for it.
+    """
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        found = problems(now=timezone.now())
+    except Error as error:
+        logger.warning("readyz.failed", extra={"error": type(error).__name__})
+        return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
+    if found:
+        told = {"status": "unavailable", "database": "ok", "worker": found}
+        return JsonResponse(told, status=503)
+    return JsonResponse({"status": "ok", "database": "ok", "worker": "ok"})

@@ -1,0 +1,144 @@
+"""`make run`: Redis, an emulator of FCM, web and worker until Ctrl-C, with their data in var/.
+
+The first start writes .env, which every `manage.py` in another shell reads as well. An .env that is
+there already is left alone, and what it says holds.
+"""
+
+import os
+import shlex
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import django
+from django.core.exceptions import ImproperlyConfigured
+
+from radiotalk.local import world
+from radiotalk.local.process import Child, ProcessFailed, listens, start, wait_until
+from radiotalk.local.redis import running_redis
+
+WEB_PORT, EMULATOR_PORT, REDIS_PORT = 8000, 8443, 16379  # as in the Procfile and the settings
+LISTENERS = 20
+FOLLOW_SECONDS = 0.1  # how often the logs are looked at
+EMULATOR = world.VAR / "emulator"
+
+
+def write_env(file: Path) -> None:
+    """Write settings that send to the emulator, unless there are settings."""
+    if file.exists():
+        return
+    file.touch(mode=0o600)
+    lines = [f"{name}={value}" for name, value in world.settings(EMULATOR, EMULATOR_PORT).items()]
+    about = "# Written by `make run`: FCM is the emulator. Remove it to have it written anew."
+    file.write_text("\n".join([about, *lines]) + "\n")
+
+
+def processes(procfile: Path) -> dict[str, list[str]]:
+    """Return the command of each process that the Procfile names."""
+    named = (line.split(":", 1) for line in procfile.read_text().splitlines())
+    return {name: shlex.split(command) for name, command in named}
+
+
+def check_ports() -> None:
+    """Raise ProcessFailed when somebody listens where we will."""
+    ports = {"web": WEB_PORT, "FCM emulator": EMULATOR_PORT}
+    if not os.environ.get("REDIS_URL"):
+        ports["Redis"] = REDIS_PORT
+    for name, port in ports.items():
+        if listens(port):
+            raise ProcessFailed(
+                f"Port {port} is taken, and the {name} needs it: is another `make run` running?"
+            )
+
+
+def make_world(env: dict[str, str]) -> dict[str, str]:
+    """Return the logins of a database that is migrated and has a program with listeners."""
+    world.manage("migrate", env=env)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "radiotalk.settings")
+    django.setup()
+    from django.db import connection
+
+    from programs.models import Program
+    from radiotalk.local import logins
+
+    accounts = logins.passwords(world.VAR / "logins.json")
+    logins.ensure(accounts)
+    if not Program.objects.exists():
+        world.manage("seed", "--listeners", str(LISTENERS), env=env)
+    connection.close()
+    return accounts
+
+
+def start_all(running: ExitStack) -> list[Child]:
+    """Return the processes of the Procfile, started in the order in which they need each other."""
+    env = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONUNBUFFERED": "1",
+    }
+    commands = processes(world.ROOT / "Procfile")
+
+    def launch(name: str, port: int | None = None) -> Child:
+        log = world.VAR / f"{name}.log"
+        child = start(name, commands[name], log=log, env=env, cwd=world.ROOT)
+        running.callback(child.stop)
+        if port is not None:
+            wait_until(lambda: listens(port), child)
+        return child
+
+    if not os.environ.get("REDIS_URL"):  # a given one wins
+        running.enter_context(running_redis(port=REDIS_PORT))
+    emulator = launch("emulator", EMULATOR_PORT)
+    accounts = make_world(env)
+    children = [emulator, launch("worker"), launch("web", WEB_PORT)]
+    tell(accounts)
+    return children
+
+
+def tell(accounts: dict[str, str]) -> None:
+    """Print where everything is, and who may log in."""
+    web = f"http://127.0.0.1:{WEB_PORT}"
+    print(f"""
+  Admin            {web}/admin/
+  API              {web}/api/v1/docs/
+  Phones           https://127.0.0.1:{EMULATOR_PORT}/   (the browser does not know its certificate)
+""")
+    for name, password in accounts.items():
+        print(f"  Login            {name}  {password}")
+    print("""
+  Talks are posted as a dry run. To make the phones ring, in another shell:
+    .venv/bin/python manage.py sending live --reason "trying it out"
+
+  Ctrl-C stops everything; the data stay in var/, the settings in .env.
+""")
+
+
+def follow(children: list[Child]) -> None:
+    """Print what the processes log, until one of them ends: then raise ProcessFailed."""
+    logs = {child: child.log.open(errors="replace") for child in children}
+    while True:
+        for child, log in logs.items():
+            for line in log:
+                print(f"{child.name:8} | {line}", end="", flush=True)
+            child.check()
+        time.sleep(FOLLOW_SECONDS)
+
+
+def main() -> int:
+    """Serve until Ctrl-C; return 1 when something cannot start or ends by itself."""
+    world.VAR.mkdir(exist_ok=True)
+    try:
+        with ExitStack() as running:
+            check_ports()
+            write_env(world.ROOT / ".env")
+            follow(start_all(running))
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    except (ProcessFailed, ImproperlyConfigured) as error:
+        print(f"make run: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""What all of the web API has in common."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils.translation import override
+from rest_framework.test import APIClient
+
+
+@pytest.mark.django_db
+def test_json_nested_without_end_is_a_bad_request() -> None:
+    answer = APIClient().post("/api/v1/auth/token/", "[" * 200_000, content_type="application/json")
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.django_db
+def test_half_a_surrogate_is_a_bad_request_and_can_be_quoted() -> None:
+    api = APIClient()
+    api.force_authenticate(User.objects.create(username="anna"))
+    half = r'{"token": "t", "platform": "\ud800"}'
+
+    answer = api.put("/api/v1/devices/", half, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["platform"]
+
+
+@pytest.mark.parametrize("name", ["nothing", "a" * 300, "é" * 150, "%00", "../.env"])
+def test_a_recording_that_cannot_be_is_not_found(name: str) -> None:
+    assert APIClient().get(f"/media/{name}").status_code in (400, 404)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/api/v1/nothing/", "/api/v2/programs/", "/api/"])
+def test_an_address_that_is_not_there_is_told_in_json(address: str) -> None:
+    with override("en"):  # the middleware's choice would stay active for the tests that follow
+        answer = APIClient().get(address, headers={"Accept-Language": "ja"})
+
+    assert answer.status_code == 404
+    assert answer.json() == {"detail": "見つかりませんでした。"}
+
+
+def test_a_page_that_is_not_there_is_told_as_a_page() -> None:
+    answer = APIClient().get("/nothing/")
+
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.django_db
+def test_whoever_is_nobody_is_asked_who_they_are() -> None:
+    answer = APIClient().get("/api/v1/programs/")
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Token"
+
+
+def test_the_page_of_the_api_brings_its_own_assets() -> None:
+    page = APIClient().get("/api/v1/docs/").content.decode()
+
+    assert "swagger-ui" in page
+    assert "cdn" not in page

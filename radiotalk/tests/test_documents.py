@@ -1,0 +1,73 @@
+"""The documents name what the code does."""
+
+import ast
+import re
+
+from notifications import failpoints
+from radiotalk.settings import BASE_DIR
+
+OPERATIONS = (BASE_DIR / "docs" / "operations.md").read_text()
+RELIABILITY = (BASE_DIR / "docs" / "reliability.md").read_text()
+
+
+def test_each_event_of_the_log_is_explained() -> None:
+    sources = [
+        path.read_text()
+        for app in ("notifications", "programs", "radiotalk")
+        for path in (BASE_DIR / app).rglob("*.py")
+        if not {"tests", "emulator", "local"} & set(path.parts)
+    ]
+    event = re.compile(r"logger\.(?:info|warning|error)\(\s*\"([a-z]+\.[a-z]+)\"")
+    events = {name for source in sources for name in event.findall(source)}
+
+    assert len(events) > 15
+    assert {name for name in events if f"`{name}`" not in OPERATIONS} == set()
+
+
+def fault_tests() -> set[str]:
+    """Return the names of the tests that break something on purpose."""
+    modules = (BASE_DIR / "notifications" / "tests" / "faults").glob("test_*.py")
+    sources = [module.read_text() for module in modules]
+    return {
+        name
+        for source in sources
+        if "mark.faults" in source
+        for name in re.findall(r"^def (test_\w+)", source, flags=re.MULTILINE)
+    }
+
+
+def test_each_fault_is_told_with_its_test() -> None:
+    named = re.findall(r"`(test_\w+)`", RELIABILITY)
+
+    assert len(named) > 40
+    assert set(named) == fault_tests()
+
+
+def ending_in_the_checker() -> set[str]:
+    """Return the functions beside the fault tests that call the checker, by themselves or not."""
+    modules = (BASE_DIR / "notifications" / "tests" / "faults").glob("test_*.py")
+    calls = {
+        function.name: set(re.findall(r"\b(\w+)\(", ast.unparse(function)))
+        for module in modules
+        for function in ast.walk(ast.parse(module.read_text()))
+        if isinstance(function, ast.FunctionDef)
+    }
+    found = {"verify", "report"}
+    while more := {name for name, called in calls.items() if called & found} - found:
+        found |= more
+    return found
+
+
+def test_each_fault_ends_in_the_checker() -> None:
+    # What is at random is checked by the process that plays it.
+    told, _, _ = RELIABILITY.partition("## At random")
+    named = set(re.findall(r"`(test_\w+)`", told))
+
+    assert len(named) > 40
+    assert named - ending_in_the_checker() == set()
+
+
+def test_each_failpoint_is_told() -> None:
+    told = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", RELIABILITY, flags=re.MULTILINE))
+
+    assert told == failpoints.PLACES

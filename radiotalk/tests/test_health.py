@@ -1,0 +1,118 @@
+"""Health: alive as long as it answers, ready as long as the database does."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import InterfaceError, OperationalError, connection
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from notifications.tests.factories import (
+    NotificationFactory,
+    SendingSwitchFactory,
+    WorkerLeaseFactory,
+)
+
+READY = {"status": "ok", "database": "ok", "worker": "ok"}
+
+
+@contextmanager
+def database_raising(error: type[Exception]) -> Iterator[None]:
+    """Let each statement fail, as it does when the database is away."""
+
+    def fail(execute: Callable[..., Any], *args: Any) -> Any:
+        raise error("host=db.internal password=hunter-two")
+
+    with connection.execute_wrapper(fail):
+        yield
+
+
+@pytest.mark.django_db
+def test_it_is_ready_while_the_database_answers(client: Client) -> None:
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()) == (200, READY)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_it_is_not_ready_while_the_database_is_away(
+    client: Client, error: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    with database_raising(error):
+        answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "unavailable", "database": "does not answer"}
+    assert caplog.records[0].getMessage() == "readyz.failed"
+
+
+@pytest.mark.django_db
+def test_what_the_database_said_is_not_shown(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database_raising(OperationalError):
+        answer = client.get("/readyz")
+
+    assert b"hunter-two" not in answer.content
+    assert all("hunter-two" not in str(vars(record)) for record in caplog.records)
+
+
+@pytest.mark.django_db
+def test_it_is_ready_without_redis(client: Client, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    assert client.get("/readyz").status_code == 200
+
+
+def test_it_is_alive_without_a_database(client: Client) -> None:
+    # A test without the mark django_db must not touch the database.
+    answer = client.get("/healthz")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_nothing_is_changed_here(client: Client, path: str) -> None:
+    assert client.post(path).status_code == 405
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_a_supervisor_asks_over_plain_http(client: Client, settings: Settings, path: str) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.django_db
+def test_it_is_not_ready_when_the_worker_has_been_silent_for_over_30_seconds(
+    client: Client,
+) -> None:
+    WorkerLeaseFactory.create(heartbeat_at=timezone.now() - timedelta(seconds=45))
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert "last sign of life was 45 s ago" in answer.json()["worker"][0]
+
+
+@pytest.mark.django_db
+def test_it_is_not_ready_when_a_notification_waits_for_over_60_seconds(client: Client) -> None:
+    NotificationFactory.create(created_at=timezone.now() - timedelta(seconds=90))
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert "waiting for 90 s" in answer.json()["worker"][0]
+
+
+@pytest.mark.django_db
+def test_what_waits_for_a_resume_is_no_fault_of_the_worker(client: Client) -> None:
+    NotificationFactory.create(created_at=timezone.now() - timedelta(seconds=90))
+    SendingSwitchFactory.create(paused=True)
+
+    assert client.get("/readyz").status_code == 200

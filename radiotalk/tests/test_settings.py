@@ -1,0 +1,192 @@
+"""The settings fail closed, with one line that says what to do; and each is documented."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from notifications.emulator.oauth import write_service_account
+from radiotalk import settings
+
+ROOT = Path(__file__).parents[2]
+MANAGE = ROOT / "manage.py"
+SECRET = "only-for-this-test-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFG"
+DEADLINE_SECONDS = 60
+
+# What is set, if only to nothing, wins over the .env that this machine may have.
+EMPTY = {
+    "SECRET_KEY": "",
+    "ALLOWED_HOSTS": "",
+    "DEBUG": "",
+    "GOOGLE_APPLICATION_CREDENTIALS": "",
+    "ENVIRONMENT": "development",
+}
+LAPTOP = {"DEBUG": "on"}
+
+# How a setting is read: its name in quotes.
+READ = r'\b(?:env\.\w+|boolean|number|choice|required|time_zone)\(\s*"([A-Z0-9_]+)"'
+
+
+def manage(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Return what came of a management command in an environment of nothing else."""
+    return subprocess.run(
+        [sys.executable, MANAGE, *arguments],
+        env={"PATH": os.environ["PATH"], **EMPTY, **env},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+
+
+def value_of(expression: str, **env: str) -> str:
+    """Return what Python prints for an expression with Django's settings."""
+    script = f"from django.conf import settings; print({expression})"
+    done = manage("shell", "--no-imports", "-c", script, **env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_laptop_needs_nothing_but_debug() -> None:
+    assert manage("check", **LAPTOP).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ({}, "SECRET_KEY is not set."),
+        ({"SECRET_KEY": SECRET}, "ALLOWED_HOSTS is not set."),
+        ({"DEBUG": "off", "ALLOWED_HOSTS": "radiotalk.example"}, "SECRET_KEY is not set."),
+        ({"DEBUG": "treu"}, "DEBUG is 'treu': say on or off."),
+        ({"DEBUG": "2"}, "DEBUG is '2': say on or off."),
+        ({**LAPTOP, "SECURE_SSL_REDIRECT": "flase"}, "SECURE_SSL_REDIRECT is 'flase'"),
+        ({**LAPTOP, "ENVIRONMENT": "prod"}, "ENVIRONMENT is 'prod': say one of"),
+        ({**LAPTOP, "ENVIRONMENT": ""}, "ENVIRONMENT is ''"),
+        ({**LAPTOP, "FCM_TIMEOUT": "14"}, "FCM_TIMEOUT is '14': say a whole number of at least 15"),
+        ({**LAPTOP, "FCM_TIMEOUT": "20.5"}, "FCM_TIMEOUT is '20.5'"),
+        ({**LAPTOP, "NOTIFICATIONS_MAX_WORKERS": "0"}, "NOTIFICATIONS_MAX_WORKERS is '0'"),
+        ({**LAPTOP, "NOTIFICATIONS_BATCH_SIZE": "-1"}, "NOTIFICATIONS_BATCH_SIZE is '-1'"),
+        ({**LAPTOP, "NOTIFICATIONS_MAX_PER_MINUTE": ""}, "NOTIFICATIONS_MAX_PER_MINUTE is ''"),
+        ({**LAPTOP, "NOTIFICATIONS_MAX_AGE": "1h"}, "NOTIFICATIONS_MAX_AGE is '1h'"),
+        ({**LAPTOP, "NOTIFICATIONS_LEASE_TTL": "0"}, "NOTIFICATIONS_LEASE_TTL is '0'"),
+        ({**LAPTOP, "NOTIFICATIONS_ON_5XX": "Hold"}, "NOTIFICATIONS_ON_5XX is 'Hold'"),
+        ({**LAPTOP, "AUDIO_MAX_BYTES": "many"}, "AUDIO_MAX_BYTES is 'many'"),
+        ({**LAPTOP, "AUDIO_MAX_SECONDS": "0"}, "AUDIO_MAX_SECONDS is '0'"),
+        ({**LAPTOP, "LOG_FORMAT": "xml"}, "LOG_FORMAT is 'xml'"),
+        ({**LAPTOP, "TIME_ZONE": "Tokyo"}, "TIME_ZONE is 'Tokyo': say a time zone"),
+        ({**LAPTOP, "TIME_ZONE": ""}, "TIME_ZONE is ''"),
+        ({**LAPTOP, "DATABASE_URL": ""}, "DATABASE_URL is no address"),
+        ({**LAPTOP, "DATABASE_URL": "mysql://a:b@c/d"}, "DATABASE_URL is no address"),
+        ({**LAPTOP, "NOTIFICATIONS_FAILPOINTS": "after_claim"}, "after_claim is no failpoint"),
+        ({**LAPTOP, "NOTIFICATIONS_FAILPOINTS": "x=kill"}, "x=kill is no failpoint"),
+        # What PostgreSQL, libcurl or Python's arithmetic cannot take.
+        ({**LAPTOP, "NOTIFICATIONS_LEASE_TTL": "9" * 20}, "say a whole number of at most 3600"),
+        ({**LAPTOP, "FCM_TIMEOUT": "9" * 20}, "say a whole number of at most 3600"),
+    ],
+    ids=lambda value: str(value)[-40:],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line(env: dict[str, str], told: str) -> None:
+    done = manage("check", **env)
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert told in done.stderr
+
+
+def test_the_secret_key_is_never_told() -> None:
+    done = manage("check", SECRET_KEY=SECRET)
+
+    assert done.returncode == 1
+    assert SECRET not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("address", ["postgress://me:{}@db/name", "postgres://me:{}/@db/name"])
+def test_the_databases_password_is_never_told(address: str) -> None:
+    done = manage("check", **LAPTOP, DATABASE_URL=address.format(SECRET))
+
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert SECRET not in done.stderr + done.stdout
+
+
+def test_recordings_are_never_kept_and_served_beside_the_settings() -> None:
+    assert value_of("settings.MEDIA_ROOT", **LAPTOP, MEDIA_ROOT="") == str(ROOT / "var" / "media")
+
+
+@pytest.mark.parametrize("word", ["on", "1", "yes", "TRUE", " On "])
+def test_a_yes_may_be_written_in_many_ways(word: str) -> None:
+    assert value_of("settings.DEBUG", DEBUG=word) == "True"
+
+
+def test_production_is_clean_by_djangos_own_check(tmp_path: Path) -> None:
+    account = tmp_path / "service-account.json"
+    write_service_account(account, "https://oauth2.googleapis.com/token")
+
+    done = manage(
+        "check",
+        "--deploy",
+        "--fail-level=WARNING",
+        SECRET_KEY=SECRET,
+        ALLOWED_HOSTS="radiotalk.example",
+        ENVIRONMENT="production",
+        GOOGLE_APPLICATION_CREDENTIALS=str(account),
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no issues (0 silenced)" in done.stdout
+
+
+def test_production_does_not_start_with_a_lost_service_account() -> None:
+    done = manage(
+        "check",
+        SECRET_KEY=SECRET,
+        ALLOWED_HOSTS="radiotalk.example",
+        ENVIRONMENT="production",
+        GOOGLE_APPLICATION_CREDENTIALS="/nowhere/service-account.json",
+    )
+
+    assert done.returncode == 1
+    assert "notifications.E001" in done.stderr
+
+
+@pytest.mark.parametrize(("environment", "on"), [("production", "True"), ("staging", "False")])
+def test_production_is_over_tls_unless_told_otherwise(environment: str, on: str) -> None:
+    names = ["SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"]
+    expression = f"*[getattr(settings, name) for name in {names}]"
+
+    found = value_of(
+        expression, SECRET_KEY=SECRET, ALLOWED_HOSTS="radiotalk.example", ENVIRONMENT=environment
+    )
+
+    assert found == f"{on} {on} {on}"
+
+
+def test_each_setting_that_is_read_is_documented() -> None:
+    source = Path(settings.__file__).read_text()
+    document = (ROOT / "docs" / "operations.md").read_text()
+
+    read = re.findall(READ, source)
+
+    assert len(read) > 15
+    assert [name for name in read if f"| `{name}` |" not in document] == []
+
+
+def test_nothing_but_the_settings_reads_the_environment() -> None:
+    # The engines, the emulator and the tests are no part of what runs in production.
+    apart = ("radiotalk/local", "radiotalk/testing.py", "emulator", "tests")
+    sources = [
+        path.relative_to(ROOT)
+        for app in ("notifications", "programs", "radiotalk")
+        for path in (ROOT / app).rglob("*.py")
+    ]
+    readers = [
+        str(path)
+        for path in sources
+        if re.search(r"os\.environ\b|getenv\(|\benviron\.Env", (ROOT / path).read_text())
+        and not any(part in str(path) for part in apart)
+    ]
+
+    assert sorted(readers) == ["radiotalk/settings.py", "radiotalk/wsgi.py"]

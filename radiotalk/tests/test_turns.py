@@ -1,0 +1,80 @@
+"""More requests at once than the database has connections wait for their turn."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
+
+from radiotalk.turns import TURNS, take_turns
+
+DEADLINE_SECONDS = 10
+
+
+def test_only_so_many_requests_are_handled_at_once_and_none_is_refused() -> None:
+    handled: list[int] = []
+    inside = 0
+    change = threading.Lock()
+    full = threading.Barrier(TURNS)  # each waits until so many are inside
+
+    def view(request: HttpRequest) -> HttpResponse:
+        nonlocal inside
+        with change:
+            inside += 1
+            handled.append(inside)
+        full.wait(DEADLINE_SECONDS)
+        with change:
+            inside -= 1
+        return HttpResponse()
+
+    handle = take_turns(view)
+    requests = [RequestFactory().post("/api/v1/programs/1/talks/") for _ in range(3 * TURNS)]
+    with ThreadPoolExecutor(len(requests)) as clients:
+        answers = list(clients.map(handle, requests))
+
+    assert [answer.status_code for answer in answers] == [200] * len(requests)
+    assert max(handled) <= TURNS
+
+
+def test_healthz_waits_for_nobody() -> None:
+    ask = RequestFactory().get
+    release = threading.Event()
+    began = threading.Semaphore(0)
+
+    def view(request: HttpRequest) -> HttpResponse:
+        began.release()
+        if request.path != "/healthz":
+            release.wait(DEADLINE_SECONDS)
+        return HttpResponse()
+
+    handle = take_turns(view)
+    with ThreadPoolExecutor(TURNS) as clients:
+        slow = [clients.submit(handle, ask("/api/v1/programs/")) for _ in range(TURNS)]
+        for _ in slow:
+            assert began.acquire(timeout=DEADLINE_SECONDS)
+
+        answer = handle(ask("/healthz"))
+
+        release.set()
+    assert answer.status_code == 200
+
+
+def test_a_thread_of_many_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+    monkeypatch.setattr(connections, "close_all", lambda: closed.append("all"))
+    handle = take_turns(lambda request: HttpResponse())
+    request = RequestFactory().get("/api/v1/programs/")
+
+    handle(request)
+    alone = list(closed)
+    monkeypatch.setattr(threading, "active_count", lambda: TURNS + 1)
+    handle(request)
+
+    assert (alone, closed) == ([], ["all"])
+
+
+def test_it_comes_before_whatever_reads_the_database() -> None:
+    assert settings.MIDDLEWARE[0] == "radiotalk.turns.take_turns"
