@@ -509,7 +509,7 @@ def test_a_connection_that_died_after_it_was_warmed_is_no_unknown(
     assert classify(answer).meaning is Meaning.ACCEPTED
 
 
-@pytest.mark.parametrize("begins", ["cold", "just_warmed", "after_an_answer"])
+@pytest.mark.parametrize("begins", ["cold", "just_warmed", "after_an_answer", "after_http_1"])
 @pytest.mark.parametrize("streams", [1, 10])
 def test_a_server_is_never_sent_more_at_once_than_it_takes(
     tmp_path: Path, streams: int, begins: str
@@ -519,6 +519,11 @@ def test_a_server_is_never_sent_more_at_once_than_it_takes(
         hostile.running(tmp_path / "journal", authority.issue("good"), latency_ms=5) as fcm,
         connected(fcm.url, ca_file=authority.ca_file, timeout=TIMEOUT_SECONDS) as connection,
     ):
+        if begins == "after_http_1":
+            fcm.speak(http2=False)
+            ask(connection, "before")
+            fcm.speak(http2=True)
+            fcm.drop_connections()
         fcm.manners = manners = AllowsFewerStreams({0: streams})
         if begins == "just_warmed":
             connection.warm()
@@ -543,7 +548,7 @@ def test_a_server_that_stands_still_before_its_settings_is_not_sent_more_than_it
         hostile.running(tmp_path / "journal", authority.issue("good"), latency_ms=5) as fcm,
         connected(fcm.url, ca_file=authority.ca_file, timeout=DEADLINE_SECONDS) as connection,
     ):
-        fcm.manners = manners = SaysSettingsLate({0: 1}, after_seconds=1.5)
+        fcm.manners = manners = SaysSettingsLate({0: 1}, after_seconds=2.5)
         for number in range(10):
             connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
 

@@ -10,7 +10,6 @@ import math
 import select
 import socket
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,13 +31,11 @@ STREAMS = 100
 # that waits, before its SETTINGS are read.
 CONNECTIONS = 25
 
-# A server says in its SETTINGS how many requests it takes at once, and refuses more, which ends as
-# unknown. Till libcurl has read them one request goes alone: till its answer is there, or is so
-# late that they must have come before it.
-ANSWER_SECONDS = 2.0
+# A request that was only to warm the connection has done so.
+FINE = frozenset({0, pycurl.E_ABORTED_BY_CALLBACK})
 
-# On a connection that is idle libcurl reads them when it looks whether it lives, once a second.
-IDLE_SECONDS = 1.0
+# What libcurl tells of a TLS 1.3 record that is neither handshake nor alert (RFC 8446, 5.1).
+APPLICATION_DATA = b"\x17"
 
 CONNECT_TIMEOUT_SECONDS = 10
 
@@ -81,15 +78,15 @@ class Connection:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        self._multi = new_multi()
         self._connections = 1  # at most, till it is seen to speak only HTTP/1.1
-        self._multi = new_multi(self._connections)
         self._socket = NO_SOCKET  # of the connection, since nothing is in flight on it
         self._signs = A_WORD  # of its death
         self._idle: list[pycurl.Curl] = []
         self._warmer = self._new_warmer()
         self._started = False  # since libcurl was driven last
-        self._known_from = math.inf  # when the connection's SETTINGS are read
-        self._held_back: list[Any] = []  # until then
+        self._is_known = False  # how many requests the server takes at once
+        self._held_back: list[Any] = []  # until it is
         self._wake_up, self._woken = socket.socketpair()
         self._wake_up.setblocking(False)
         self._woken.setblocking(False)
@@ -108,8 +105,9 @@ class Connection:
         handle.key = key
         handle.answer = bytearray()
         handle.setopt(pycurl.POSTFIELDSIZE_LARGE, len(body))
-        handle.setopt(pycurl.READFUNCTION, self._noticing(reader(body)))
+        handle.setopt(pycurl.READFUNCTION, reader(body))
         handle.setopt(pycurl.WRITEFUNCTION, handle.answer.extend)
+        handle.setopt(pycurl.VERBOSE, 0)
         if handle.authorization != authorization:
             handle.setopt(pycurl.HTTPHEADER, headers(authorization))
             handle.authorization = authorization
@@ -128,8 +126,6 @@ class Connection:
 
     def wait(self, seconds: float) -> list[tuple[Any, Answer]]:
         """Return the answers that came, after waiting up to `seconds` for the network to move."""
-        if self._held_back:
-            seconds = min(seconds, LOOK_SECONDS)
         answers = self._drive() if self._started else []
         if not answers and self.in_flight and self._moves(seconds):
             answers = self._drive()
@@ -156,33 +152,31 @@ class Connection:
         self._let_go()
 
     def _let_go(self) -> None:
-        """Hand libcurl all that waits, or only one on a connection that nothing is known of."""
-        if not self._held_back:
+        """Hand libcurl what waits: all of it, or one alone on a connection that is not known.
+
+        A server says in its SETTINGS how many requests it takes at once, and refuses more, which
+        ends as unknown. They are the first thing that it says (RFC 9113, 3.4): so libcurl has read
+        them when it has read anything, which it tells who listens to it. Where it tells nothing
+        (TLS 1.2), the first answer does.
+        """
+        if self._is_known:
+            going, self._held_back = self._held_back, []
+        elif self._only_holds_back():
+            going = [self._held_back.pop(0)]
+            going[0].setopt(pycurl.VERBOSE, 1)
+        else:
             return
-        alone = self.in_flight == len(self._held_back)
-        count = len(self._held_back) if self._is_known() else int(alone)
-        for handle in self._held_back[:count]:
+        for handle in going:
             self._multi.add_handle(handle)
             self._started = True
-        del self._held_back[:count]
 
-    def _is_known(self) -> bool:
-        return time.monotonic() >= self._known_from
+    def _only_holds_back(self) -> bool:
+        return 0 < self.in_flight == len(self._held_back)
 
-    def _noticing(self, read: Callable[[int], bytes]) -> Callable[[int], bytes]:
-        """Return `read`, noticing on a new connection that it is there."""
-        if self._is_known():
-            return read
-
-        def noticed(size: int) -> bytes:
-            self._connected(ANSWER_SECONDS)
-            return read(size)
-
-        return noticed
-
-    def _connected(self, seconds: float) -> None:
-        if not self._is_known():
-            self._known_from = time.monotonic() + seconds
+    def _heard(self, kind: int, data: bytes) -> None:
+        """libcurl read or wrote something for a request that it tells everything of."""
+        if kind == pycurl.INFOTYPE_SSL_DATA_IN and data == APPLICATION_DATA:
+            self._is_known = True
 
     def _drive(self) -> list[tuple[Any, Answer]]:
         """Send and receive what can be without waiting; return the answers that are complete."""
@@ -225,8 +219,9 @@ class Connection:
         """
         if self._socket != NO_SOCKET and shows(self._socket, self._signs):
             self._multi.close()
-            self._multi = new_multi(self._connections)
-            self._known_from = math.inf
+            self._multi = new_multi()
+            self._connections = 1
+            self._is_known = False
         self._socket = NO_SOCKET
 
     def _finished(self) -> list[tuple[Any, Answer]]:
@@ -234,14 +229,14 @@ class Connection:
         ended = [(handle, 0) for handle in succeeded]
         ended += [(handle, error) for handle, error, _message in failed]
         answers = [self._take(handle, error) for handle, error in ended]
-        for handle, error in ended:
-            if self._held_back and not reached(handle, error):
-                answers += self._give_up_held_back(error)
+        error = answers[-1][1].error if answers else 0
+        if error not in FINE and self._only_holds_back():
+            answers += self._give_up_held_back(error)
         return answers
 
     def _take(self, handle: Any, error: int) -> tuple[Any, Answer]:
         """Return the request's key and answer, and keep its handle for the next."""
-        if error == pycurl.E_OPERATION_TIMEDOUT and not reached(handle, error):
+        if error == pycurl.E_OPERATION_TIMEDOUT and not handle.getinfo(pycurl.REQUEST_SIZE):
             # The time was up before there was a connection: no byte of the request left.
             error = pycurl.E_COULDNT_CONNECT
         answer = Answer(
@@ -253,25 +248,28 @@ class Connection:
         if self.in_flight == 1:
             self._watch(handle)
         self._multi.remove_handle(handle)
-        if handle is not self._warmer:
+        if handle is self._warmer:
+            self._is_known &= not handle.getinfo(pycurl.NUM_CONNECTS)
+        else:
             self._learn(handle, error)
             self._idle.append(handle)
         self.in_flight -= 1
         return handle.key, answer
 
     def _learn(self, handle: Any, error: int) -> None:
-        """The connection was used, for better or worse: what was held back follows."""
-        if reached(handle, error):
-            self._known_from = 0.0
-        if not error:
-            is_http1 = handle.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_1_1
-            connections = CONNECTIONS if is_http1 else 1
-            if connections != self._connections:
-                self._connections = connections
-                self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
+        """An answer came on a connection that is known by that; or perhaps the connection ended."""
+        self._is_known = not error
+        is_http1 = handle.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_1_1
+        connections = CONNECTIONS if self._is_known and is_http1 else 1
+        if connections != self._connections:
+            self._connections = connections
+            self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
 
     def _give_up_held_back(self, error: int) -> list[tuple[Any, Answer]]:
-        """Return what those are answered who would have used a connection that cannot be had."""
+        """Return what those are answered who waited for a request that ended without an answer.
+
+        None of them was sent.
+        """
         handles, self._held_back = self._held_back, []
         self._idle += handles
         self.in_flight -= len(handles)
@@ -308,6 +306,7 @@ class Connection:
             pycurl.NOSIGNAL: 1,
             pycurl.BUFFERSIZE: BUFFER_BYTES,
             pycurl.UPLOAD_BUFFERSIZE: BUFFER_BYTES,
+            pycurl.DEBUGFUNCTION: self._heard,
         }.items():
             handle.setopt(option, value)
         return handle
@@ -316,13 +315,9 @@ class Connection:
         handle = self._new_handle()
         handle.setopt(pycurl.POST, 0)
         handle.setopt(pycurl.NOBODY, 1)
-        handle.setopt(pycurl.PREREQFUNCTION, self._warmed)
+        handle.setopt(pycurl.PREREQFUNCTION, lambda *_: pycurl.PREREQFUNC_ABORT)
         handle.key, handle.answer = None, bytearray()
         return handle
-
-    def _warmed(self, *address: object) -> int:
-        self._connected(IDLE_SECONDS)
-        return int(pycurl.PREREQFUNC_ABORT)
 
 
 def reader(body: bytes) -> Callable[[int], bytes]:
@@ -338,18 +333,13 @@ def reader(body: bytes) -> Callable[[int], bytes]:
     return reached
 
 
-def new_multi(connections: int) -> Any:
-    """Return what drives many requests at once, on so many connections."""
+def new_multi() -> Any:
+    """Return what drives many requests at once, on one connection."""
     multi: Any = pycurl.CurlMulti()
     multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
-    multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
+    multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, 1)
     multi.setopt(pycurl.M_MAX_CONCURRENT_STREAMS, STREAMS)
     return multi
-
-
-def reached(handle: Any, error: int) -> bool:
-    """Return whether a request that ended had a connection; one that only warmed it is aborted."""
-    return bool(handle.getinfo(pycurl.REQUEST_SIZE)) or error == pycurl.E_ABORTED_BY_CALLBACK
 
 
 def shows(descriptor: int, signs: int) -> bool:
