@@ -14,9 +14,15 @@ from radiotalk.local.postgresql import Cluster
 
 
 @pytest.fixture
-def system(make_system: Callable[..., System]) -> System:
-    """Return a live system whose FCM takes as long as the real one."""
-    system = make_system(latency_ms=230)
+def latency_ms() -> float:
+    """Return how long FCM takes for an answer: as long as the real one."""
+    return 230
+
+
+@pytest.fixture
+def system(make_system: Callable[..., System], latency_ms: float) -> System:
+    """Return a live system, whose FCM takes so long."""
+    system = make_system(latency_ms=latency_ms)
     system.start_redis()
     system.go_live()
     return system

@@ -13,17 +13,18 @@ from notifications.models import Delivery, Notification, WorkerLease
 from notifications.tests.engines import crash, stop_fast
 from notifications.tests.faults.locks import somebody_waits_for_a_lock
 from notifications.tests.proxy import Proxy, proxy_to
-from notifications.tests.system import LEASE_TTL, System, outcomes, post
+from notifications.tests.system import LEASE_TTL, SLOW_MS, System, outcomes, post
 from radiotalk.local.postgresql import Cluster
 from radiotalk.local.process import Child
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
-# With two lanes this takes 1.2 s, and an outage comes in its middle.
+# With two lanes this takes five answers one after the other, and an outage comes in its middle.
 TWO_LANES = ("--max-workers", "2")
 LEASE_HELD = 3  # exit code
 MANY = 1000
 HALF_WAY = 300
+half_way = pytest.mark.parametrize("latency_ms", [SLOW_MS], ids=["slow_fcm"])
 
 FILLER_BYTES = 4 * 1024 * 1024
 CANNOT_GROW = "notifications.tests.faults.settings_full"
@@ -50,6 +51,7 @@ def assert_all_are_sent(system: System, worker: Child) -> None:
 # --- PostgreSQL is stopped and started ---------------------------------------------------------
 
 
+@half_way
 @pytest.mark.parametrize("stop", [stop_fast, crash], ids=["fast", "immediate"])
 def test_a_restart_of_postgresql_half_way_loses_nothing(
     own_cluster: Cluster, system: System, stop: Callable[[Cluster], None]
@@ -63,6 +65,7 @@ def test_a_restart_of_postgresql_half_way_loses_nothing(
     assert_all_are_sent(system, worker)
 
 
+@half_way
 def test_an_outage_longer_than_the_lease_keeps_the_answers_and_claims_nothing(
     own_cluster: Cluster, system: System
 ) -> None:
@@ -80,6 +83,7 @@ def test_an_outage_longer_than_the_lease_keeps_the_answers_and_claims_nothing(
     assert_all_are_sent(system, worker)
 
 
+@half_way
 def test_sigterm_while_the_database_is_away_writes_what_was_answered(
     own_cluster: Cluster, system: System
 ) -> None:
@@ -112,6 +116,7 @@ def cut_connections() -> int:
         return int(cursor.fetchone()[0])
 
 
+@half_way
 def test_connections_cut_again_and_again_lose_nothing(system: System) -> None:
     worker = system.start_worker(*TWO_LANES)
     post(system.listeners(MANY))
@@ -170,6 +175,7 @@ def test_answers_whose_commit_is_never_answered_are_not_counted_twice(
     system.verify(kills=0)
 
 
+@half_way
 def test_a_worker_whose_connection_falls_silent_is_replaced_and_its_answers_are_kept(
     system: System, proxy: Proxy
 ) -> None:
@@ -205,6 +211,7 @@ def read_only(cluster: Cluster) -> Iterator[None]:
         cluster.execute("SELECT pg_reload_conf()")
 
 
+@half_way
 def test_a_database_that_turns_read_only_half_way_loses_nothing(
     own_cluster: Cluster, system: System
 ) -> None:

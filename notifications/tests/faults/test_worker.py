@@ -14,6 +14,7 @@ from notifications.tests.engines import hung
 from notifications.tests.faults.locks import somebody_waits_for_a_lock
 from notifications.tests.system import (
     LEASE_TTL,
+    SLOW_MS,
     System,
     failing_at,
     kill,
@@ -30,11 +31,12 @@ KILLED = 128 + signal.SIGKILL
 LEASE_HELD = 3
 GENEROUS_SECONDS = 10.0  # over what is promised: the machine is busy
 
-# A worker with one lane claims at most 100 targets at once; two lanes need 1.2 s for MANY.
+# A worker with one lane claims at most 100 targets at once; two lanes wait for MANY five times.
 ONE_LANE = ("--max-workers", "1")
 TWO_LANES = ("--max-workers", "2")
 MANY = 1000
 HALF_WAY = 300
+half_way = pytest.mark.parametrize("latency_ms", [SLOW_MS], ids=["slow_fcm"])
 
 
 def assert_nothing_is_open() -> None:
@@ -136,6 +138,7 @@ def test_five_kills_at_random_moments_of_ten_thousand_notify_nobody_twice(system
     system.verify(kills=5)
 
 
+@half_way
 def test_kill_9_again_and_again_doubles_nothing_and_owns_up_to_its_doubts(system: System) -> None:
     notification = post(system.listeners(MANY))
 
@@ -156,6 +159,7 @@ def test_kill_9_again_and_again_doubles_nothing_and_owns_up_to_its_doubts(system
 # --- SIGTERM -------------------------------------------------------------------------------
 
 
+@half_way
 def test_sigterm_half_way_loses_nothing_and_leaves_nothing_unknown(system: System) -> None:
     worker = system.start_worker(*TWO_LANES)
     post(system.listeners(MANY))
@@ -170,6 +174,7 @@ def test_sigterm_half_way_loses_nothing_and_leaves_nothing_unknown(system: Syste
     system.verify(kills=0)
 
 
+@half_way
 def test_sigterm_twice_is_as_patient_as_once(system: System) -> None:
     worker = system.start_worker(*TWO_LANES)
     post(system.listeners(MANY))
@@ -195,6 +200,7 @@ def test_sigterm_while_idle_ends_at_once_and_gives_the_lease_back(system: System
     system.verify(kills=0)
 
 
+@half_way
 def test_sigterm_while_redis_hangs_is_obeyed_and_leaves_nothing_unknown(system: System) -> None:
     worker = system.start_worker(*TWO_LANES)
     program = system.listeners(MANY)
@@ -213,6 +219,7 @@ def test_sigterm_while_redis_hangs_is_obeyed_and_leaves_nothing_unknown(system: 
 # --- SIGSTOP past the lease ------------------------------------------------------------------
 
 
+@half_way
 def test_a_worker_stopped_past_its_lease_claims_nothing_when_it_goes_on(system: System) -> None:
     slept = system.start_worker(*TWO_LANES)
     post(system.listeners(MANY))
@@ -282,6 +289,7 @@ def test_of_two_workers_started_at_once_one_works_and_a_third_changes_nothing(
     system.verify(kills=0)
 
 
+@half_way
 def test_a_deploy_half_way_hands_over_with_nothing_unknown(system: System) -> None:
     old = system.start_worker(*TWO_LANES)
     system.wait_for_an_active_worker()
