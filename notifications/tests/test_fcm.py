@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pycurl
 import pytest
+from h2.errors import ErrorCodes
 
 from notifications.emulator.journal import Entry
 from notifications.emulator.process import EmulatorProcess, running
 from notifications.tests.hostile import fcm as hostile
 from notifications.tests.hostile.certificates import Authority
+from notifications.tests.hostile.http import Http2Peer, Peer
 from notifications.tests.hostile.manners import (
     AllowsFewerStreams,
     AnswersTheFirstLast,
@@ -573,6 +575,37 @@ def test_a_first_answer_that_is_slow_does_not_hold_back_the_others_for_long(
         found = answers(connection)
 
     # The first is answered only after the others: else its time would have been up.
+    assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
+
+
+class AlsoResetsTheSecond(AnswersTheFirstLast):
+    """The same, and RST_STREAM for the second."""
+
+    def reply(self, peer: Peer, stream: int, status: int, body: bytes) -> None:
+        if peer.posts.index(stream) == 1:
+            cast(Http2Peer, peer).reset_stream(stream, ErrorCodes.CANCEL)
+        else:
+            super().reply(peer, stream, status, body)
+
+
+def test_a_request_that_fails_does_not_put_the_next_behind_a_slow_one(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority", "trusted")
+    with (
+        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=DEADLINE_SECONDS) as connection,
+    ):
+        fcm.manners = AlsoResetsTheSecond(others=10)
+        for number in range(2):
+            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+        while connection.in_flight == 2:
+            connection.wait(0.01)
+        for number in range(2, 12):
+            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+
+        found = answers(connection)
+
+    # The first is answered only after the last ten: else its time would have been up.
+    assert sorted(found) == [0, *range(2, 12)]
     assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
 
 

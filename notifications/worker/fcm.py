@@ -220,8 +220,7 @@ class Connection:
         if self._socket != NO_SOCKET and shows(self._socket, self._signs):
             self._multi.close()
             self._multi = new_multi()
-            self._connections = 1
-            self._is_known = False
+            self._forget()
         self._socket = NO_SOCKET
 
     def _finished(self) -> list[tuple[Any, Answer]]:
@@ -230,7 +229,8 @@ class Connection:
         ended += [(handle, error) for handle, error, _message in failed]
         answers = [self._take(handle, error) for handle, error in ended]
         error = answers[-1][1].error if answers else 0
-        if error not in FINE and self._only_holds_back():
+        if error not in FINE and self.in_flight == len(self._held_back):
+            self._forget()  # it has perhaps ended with the last request
             answers += self._give_up_held_back(error)
         return answers
 
@@ -249,18 +249,27 @@ class Connection:
             self._watch(handle)
         self._multi.remove_handle(handle)
         if handle is self._warmer:
-            self._is_known &= not handle.getinfo(pycurl.NUM_CONNECTS)
+            if handle.getinfo(pycurl.NUM_CONNECTS):
+                self._forget()
         else:
-            self._learn(handle, error)
+            if not error:
+                self._learn(handle)
             self._idle.append(handle)
         self.in_flight -= 1
         return handle.key, answer
 
-    def _learn(self, handle: Any, error: int) -> None:
-        """An answer came on a connection that is known by that; or perhaps the connection ended."""
-        self._is_known = not error
-        is_http1 = handle.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_1_1
-        connections = CONNECTIONS if self._is_known and is_http1 else 1
+    def _learn(self, answered: Any) -> None:
+        """The connection is known by its answer."""
+        self._is_known = True
+        is_http1 = answered.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_1_1
+        self._allow(CONNECTIONS if is_http1 else 1)
+
+    def _forget(self) -> None:
+        """The next request may find another connection."""
+        self._is_known = False
+        self._allow(1)
+
+    def _allow(self, connections: int) -> None:
         if connections != self._connections:
             self._connections = connections
             self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
