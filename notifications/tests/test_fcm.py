@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from notifications.tests.hostile.http import Http2Peer, Peer
 from notifications.tests.hostile.manners import (
     AllowsFewerStreams,
     AnswersTheFirstLast,
+    GoesAwayInGoodOrder,
     SaysSettingsLate,
 )
 from notifications.worker.credentials import AccessToken
@@ -511,7 +513,9 @@ def test_a_connection_that_died_after_it_was_warmed_is_no_unknown(
     assert classify(answer).meaning is Meaning.ACCEPTED
 
 
-@pytest.mark.parametrize("begins", ["cold", "just_warmed", "after_an_answer", "after_http_1"])
+@pytest.mark.parametrize(
+    "begins", ["cold", "just_warmed", "after_an_answer", "after_goaway", "after_http_1"]
+)
 @pytest.mark.parametrize("streams", [1, 10])
 def test_a_server_is_never_sent_more_at_once_than_it_takes(
     tmp_path: Path, streams: int, begins: str
@@ -521,7 +525,10 @@ def test_a_server_is_never_sent_more_at_once_than_it_takes(
         hostile.running(tmp_path / "journal", authority.issue("good"), latency_ms=5) as fcm,
         connected(fcm.url, ca_file=authority.ca_file, timeout=TIMEOUT_SECONDS) as connection,
     ):
-        if begins == "after_http_1":
+        if begins == "after_goaway":
+            fcm.manners = GoesAwayInGoodOrder(after=1)
+            ask(connection, "before")
+        elif begins == "after_http_1":
             fcm.speak(http2=False)
             ask(connection, "before")
             fcm.speak(http2=True)
@@ -560,14 +567,36 @@ def test_a_server_that_stands_still_before_its_settings_is_not_sent_more_than_it
     assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
 
 
-def test_a_first_answer_that_is_slow_does_not_hold_back_the_others_for_long(
-    tmp_path: Path,
+def test_what_waited_for_a_first_request_that_got_no_answer_was_never_sent(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority", "trusted")
+    with (
+        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=2.0) as connection,
+    ):
+        fcm.manners = SaysSettingsLate({}, after_seconds=4.0)
+        for number in range(10):
+            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+
+        found = answers(connection)
+
+    meanings = Counter(classify(answer).meaning for answer in found.values())
+    assert meanings == {Meaning.UNKNOWN: 1, Meaning.UNREACHED: 9}
+
+
+@pytest.mark.parametrize("begins", ["cold", "just_warmed", "after_an_answer"])
+def test_a_first_answer_that_is_slow_does_not_hold_back_the_others(
+    tmp_path: Path, begins: str
 ) -> None:
     authority = Authority(tmp_path / "authority", "trusted")
     with (
         hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
         connected(fcm.url, ca_file=authority.ca_file, timeout=DEADLINE_SECONDS) as connection,
     ):
+        if begins == "just_warmed":
+            connection.warm()
+            answers(connection)
+        elif begins == "after_an_answer":
+            ask(connection, "before")
         fcm.manners = AnswersTheFirstLast(others=STREAMS - 1)
         for number in range(STREAMS):
             connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")

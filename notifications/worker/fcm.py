@@ -31,8 +31,8 @@ STREAMS = 100
 # that waits, before its SETTINGS are read.
 CONNECTIONS = 25
 
-# A request that was only to warm the connection has done so.
-FINE = frozenset({0, pycurl.E_ABORTED_BY_CALLBACK})
+# How a request ends that was only to warm the connection.
+WARM = pycurl.E_ABORTED_BY_CALLBACK
 
 # What libcurl tells of a TLS 1.3 record that is neither handshake nor alert (RFC 8446, 5.1).
 APPLICATION_DATA = b"\x17"
@@ -85,8 +85,9 @@ class Connection:
         self._idle: list[pycurl.Curl] = []
         self._warmer = self._new_warmer()
         self._started = False  # since libcurl was driven last
-        self._is_known = False  # how many requests the server takes at once
-        self._held_back: list[Any] = []  # until it is
+        self._known: int | None = None  # the connection whose SETTINGS are read
+        self._scout: Any = None  # the request that goes ahead, until it is on such a one
+        self._held_back: list[Any] = []  # until then
         self._wake_up, self._woken = socket.socketpair()
         self._wake_up.setblocking(False)
         self._woken.setblocking(False)
@@ -129,8 +130,7 @@ class Connection:
         answers = self._drive() if self._started else []
         if not answers and self.in_flight and self._moves(seconds):
             answers = self._drive()
-        self._let_go()
-        if self._started:
+        while self._let_go():
             answers += self._drive()
         return answers
 
@@ -148,41 +148,53 @@ class Connection:
 
     def _start(self, handle: Any) -> None:
         self.in_flight += 1
-        self._held_back.append(handle)
-        self._let_go()
+        if self.in_flight == 1:
+            self._send_ahead(handle)
+        else:
+            self._held_back.append(handle)
+            self._let_go()
 
-    def _let_go(self) -> None:
-        """Hand libcurl what waits: all of it, or one alone on a connection that is not known.
+    def _send_ahead(self, scout: Any) -> None:
+        """Hand libcurl the first request alone, and find out on what connection it goes.
 
         A server says in its SETTINGS how many requests it takes at once, and refuses more, which
-        ends as unknown. They are the first thing that it says (RFC 9113, 3.4): so libcurl has read
-        them when it has read anything, which it tells who listens to it. Where it tells nothing
-        (TLS 1.2), the first answer does.
+        ends as unknown. So the others follow when the first is on a connection that is known, or
+        libcurl has read anything from a new one: SETTINGS are the first thing that a server says
+        (RFC 9113, 3.4).
         """
-        if self._is_known:
-            going, self._held_back = self._held_back, []
-        elif self._only_holds_back():
-            going = [self._held_back.pop(0)]
-            going[0].setopt(pycurl.VERBOSE, 1)
-        else:
-            return
-        for handle in going:
-            self._multi.add_handle(handle)
-            self._started = True
+        self._scout = scout
+        scout.setopt(pycurl.VERBOSE, 1)
+        self._allow(1)
+        self._hand_over(scout)
 
-    def _only_holds_back(self) -> bool:
-        return 0 < self.in_flight == len(self._held_back)
+    def _let_go(self) -> bool:
+        """Hand libcurl what was held back, if that may go; return whether there was anything."""
+        if self._scout or not self._held_back:
+            return False
+        for handle in self._held_back:
+            self._hand_over(handle)
+        self._held_back.clear()
+        return True
+
+    def _hand_over(self, handle: Any) -> None:
+        self._multi.add_handle(handle)
+        self._started = True
 
     def _heard(self, kind: int, data: bytes) -> None:
-        """libcurl read or wrote something for a request that it tells everything of."""
+        """libcurl read or wrote something for the request that goes ahead.
+
+        With TLS 1.2 it tells nothing of the kind; then the others follow with the first answer.
+        """
         if kind == pycurl.INFOTYPE_SSL_DATA_IN and data == APPLICATION_DATA:
-            self._is_known = True
+            self._scout = None
 
     def _drive(self) -> list[tuple[Any, Answer]]:
         """Send and receive what can be without waiting; return the answers that are complete."""
         with self._turn:
             self._multi.perform()
         self._started = False
+        if self._scout and self._scout.getinfo(pycurl.CONN_ID) == self._known:
+            self._scout = None
         return self._finished()
 
     def _moves(self, seconds: float) -> bool:
@@ -220,7 +232,8 @@ class Connection:
         if self._socket != NO_SOCKET and shows(self._socket, self._signs):
             self._multi.close()
             self._multi = new_multi()
-            self._forget()
+            self._connections = 1
+            self._known = None
         self._socket = NO_SOCKET
 
     def _finished(self) -> list[tuple[Any, Answer]]:
@@ -228,10 +241,10 @@ class Connection:
         ended = [(handle, 0) for handle in succeeded]
         ended += [(handle, error) for handle, error, _message in failed]
         answers = [self._take(handle, error) for handle, error in ended]
-        error = answers[-1][1].error if answers else 0
-        if error not in FINE and self.in_flight == len(self._held_back):
-            self._forget()  # it has perhaps ended with the last request
-            answers += self._give_up_held_back(error)
+        for handle, error in ended:
+            if handle is self._scout:
+                self._scout = None
+                answers += self._follow(error)
         return answers
 
     def _take(self, handle: Any, error: int) -> tuple[Any, Answer]:
@@ -248,37 +261,33 @@ class Connection:
         if self.in_flight == 1:
             self._watch(handle)
         self._multi.remove_handle(handle)
-        if handle is self._warmer:
-            if handle.getinfo(pycurl.NUM_CONNECTS):
-                self._forget()
-        else:
-            if not error:
-                self._learn(handle)
+        if not error:
+            self._learn(handle)
+        if handle is not self._warmer:
             self._idle.append(handle)
         self.in_flight -= 1
         return handle.key, answer
 
     def _learn(self, answered: Any) -> None:
         """The connection is known by its answer."""
-        self._is_known = True
+        self._known = answered.getinfo(pycurl.CONN_ID)
         is_http1 = answered.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_1_1
         self._allow(CONNECTIONS if is_http1 else 1)
-
-    def _forget(self) -> None:
-        """The next request may find another connection."""
-        self._is_known = False
-        self._allow(1)
 
     def _allow(self, connections: int) -> None:
         if connections != self._connections:
             self._connections = connections
             self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
 
-    def _give_up_held_back(self, error: int) -> list[tuple[Any, Answer]]:
-        """Return what those are answered who waited for a request that ended without an answer.
+    def _follow(self, error: int) -> list[tuple[Any, Answer]]:
+        """Go on after the first request, which ended before anything was heard but its answer.
 
-        None of them was sent.
+        When it got none, those that waited for it are answered that they were not sent.
         """
+        if error == WARM and self._held_back:
+            self._send_ahead(self._held_back.pop(0))
+        if error in (0, WARM):
+            return []
         handles, self._held_back = self._held_back, []
         self._idle += handles
         self.in_flight -= len(handles)

@@ -223,9 +223,11 @@ class AnswersTheFirstLast(Manners):
 
     def __init__(self, *, others: int) -> None:
         self.others = others
+        self.first = 0
 
     def reply(self, peer: Peer, stream: int, status: int, body: bytes) -> None:
-        if stream == peer.posts[0] and peer.answered < self.others:
+        self.first = self.first or stream
+        if stream == self.first and peer.answered < self.others:
             later = asyncio.get_running_loop().call_later
             later(A_MOMENT_SECONDS, self.reply, peer, stream, status, body)
         else:
