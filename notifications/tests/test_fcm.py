@@ -22,7 +22,9 @@ from notifications.tests.hostile.certificates import Authority
 from notifications.tests.hostile.http import Http2Peer, Peer
 from notifications.tests.hostile.manners import (
     AllowsFewerStreams,
+    AllowsFewerStreamsAndGoes,
     AnswersTheFirstLast,
+    FallsSilent,
     GoesAwayInGoodOrder,
     SaysSettingsLate,
 )
@@ -34,6 +36,7 @@ from radiotalk.local.process import LOOPBACK, eventually, free_port
 DEADLINE_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
 SHORT_SECONDS = 0.5
+A_WHILE_SECONDS = 2.0  # enough for an answer on a busy machine
 BODY = '{"message":{"token":"%s","notification":{"title":"夜のラジオ","body":"第42回"}}}'
 
 
@@ -549,6 +552,58 @@ def test_a_server_is_never_sent_more_at_once_than_it_takes(
     assert len(found) == STREAMS
 
 
+@pytest.mark.parametrize("streams", [1, 10])
+def test_the_connection_after_a_goaway_is_never_sent_more_at_once_than_its_server_takes(
+    tmp_path: Path, streams: int
+) -> None:
+    authority = Authority(tmp_path / "authority", "trusted")
+    with (
+        hostile.running(tmp_path / "journal", authority.issue("good"), latency_ms=5) as fcm,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=TIMEOUT_SECONDS) as connection,
+    ):
+        fcm.manners = manners = AllowsFewerStreamsAndGoes({0: streams}, after=20)
+        for number in range(STREAMS):
+            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+
+        found = answers(connection)
+
+    assert manners.leaving
+    assert manners.refused == 0
+    assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
+    assert len(found) == STREAMS
+
+
+def test_a_connection_on_which_nobody_answers_any_more_is_left(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority", "trusted")
+    with (
+        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=A_WHILE_SECONDS) as connection,
+    ):
+        fcm.manners = FallsSilent(after=1)
+
+        meanings = [classify(ask(connection, f"d{number}")).meaning for number in range(3)]
+
+    assert meanings == [Meaning.ACCEPTED, Meaning.UNKNOWN, Meaning.ACCEPTED]
+
+
+def test_while_nobody_answers_only_one_more_is_sent(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "authority", "trusted")
+    with (
+        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=A_WHILE_SECONDS) as connection,
+    ):
+        fcm.manners = FallsSilent(after=1, on_all=True)
+        ask(connection, "first")
+        ask(connection, "not answered")
+        for number in range(STREAMS):
+            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+
+        found = [classify(answer).meaning for answer in answers(connection).values()]
+
+    assert found.count(Meaning.UNKNOWN) == 1
+    assert found.count(Meaning.UNREACHED) == STREAMS - 1
+
+
 def test_a_server_that_stands_still_before_its_settings_is_not_sent_more_than_it_takes(
     tmp_path: Path,
 ) -> None:
@@ -571,9 +626,9 @@ def test_what_waited_for_a_first_request_that_got_no_answer_was_never_sent(tmp_p
     authority = Authority(tmp_path / "authority", "trusted")
     with (
         hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
-        connected(fcm.url, ca_file=authority.ca_file, timeout=2.0) as connection,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=A_WHILE_SECONDS) as connection,
     ):
-        fcm.manners = SaysSettingsLate({}, after_seconds=4.0)
+        fcm.manners = SaysSettingsLate({}, after_seconds=2 * A_WHILE_SECONDS)
         for number in range(10):
             connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
 

@@ -85,9 +85,11 @@ class Connection:
         self._idle: list[pycurl.Curl] = []
         self._warmer = self._new_warmer()
         self._started = False  # since libcurl was driven last
-        self._known: int | None = None  # the connection whose SETTINGS are read
-        self._scout: Any = None  # the request that goes ahead, until it is on such a one
-        self._held_back: list[Any] = []  # until then
+        self._known: int | None = None  # the connection that answered last
+        self._scout: Any = None  # the request that goes ahead
+        self._is_open = False  # for those that follow it
+        self._held_back: list[Any] = []  # till then
+        self._is_mute = False  # a request's time was up, and none was answered since
         self._wake_up, self._woken = socket.socketpair()
         self._wake_up.setblocking(False)
         self._woken.setblocking(False)
@@ -147,38 +149,35 @@ class Connection:
         self._woken.close()
 
     def _start(self, handle: Any) -> None:
+        if not self.in_flight:
+            self._is_open = False
         self.in_flight += 1
-        if self.in_flight == 1:
-            self._send_ahead(handle)
-        else:
-            self._held_back.append(handle)
-            self._let_go()
+        self._held_back.append(handle)
+        self._let_go()
 
-    def _send_ahead(self, scout: Any) -> None:
-        """Hand libcurl the first request alone, and find out on what connection it goes.
+    def _let_go(self) -> bool:
+        """Hand libcurl all that waits, or one alone that finds out what connection there is.
 
         A server says in its SETTINGS how many requests it takes at once, and refuses more, which
-        ends as unknown. So the others follow when the first is on a connection that is known, or
+        ends as unknown. So the others follow when the one is on a connection that is known, or
         libcurl has read anything from a new one: SETTINGS are the first thing that a server says
-        (RFC 9113, 3.4).
+        (RFC 9113, 3.4). Return whether anything was handed over.
         """
+        going: list[Any] = []
+        if self._is_open:
+            going, self._held_back = self._held_back, going
+        elif 0 < self.in_flight == len(self._held_back):
+            going = [self._held_back.pop(0)]
+            self._send_ahead(going[0])
+        for handle in going:
+            self._multi.add_handle(handle)
+            self._started = True
+        return bool(going)
+
+    def _send_ahead(self, scout: Any) -> None:
         self._scout = scout
         scout.setopt(pycurl.VERBOSE, 1)
         self._allow(1)
-        self._hand_over(scout)
-
-    def _let_go(self) -> bool:
-        """Hand libcurl what was held back, if that may go; return whether there was anything."""
-        if self._scout or not self._held_back:
-            return False
-        for handle in self._held_back:
-            self._hand_over(handle)
-        self._held_back.clear()
-        return True
-
-    def _hand_over(self, handle: Any) -> None:
-        self._multi.add_handle(handle)
-        self._started = True
 
     def _heard(self, kind: int, data: bytes) -> None:
         """libcurl read or wrote something for the request that goes ahead.
@@ -186,7 +185,16 @@ class Connection:
         With TLS 1.2 it tells nothing of the kind; then the others follow with the first answer.
         """
         if kind == pycurl.INFOTYPE_SSL_DATA_IN and data == APPLICATION_DATA:
-            self._scout = None
+            self._is_open |= not self._is_mute
+
+    def _connects(self, _descriptor: int, _purpose: int) -> int:
+        """Return whether libcurl may connect: with HTTP/2, only for what goes alone.
+
+        It leaves a connection without a word, after GOAWAY or a refused request; what it has to
+        send would all go on the next one before its SETTINGS are read.
+        """
+        alone = self.in_flight - len(self._held_back) == 1
+        return int(pycurl.SOCKOPT_OK if alone or self._connections > 1 else pycurl.SOCKOPT_ERROR)
 
     def _drive(self) -> list[tuple[Any, Answer]]:
         """Send and receive what can be without waiting; return the answers that are complete."""
@@ -194,7 +202,7 @@ class Connection:
             self._multi.perform()
         self._started = False
         if self._scout and self._scout.getinfo(pycurl.CONN_ID) == self._known:
-            self._scout = None
+            self._is_open = True
         return self._finished()
 
     def _moves(self, seconds: float) -> bool:
@@ -230,26 +238,45 @@ class Connection:
         handshake and no answer.
         """
         if self._socket != NO_SOCKET and shows(self._socket, self._signs):
-            self._multi.close()
-            self._multi = new_multi()
-            self._connections = 1
-            self._known = None
+            self._leave()
+        self._socket = NO_SOCKET
+
+    def _leave(self) -> None:
+        self._multi.close()
+        self._multi = new_multi()
+        self._connections = 1
+        self._known = None
         self._socket = NO_SOCKET
 
     def _finished(self) -> list[tuple[Any, Answer]]:
         _queued, succeeded, failed = self._multi.info_read()
         ended = [(handle, 0) for handle in succeeded]
         ended += [(handle, error) for handle, error, _message in failed]
-        answers = [self._take(handle, error) for handle, error in ended]
+        answers = []
         for handle, error in ended:
-            if handle is self._scout:
-                self._scout = None
-                answers += self._follow(error)
+            if self._was_left_behind(handle, error):
+                self._hold_back_again(handle)
+            else:
+                answers += self._take(handle, error)
         return answers
 
-    def _take(self, handle: Any, error: int) -> tuple[Any, Answer]:
-        """Return the request's key and answer, and keep its handle for the next."""
-        if error == pycurl.E_OPERATION_TIMEDOUT and not handle.getinfo(pycurl.REQUEST_SIZE):
+    def _was_left_behind(self, handle: Any, error: int) -> bool:
+        """Return whether a request found no connection any more, and was not to make one."""
+        is_aborted = error == pycurl.E_ABORTED_BY_CALLBACK and handle is not self._warmer
+        return is_aborted and not handle.getinfo(pycurl.REQUEST_SIZE)
+
+    def _hold_back_again(self, handle: Any) -> None:
+        self._multi.remove_handle(handle)
+        self._held_back.append(handle)
+        self._is_open, self._scout = False, None
+
+    def _take(self, handle: Any, error: int) -> list[tuple[Any, Answer]]:
+        """Return the request's key and answer, and keep its handle for the next.
+
+        When it went ahead and got none, so are those answered that waited: they were not sent.
+        """
+        timed_out = error == pycurl.E_OPERATION_TIMEDOUT
+        if timed_out and not handle.getinfo(pycurl.REQUEST_SIZE):
             # The time was up before there was a connection: no byte of the request left.
             error = pycurl.E_COULDNT_CONNECT
         answer = Answer(
@@ -261,33 +288,44 @@ class Connection:
         if self.in_flight == 1:
             self._watch(handle)
         self._multi.remove_handle(handle)
-        if not error:
-            self._learn(handle)
         if handle is not self._warmer:
             self._idle.append(handle)
         self.in_flight -= 1
-        return handle.key, answer
+        if not error:
+            self._learn(handle)
+        elif timed_out:
+            self._doubt(handle)
+        if handle is not self._scout:
+            return [(handle.key, answer)]
+        self._scout = None
+        gives_up = error not in (0, WARM) and not self._is_open
+        return [(handle.key, answer), *(self._give_up_held_back(error) if gives_up else ())]
 
     def _learn(self, answered: Any) -> None:
         """The connection is known by its answer."""
         self._known = answered.getinfo(pycurl.CONN_ID)
+        self._is_mute = False
+        self._is_open |= answered is self._scout
         is_http1 = answered.getinfo(pycurl.INFO_HTTP_VERSION) == pycurl.CURL_HTTP_VERSION_1_1
         self._allow(CONNECTIONS if is_http1 else 1)
+
+    def _doubt(self, unanswered: Any) -> None:
+        """A request's time was up: till the next answer one goes alone, on a new connection.
+
+        libcurl keeps one that was cut off without a word, which TCP notices after a quarter of an
+        hour. But not after its first request: a server that lets only that one hang is there.
+        """
+        self._is_mute, self._known = True, None
+        nothing_is_sent = self.in_flight == len(self._held_back)
+        if nothing_is_sent and not unanswered.getinfo(pycurl.NUM_CONNECTS):
+            self._leave()
 
     def _allow(self, connections: int) -> None:
         if connections != self._connections:
             self._connections = connections
             self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
 
-    def _follow(self, error: int) -> list[tuple[Any, Answer]]:
-        """Go on after the first request, which ended before anything was heard but its answer.
-
-        When it got none, those that waited for it are answered that they were not sent.
-        """
-        if error == WARM and self._held_back:
-            self._send_ahead(self._held_back.pop(0))
-        if error in (0, WARM):
-            return []
+    def _give_up_held_back(self, error: int) -> list[tuple[Any, Answer]]:
         handles, self._held_back = self._held_back, []
         self._idle += handles
         self.in_flight -= len(handles)
@@ -325,6 +363,7 @@ class Connection:
             pycurl.BUFFERSIZE: BUFFER_BYTES,
             pycurl.UPLOAD_BUFFERSIZE: BUFFER_BYTES,
             pycurl.DEBUGFUNCTION: self._heard,
+            pycurl.SOCKOPTFUNCTION: self._connects,
         }.items():
             handle.setopt(option, value)
         return handle

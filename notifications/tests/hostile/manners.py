@@ -218,6 +218,29 @@ class SaysSettingsLate(AllowsFewerStreams):
         super().opened(peer)
 
 
+class AllowsFewerStreamsAndGoes(GoesAwayInGoodOrder, AllowsFewerStreams):
+    """Allows so few on every connection, and leaves its first one."""
+
+    def __init__(self, limits: dict[int, int], *, after: int) -> None:
+        AllowsFewerStreams.__init__(self, limits)
+        GoesAwayInGoodOrder.__init__(self, after=after)
+
+
+class FallsSilent(Manners):
+    """Answers the first so many requests of its first connection; then nothing, or of no other."""
+
+    def __init__(self, *, after: int, on_all: bool = False) -> None:
+        self.after = after
+        self.on_all = on_all
+        self.silent: Peer | None = None
+
+    def reply(self, peer: Peer, stream: int, status: int, body: bytes) -> None:
+        self.silent = self.silent or peer
+        is_early = peer is self.silent and peer.posts.index(stream) < self.after
+        if is_early or (peer is not self.silent and not self.on_all):
+            peer.answer(stream, status, body)
+
+
 class AnswersTheFirstLast(Manners):
     """The first request is answered once so many others are."""
 
