@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
 # OFFSET reads all the rows that it skips; who looks for older ones filters.
@@ -37,9 +38,9 @@ class LookAheadChangeList(ChangeList):
         return list(self.model_admin.get_ordering(request))
 
     def get_results(self, request: HttpRequest) -> None:
-        """Take both numbers for the same, so that the page shows neither."""
+        """Take the page for the whole, so that no number is shown and no "all 51" is offered."""
         super().get_results(request)
-        self.full_result_count = self.result_count
+        self.full_result_count = self.result_count = len(self.result_list)
 
 
 class LookAheadMixin:
@@ -67,3 +68,11 @@ class LookAheadMixin:
         except ValueError:
             page = 1
         return LookAheadPaginator(queryset, per_page, page=page)
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any
+    ) -> HttpResponse | None:
+        """Run an action on what is ticked; Django's "select across" would take all there are."""
+        ticked = queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME))
+        answer: HttpResponse | None = super().response_action(request, ticked, *args)  # type: ignore[misc]
+        return answer

@@ -4,6 +4,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from notifications.admin.device import DeviceTokenAdmin
 from notifications.models import DeviceToken, Notification
 
 from .admin_world import act, listener, listing, notification, staff, superuser
@@ -103,6 +104,25 @@ def test_who_may_only_look_disables_nothing() -> None:
     act(staff("view_devicetoken"), "devicetoken", "disable", device)
 
     assert DeviceToken.objects.enabled().exists()
+
+
+def test_an_action_is_never_for_more_than_the_page_that_was_looked_at() -> None:
+    client, user = superuser(), listener("lena").user
+    per_page = DeviceTokenAdmin.list_per_page
+    DeviceToken.objects.bulk_create(
+        DeviceToken(user=user, token=f"token-{nth}") for nth in range(2 * per_page)
+    )
+    ticked = [row.pk for row in client.get(listing("devicetoken")).context["cl"].result_list]
+
+    page = client.get(listing("devicetoken")).content.decode()
+    form = {"action": "disable", "select_across": "1", "_selected_action": ticked}
+    client.post(listing("devicetoken"), form)
+
+    # "Select all 51 devices" would have disabled all there are.
+    assert "Select all" not in page.replace("Select all objects on this page", "")
+    assert set(DeviceToken.objects.exclude(disabled_at=None).values_list("pk", flat=True)) == set(
+        ticked
+    )
 
 
 @pytest.mark.parametrize(
