@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
@@ -128,15 +129,27 @@ class DeviceTokenAdmin(LookAheadAdmin):
     @admin.action(permissions=["steer"], description=_("Disable: send no more to these devices"))
     def disable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
         who = request.user.get_username()
+        log(request, queryset.enabled(), "disable")
         count = queryset.disable(reason=f"Disabled by {who}", now=timezone.now())
         text = ngettext("%(count)d device was disabled.", "%(count)d devices were disabled.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
     @admin.action(permissions=["steer"], description=_("Enable: send to these devices again"))
     def enable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
+        log(request, queryset.filter(disabled_at__isnull=False), "enable")
         count = queryset.enable()
         text = ngettext("%(count)d device was enabled.", "%(count)d devices were enabled.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+def log(request: HttpRequest, devices: DeviceTokenQuerySet, act: str) -> None:
+    """Write into Django's log who does this to the devices; before it changes which they are."""
+    LogEntry.objects.log_actions(
+        user_id=asking.operator_id(request),
+        queryset=devices,
+        action_flag=CHANGE,
+        change_message=act,
+    )
 
 
 def tell(device: DeviceToken, *, by: str) -> asking.Happened:

@@ -1,6 +1,7 @@
 """The pages of notifications and devices: what they tell, and the few things they do."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
@@ -86,6 +87,19 @@ def test_disabling_names_the_operator_and_enabling_forgets_it() -> None:
     assert disabled.disabled_at
     assert disabled.disabled_reason == "Disabled by anna"
     assert DeviceToken.objects.enabled().get().disabled_reason == ""
+
+
+def test_who_disabled_and_who_enabled_a_device_is_in_the_log_of_the_admin() -> None:
+    client = superuser()
+    lena, otto = listener("lena"), listener("otto")
+
+    act(client, "devicetoken", "disable", lena, otto)
+    act(client, "devicetoken", "disable", lena)  # changes nothing
+    act(client, "devicetoken", "enable", otto)
+
+    log = LogEntry.objects.order_by("id").values_list("user__username", "change_message")
+    assert list(log.filter(object_id=str(lena.pk))) == [("anna", "disable")]
+    assert list(log.filter(object_id=str(otto.pk))) == [("anna", "disable"), ("anna", "enable")]
 
 
 def test_a_device_that_fcm_refused_keeps_that_reason() -> None:
