@@ -2,7 +2,8 @@
 
 Each act is somebody's (`by`), for a `reason`, takes effect before the next batch is claimed, and
 returns what happened. What cannot be done raises Refused, which says why and what to do instead.
-Locks are taken in the worker's order: notifications, by id, before the rest.
+Locks are taken in one order: the switch, notifications by id, the rest. The worker's is the same
+but for the switch, which it reads and never locks.
 """
 
 import logging

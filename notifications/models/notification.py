@@ -138,9 +138,8 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     ) -> int:
         """End these early; what waited to be retried is abandoned in the same transaction."""
         with transaction.atomic():
-            ids = list(
-                self.filter(state__in=among).select_for_update().values_list("id", flat=True)
-            )
+            rows = self.filter(state__in=among).order_by("id").select_for_update()
+            ids = list(rows.values_list("id", flat=True))
             for notification_id in ids:
                 self.model.objects.filter(id=notification_id).abandon_retries(now=now)
             return self.model.objects.filter(id__in=ids).update(
