@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from notifications.models import DeviceToken, Notification
+from notifications.models.device import MAX_TOKEN
 
 
 class DeviceSerializer(serializers.ModelSerializer[DeviceToken]):
@@ -28,6 +29,12 @@ class RegistrationSerializer(serializers.ModelSerializer[DeviceToken]):
             "kind": {"default": DeviceToken.Kind.TOKEN},
             "platform": {"required": True},
         }
+
+    def validate_token(self, token: str) -> str:
+        """Return the token; raise ValidationError when its bytes are too many for an index."""
+        if len(token.encode()) > MAX_TOKEN:
+            self.fields["token"].fail("max_length", max_length=MAX_TOKEN)
+        return token
 
 
 class NotificationSerializer(serializers.ModelSerializer[Notification]):

@@ -17,6 +17,9 @@ from programs.models import Clip
 
 from . import among  # noqa: F401  (its lookup)
 
+# Characters, and where it matters bytes: PostgreSQL's unique index takes no token of over 2,704.
+MAX_TOKEN = 1024
+
 
 class ExistsForEach(Exists):
     """An EXISTS that PostgreSQL asks for row by row, in the order of the rows.
@@ -136,7 +139,7 @@ class DeviceToken(models.Model):
         related_name="devices",
         db_index=False,  # device_of_user serves it
     )
-    token = models.CharField(_("token"), max_length=1024, unique=True)
+    token = models.CharField(_("token"), max_length=MAX_TOKEN, unique=True)
     kind = models.CharField(_("kind"), max_length=5, choices=Kind, default=Kind.TOKEN)
     platform = models.CharField(
         _("platform"), max_length=7, choices=Platform, default=Platform.ANDROID

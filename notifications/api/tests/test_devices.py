@@ -101,11 +101,12 @@ def test_another_ones_device_is_not_there(api: APIClient) -> None:
     [
         ({"token": ""}, "token"),
         ({"token": "t" * 1025}, "token"),
+        ({"token": "\N{PARTY POPPER}" * 1024}, "token"),
         ({"token": "nul\x00"}, "token"),
         ({"platform": "fridge"}, "platform"),
         ({"kind": "pigeon"}, "kind"),
     ],
-    ids=["no token", "long token", "NUL", "platform", "kind"],
+    ids=["no token", "long token", "long letters", "NUL", "platform", "kind"],
 )
 def test_a_bad_registration_is_refused(api: APIClient, change: dict[str, str], field: str) -> None:
     answer = api.put(DEVICES, {"token": TOKEN, "platform": "web"} | change)
