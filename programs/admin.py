@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import uuid4
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from radiotalk.lookahead import LookAheadMixin
@@ -81,10 +84,20 @@ class ProgramAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for m
         return [str(program) for program in programs], counts, forbidden, []
 
 
+SENT_BEFORE = _(
+    "This form was sent before, and nothing was done now. What came of it is not known "
+    "yet: look before you ask again."
+)
+
+
 class TalkForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy only
-    """Posting in the admin asks of a recording what the API asks of it."""
+    """Posting in the admin asks of a recording what the API asks of it.
+
+    `once` is the talk's Idempotency-Key: two clicks must not announce two talks to everybody.
+    """
 
     audio = forms.FileField(label=_("audio"), allow_empty_file=True)  # told by read_audio
+    once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4, required=False)
 
     class Meta:
         model = Talk
@@ -98,6 +111,20 @@ class TalkForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy o
         except InvalidAudio as error:
             raise forms.ValidationError(str(error)) from error
         return file
+
+    def clean(self) -> dict[str, Any]:
+        """Return what is to be posted; raise ValidationError when this form has posted its talk."""
+        content = super().clean() or {}
+        if once := content.get("once"):
+            self.instance.idempotency_key = str(once)
+            if is_posted(content.get("program"), key=str(once)):
+                raise forms.ValidationError(SENT_BEFORE)
+        return content
+
+
+def is_posted(program: Program | None, *, key: str) -> bool:
+    """Return whether the program has a talk with this Idempotency-Key."""
+    return Talk.objects.filter(program=program, idempotency_key=key).exists()
 
 
 @admin.register(Talk)
@@ -114,7 +141,7 @@ class TalkAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy
     def get_fields(self, request: HttpRequest, obj: Talk | None = None) -> list[Any]:
         """Return what is asked of a new talk, and what is known of a posted one."""
         fields = ["program", "title", "description", "audio"]
-        return [*fields, "duration", "posted_at"] if obj else fields
+        return [*fields, "duration", "posted_at"] if obj else [*fields, "once"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Talk | None = None) -> list[str]:
         return ["program", "audio", "duration", "posted_at"] if obj else []
@@ -125,6 +152,14 @@ class TalkAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy
         """Return the form with the recording for a new talk alone."""
         form = {} if obj else {"form": TalkForm}
         return super().get_form(request, obj, change, **kwargs | form)
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Post a talk, or say that the same form has just done so: the constraint let one pass."""
+        try:
+            return super().add_view(request, *args, **kwargs)
+        except IntegrityError:
+            self.message_user(request, SENT_BEFORE, messages.WARNING)
+            return redirect("admin:programs_talk_changelist")
 
     def save_model(
         self, request: HttpRequest, obj: Talk, form: "forms.ModelForm[Talk]", change: bool

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -20,9 +21,9 @@ Files = Callable[[], list[Path]]
 SESSION_USER_AND_BANNER = 6  # queries
 
 
-def post_talk(admin_client: Client, program: Program, content: bytes) -> Any:
+def post_talk(admin_client: Client, program: Program, content: bytes, **more: Any) -> Any:
     audio = SimpleUploadedFile("talk.mp3", content)
-    form = {"program": program.pk, "title": "Hello", "audio": audio}
+    form = {"program": program.pk, "title": "Hello", "audio": audio, **more}
     return admin_client.post("/admin/programs/talk/add/", form)
 
 
@@ -35,6 +36,34 @@ def test_a_talk_is_posted_with_its_length_and_its_true_extension(
     talk = Talk.objects.get()
     assert talk.duration == 0.5
     assert str(talk.audio.name).endswith(".wav")
+
+
+def test_a_form_that_is_sent_twice_posts_one_talk(
+    admin_client: Client, program: Program, directories: Files
+) -> None:
+    page = admin_client.get("/admin/programs/talk/add/")
+    once = page.context["adminform"].form["once"].value()
+
+    post_talk(admin_client, program, wav(0.5), once=once)
+    again = post_talk(admin_client, program, wav(0.5), once=once)
+
+    assert "This form was sent before" in again.content.decode()
+    assert Talk.objects.get().idempotency_key == str(once)
+    assert len(directories()) == 1
+
+
+def test_of_two_clicks_at_once_the_constraint_lets_one_pass(
+    admin_client: Client, program: Program, directories: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("programs.admin.is_posted", lambda program, *, key: False)
+    once = uuid4()
+
+    post_talk(admin_client, program, wav(0.5), once=once)
+    again = post_talk(admin_client, program, wav(0.5), once=once)
+
+    assert again.status_code == 302
+    assert Talk.objects.count() == 1
+    assert len(directories()) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"text", recording("speech.mp3")[:-9]], ids=len)
