@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
@@ -43,6 +44,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     """Return the answer to an error, None for one that is a defect of ours (500)."""
     if isinstance(error, RecursionError):  # DRF's JSONParser lets it through
         error = ParseError(_("The JSON is nested too deeply."))
+    if isinstance(error, SuspiciousOperation):  # megabytes, say; Django's answer is HTML
+        error = ParseError()
     if isinstance(error, IntegrityError):  # decided by the database, not by who looked first
         logger.warning("request.conflict", extra={"error": str(error).partition("\n")[0]})
         error = Conflict()
