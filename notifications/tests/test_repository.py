@@ -183,6 +183,17 @@ def test_a_pause_stops_the_next_claim(repository: Repository, program: Program) 
     assert claim(repository, notification) == Claim(Standing.PAUSED)
 
 
+def test_what_waits_for_a_resume_locks_nothing(repository: Repository, program: Program) -> None:
+    notification = Talk.objects.create(program=program, title="Hello").notification
+    SendingSwitch.objects.change(changed_by="anna", now=NOW, reason="", paused=True)
+
+    with CaptureQueriesContext(connection) as queries:
+        assert repository.due.start(notification, now=NOW) is None
+
+    # A lock is written to the disk: 500 that waited took 11 s of each second's look.
+    assert [query["sql"] for query in queries if "workerlease" in query["sql"]] == []
+
+
 def test_a_live_notification_is_held_when_the_switch_goes_back_to_dry_run(
     repository: Repository, program: Program
 ) -> None:

@@ -60,10 +60,10 @@ class Due:
         if notification.talk is None:
             return None
         with transaction.atomic():
-            self._lease.fence()
             switch = SendingSwitch.objects.current()
-            if switch.paused:
+            if switch.paused:  # asked for each that waits, each second: before a lock, which writes
                 return None
+            self._lease.fence()
             program = notification.talk.program
             decision = policy.decide(switch=switch, program_dry_run=program.dry_run, now=now)
             if not decision.dry_run and self._is_held_for_approval(notification, switch, now=now):
