@@ -34,16 +34,15 @@ class Format:
 
     name: str
     extension: str
-    content_type: str
     reader: ModuleType
 
 
-MP3 = Format("MP3", "mp3", "audio/mpeg", mp3)
-AAC = Format("AAC", "aac", "audio/aac", aac)
-MP4 = Format("MP4", "m4a", "audio/mp4", mp4)
-OGG = Format("Ogg", "ogg", "audio/ogg", ogg)
-WAV = Format("WAV", "wav", "audio/wav", wav)
-FLAC = Format("FLAC", "flac", "audio/flac", flac)
+MP3 = Format("MP3", "mp3", mp3)
+AAC = Format("AAC", "aac", aac)
+MP4 = Format("MP4", "m4a", mp4)
+OGG = Format("Ogg", "ogg", ogg)
+WAV = Format("WAV", "wav", wav)
+FLAC = Format("FLAC", "flac", flac)
 
 
 # By what `filetype` calls them; it takes the sound of a phone for a video.
@@ -66,7 +65,6 @@ class Audio:
 
     format: str
     extension: str
-    content_type: str
     duration: float
 
 
@@ -78,7 +76,7 @@ def read_audio(file: "File[Any]") -> Audio:
     duration = read_duration(found, content)
     file.seek(0)
     check_duration(duration)
-    return Audio(found.name, found.extension, found.content_type, duration)
+    return Audio(found.name, found.extension, duration)
 
 
 def too_large() -> AudioTooLarge:
