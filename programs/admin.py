@@ -67,6 +67,8 @@ class ProgramAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for m
         self, request: HttpRequest, obj: Program, form: "forms.ModelForm[Program]", change: bool
     ) -> None:
         """Write what was changed and nothing else: an operator may set it to dry run meanwhile."""
+        if not change:
+            obj.dry_run_by_operator = obj.dry_run
         obj.save(update_fields=form.changed_data if change else None)
 
     def get_deleted_objects(

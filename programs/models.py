@@ -25,6 +25,12 @@ class Program(models.Model):
         default=False,
         help_text=_("Notifications of this program are validated by FCM and reach nobody."),
     )
+    dry_run_by_operator = models.BooleanField(
+        _("dry run set by an operator"),
+        default=False,
+        editable=False,
+        help_text=_("Its owner cannot take the dry run away."),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     class Meta:

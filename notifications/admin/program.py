@@ -104,8 +104,8 @@ class ProgramDeskAdmin(ProgramAdmin):
 
 
 def switch(program: Program, *, dry_run: bool) -> Happened:
-    """Set a program's dry run, and return what that means."""
-    Program.objects.filter(pk=program.pk).update(dry_run=dry_run)
+    """Set a program's dry run, and return what that means; the owner cannot take it away."""
+    Program.objects.filter(pk=program.pk).update(dry_run=dry_run, dry_run_by_operator=dry_run)
     if dry_run:
         return Happened(gettext("This program is a dry run from now on."))
     return Happened(gettext("This program follows the sending switch from now on."))

@@ -100,7 +100,7 @@ def test_its_dry_run_is_changed_with_a_reason_and_logged(name: str, dry_run: boo
 
     program.refresh_from_db()
     assert without.status_code == 200
-    assert program.dry_run is dry_run
+    assert program.dry_run is program.dry_run_by_operator is dry_run
     assert LogEntry.objects.get().change_message.startswith(f"{name}: a rehearsal")
 
 

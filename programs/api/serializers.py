@@ -4,10 +4,11 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, PermissionDenied
 
 from programs.audio import AudioTooLarge, InvalidAudio, read_audio
 from programs.models import Clip, Program, Talk
@@ -43,8 +44,18 @@ class ProgramSerializer(serializers.ModelSerializer[Program]):
         return program.owner_id == user_of(self.context["request"]).pk
 
     def update(self, program: Program, changed: dict[str, Any]) -> Program:
-        """Write what was sent and nothing else: an operator may set it to dry run meanwhile."""
-        if changed and not Program.objects.filter(pk=program.pk).update(**changed):
+        """Write what was sent and nothing else: an operator may set it to dry run meanwhile.
+
+        Raise PermissionDenied when it would take that away.
+        """
+        rows = Program.objects.filter(pk=program.pk)
+        goes_live = not changed.get("dry_run", True)
+        allowed = rows.filter(dry_run_by_operator=False) if goes_live else rows
+        if changed and not allowed.update(**changed):
+            if rows.exists():
+                raise PermissionDenied(
+                    _("Operators have set this program to dry run: only they can take it away.")
+                )
             raise NotFound
         for name, value in changed.items():
             setattr(program, name, value)

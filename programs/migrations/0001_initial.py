@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 ('title', models.CharField(max_length=200, verbose_name='title')),
                 ('description', models.TextField(blank=True, verbose_name='description')),
                 ('dry_run', models.BooleanField(default=False, help_text='Notifications of this program are validated by FCM and reach nobody.', verbose_name='dry run')),
+                ('dry_run_by_operator', models.BooleanField(default=False, editable=False, help_text='Its owner cannot take the dry run away.', verbose_name='dry run set by an operator')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='programs', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
             ],

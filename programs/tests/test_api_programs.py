@@ -110,6 +110,27 @@ def test_an_owner_changes_the_program(api: APIClient, program: Program) -> None:
     assert program.dry_run
 
 
+def test_its_own_dry_run_is_taken_away_again(api: APIClient, user: User) -> None:
+    program = ProgramFactory.create(owner=user, dry_run=True)
+
+    assert api.patch(address(program), {"dry_run": False}).status_code == 200
+
+    program.refresh_from_db()
+    assert not program.dry_run
+
+
+def test_an_operators_dry_run_is_not(api: APIClient, user: User) -> None:
+    program = ProgramFactory.create(owner=user, dry_run=True, dry_run_by_operator=True)
+
+    answer = api.patch(address(program), {"title": "Day", "dry_run": False})
+
+    program.refresh_from_db()
+    assert answer.status_code == 403
+    assert "only they can take it away" in answer.json()["detail"]
+    assert (program.title != "Day", program.dry_run) == (True, True)
+    assert api.patch(address(program), {"title": "Day"}).status_code == 200
+
+
 def test_a_new_title_does_not_undo_an_operators_dry_run(
     api: APIClient, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
