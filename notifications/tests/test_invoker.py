@@ -386,6 +386,21 @@ def test_one_that_cannot_be_started_is_held_and_others_go_on(
     assert good.state == Notification.State.DONE
 
 
+def test_those_that_are_begun_do_not_wait_for_all_that_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("notifications.worker.invoker.BEGIN_SECONDS", 0)
+    first, *others = (post(program_with("ok")) for _ in range(3))
+    invoker = worker()
+
+    turn(invoker)
+
+    assert [job.notification_id for job in jobs_of(invoker)] == [first.id]
+    assert {Notification.objects.get(id=each.id).state for each in others} == {"pending"}
+    invoker.run()
+    assert outcomes() == {"sent": 3}
+
+
 def test_stopping_without_a_database_ends_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
     post(program_with("ok"))
     invoker = worker(once=False)

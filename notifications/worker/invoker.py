@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 # How often lanes are refilled: a claim costs the same for one target as for some hundred.
 CLAIM_SECONDS = 0.03
+# How long notifications are begun at a time, each in a transaction: many wait after an outage, and
+# those that are begun, their answers and the lease must not wait for the last.
+BEGIN_SECONDS = 0.25
 # How often results are written; what a killed worker had not written is unknown.
 RECORD_SECONDS = 0.1
 # Or sooner, when so many are answered and not written, as a share of what the lanes hold. In flight
@@ -126,7 +129,8 @@ class Invoker:
         recorded = self.record(now)
         if looked or exhausted or recorded:
             self.close(now)
-        if self.once and self.may_claim() and self.idle() and not (self.hurry or self.throttled):
+        more = self.hurry or self.throttled or self.look_timer.due()
+        if self.once and self.may_claim() and self.idle() and not more:
             self.stop("nothing is due")
 
     def idle(self) -> bool:
@@ -333,16 +337,23 @@ class Invoker:
         active = {each.id: each for each in due.active()}
         for notification_id in set(self.rotation.ids()) - set(active):
             self.rotation.drop(notification_id)
+        enough = Timer(BEGIN_SECONDS)
+        enough.restart()
+        unfinished = False
         for notification in active.values():
             if notification.created_at + max_age() < now:
                 self.end_overdue(notification, now)
             elif notification.id in self.rotation:
                 self.rotation[notification.id].encode(notification, now=now)
+            elif self.rotation.has_work and enough.due():
+                unfinished = True
             else:
                 self.begin(notification, now)
         for notification_id in due.with_retries(self.rotation.ids(), now=now):
             self.rotation[notification_id].retries_due = True
         self.look_timer.restart()
+        if unfinished:
+            self.look_timer.ring()
         return True
 
     def end_overdue(self, notification: Notification, now: datetime) -> None:
