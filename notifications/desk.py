@@ -83,7 +83,7 @@ def release(notification_id: int, *, by: str, reason: str) -> None:
             _("Notification %(number)s is %(state)s: only a held one can be released.")
             % {"number": row.id, "state": row.get_state_display()}
         )
-    if row.needs_approval and by == SendingSwitch.objects.current().live_by:
+    if row.needs_approval and by == row.live_by:
         raise Refused(
             _(
                 "Notification %(number)s is held because its audience is larger than you allowed "

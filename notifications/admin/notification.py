@@ -51,7 +51,18 @@ class NotificationAdmin(ReadOnlyAdmin):
     readonly_fields = ("program", "mode")
     fieldsets = (
         (None, {"fields": ("title", "body", "talk", "program", "state", "mode", "reason")}),
-        (_("Stops"), {"fields": ("stopped_at", "sent_at_stop", "needs_approval", "approved_by")}),
+        (
+            _("Stops"),
+            {
+                "fields": (
+                    "stopped_at",
+                    "sent_at_stop",
+                    "needs_approval",
+                    "live_by",
+                    "approved_by",
+                )
+            },
+        ),
         (
             _("Claiming"),
             {"fields": ("audience_count", "target_count", "cutoff", "cursor", "epoch", "crashes")},

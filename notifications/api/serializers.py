@@ -54,6 +54,5 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
             "first_sent_at",
             "last_sent_at",
             "finished_at",
-            "reason",
         ]
         read_only_fields = fields

@@ -125,6 +125,7 @@ class Migration(migrations.Migration):
                 ('stopped_at', models.DateTimeField(blank=True, help_text='When nothing more was to be claimed.', null=True, verbose_name='stopped at')),
                 ('sent_at_stop', models.PositiveIntegerField(blank=True, null=True, verbose_name='sent when it was stopped')),
                 ('needs_approval', models.BooleanField(default=False, help_text='Held for somebody else than who went live: its audience is too large.', verbose_name='needs approval')),
+                ('live_by', models.CharField(blank=True, help_text='Who had gone live when it was held for its audience.', max_length=200, verbose_name='not to be approved by')),
                 ('approved_by', models.CharField(blank=True, max_length=200, verbose_name='approved by')),
                 ('brake', models.CharField(blank=True, help_text='The refusals that held it. Released, it is not held for them again.', max_length=20, verbose_name='brake')),
                 ('pruned_at', models.DateTimeField(blank=True, help_text='Since then its send log is no longer complete.', null=True, verbose_name='pruned at')),

@@ -51,13 +51,17 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
         )
 
     def hold(
-        self, *, reason: str, now: datetime, needs_approval: bool = False, brake: str = ""
+        self, *, reason: str, now: datetime, live_by: str | None = None, brake: str = ""
     ) -> int:
-        """Stop until an operator has looked: pending, sending → held."""
+        """Stop until an operator has looked: pending, sending → held.
+
+        With `live_by` it needs the approval of somebody else than who went live.
+        """
         return self.filter(state__in=Notification.ACTIVE_STATES).update(
             state=Notification.State.HELD,
             reason=reason[:MAX_REASON],
-            needs_approval=needs_approval,
+            needs_approval=live_by is not None,
+            live_by=live_by or "",
             **stopped(now),
             **({"brake": brake} if brake else {}),
         )
@@ -246,6 +250,12 @@ class Notification(models.Model):
         _("needs approval"),
         default=False,
         help_text=_("Held for somebody else than who went live: its audience is too large."),
+    )
+    live_by = models.CharField(
+        _("not to be approved by"),
+        max_length=200,
+        blank=True,
+        help_text=_("Who had gone live when it was held for its audience."),
     )
     approved_by = models.CharField(_("approved by"), max_length=200, blank=True)
     brake = models.CharField(

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from notifications.admin.controls import CONTROLS
-from notifications.models import Delivery, Notification, SendingSwitch
+from notifications.models import Delivery, Notification
 
 from .admin_world import delivery, listener, listing, notification, staff, superuser
 
@@ -219,14 +219,7 @@ def test_releasing_goes_on_where_it_was_held() -> None:
 def too_large_for_vera() -> Notification:
     """Return what is held because vera went live for fewer; somebody else must release it."""
     row = half_sent()
-    Notification.objects.update(state="held", needs_approval=True)
-    SendingSwitch.objects.change(
-        changed_by="vera (admin)",
-        live_by="vera (admin)",
-        now=timezone.now(),
-        reason="",
-        mode="live",
-    )
+    Notification.objects.update(state="held", needs_approval=True, live_by="vera (admin)")
     return row
 
 

@@ -146,10 +146,9 @@ def test_only_a_held_notification_can_be_released() -> None:
 
 
 def test_who_went_live_cannot_approve_a_larger_audience_than_they_allowed() -> None:
-    desk.go_live(now=NOW, max_audience=10, **ANNA)
-    desk.pause(by="ben", reason="", now=NOW)  # who changed the switch last does not matter
     notification = NotificationFactory.create()
-    Notification.objects.hold(reason="too many", now=NOW, needs_approval=True)
+    Notification.objects.hold(reason="too many", now=NOW, live_by=ANNA["by"])
+    desk.go_live(by="ben", reason="an encore", now=NOW)  # who went live later does not matter
 
     with pytest.raises(desk.Refused, match="somebody else"):
         desk.release(notification.id, **ANNA)

@@ -825,6 +825,7 @@ def test_a_larger_audience_than_was_allowed_is_held_before_anybody_is_sent_to(
     notification.refresh_from_db()
     assert notification.state == Notification.State.HELD
     assert notification.needs_approval
+    assert notification.live_by == "anna"
     assert "larger than the 2 that anna allowed" in notification.reason
 
 

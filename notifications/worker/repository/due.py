@@ -92,7 +92,7 @@ class Due:
         if objection is None:
             return False
         row = Notification.objects.filter(id=notification.id)
-        row.hold(reason=objection, now=now, needs_approval=True)
+        row.hold(reason=objection, now=now, live_by=switch.live_by)
         told = {"notification": notification.id, "reason": objection}
         logger.error("notification.held", extra=told)
         return True
