@@ -164,7 +164,7 @@ class Connection:
         (RFC 9113, 3.4). Return whether anything was handed over.
         """
         going: list[Any] = []
-        if self._is_open:
+        if self._may_follow():
             going, self._held_back = self._held_back, going
         elif 0 < self.in_flight == len(self._held_back):
             going = [self._held_back.pop(0)]
@@ -173,6 +173,9 @@ class Connection:
             self._multi.add_handle(handle)
             self._started = True
         return bool(going)
+
+    def _may_follow(self) -> bool:
+        return self._is_open and not self._is_mute
 
     def _send_ahead(self, scout: Any) -> None:
         self._scout = scout
@@ -185,7 +188,7 @@ class Connection:
         With TLS 1.2 it tells nothing of the kind; then the others follow with the first answer.
         """
         if kind == pycurl.INFOTYPE_SSL_DATA_IN and data == APPLICATION_DATA:
-            self._is_open |= not self._is_mute
+            self._is_open = True
 
     def _connects(self, _descriptor: int, _purpose: int) -> int:
         """Return whether libcurl may connect: with HTTP/2, only for what goes alone.
@@ -298,7 +301,7 @@ class Connection:
         if handle is not self._scout:
             return [(handle.key, answer)]
         self._scout = None
-        gives_up = error not in (0, WARM) and not self._is_open
+        gives_up = error not in (0, WARM) and not self._may_follow()
         return [(handle.key, answer), *(self._give_up_held_back(error) if gives_up else ())]
 
     def _learn(self, answered: Any) -> None:
@@ -315,7 +318,7 @@ class Connection:
         libcurl keeps one that was cut off without a word, which TCP notices after a quarter of an
         hour. But not after its first request: a server that lets only that one hang is there.
         """
-        self._is_mute, self._known = True, None
+        self._is_mute = True
         nothing_is_sent = self.in_flight == len(self._held_back)
         if nothing_is_sent and not unanswered.getinfo(pycurl.NUM_CONNECTS):
             self._leave()
