@@ -208,9 +208,10 @@ def test_a_refused_account_is_for_an_operator(access: AccessToken, endpoint: Tok
 
 
 def test_an_endpoint_that_failed_is_left_alone_for_a_while(
-    access: AccessToken, endpoint: TokenEndpoint
+    access: AccessToken, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Else each of the lanes, which take their turns, would wait for the timeout once a batch.
+    monkeypatch.setattr(credentials, "PAUSE_SECONDS", 3600)
     endpoint.reply = lambda n: (502, PAGE)
 
     found = at_once(access.header)

@@ -25,6 +25,7 @@ from notifications.worker.work import Job, Result
 from programs.models import Clip, Program, Talk
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("live")]
+AN_HOUR = 3600  # seconds
 User = get_user_model()
 
 
@@ -187,6 +188,7 @@ def test_a_talk_for_few_does_not_wait_for_one_for_many() -> None:
 def test_it_is_one_notifications_turn_for_a_while_and_then_the_others() -> None:
     several = [post(program_with("ok", count=400)) for _ in range(3)]
     invoker = worker(once=False)
+    invoker.rotation.turn_timer.every = AN_HOUR  # it is over when the test says so
     sender = invoker.sender = PatientSender(invoker.inbox)
     turn(invoker)
     assert sorted(handed_over(invoker, each) for each in several) == [0, 0, 200]
@@ -242,6 +244,7 @@ def test_a_low_rate_is_shared() -> None:
 def test_a_low_rate_is_kept() -> None:
     post(program_with("ok", count=5))
     invoker = worker(rate=60)
+    invoker.rate.allowance = lambda now: Rate.allowance(invoker.rate, 0.0)  # type: ignore[method-assign]
 
     for _ in range(3):
         turn(invoker)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from notifications.worker.timer import Timer
 from notifications.worker.watchdog import Watchdog
+
+AN_HOUR = 3600
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def test_systemd_hears_of_the_start_the_turns_and_the_stop(systemd: socket.socke
 
 
 def test_a_fast_loop_does_not_tell_at_every_turn(systemd: socket.socket) -> None:
-    watchdog = Watchdog(systemd.getsockname())
+    watchdog = Watchdog(systemd.getsockname(), Timer(AN_HOUR))
 
     for _ in range(100):
         watchdog.turned()
