@@ -12,7 +12,7 @@ import pytest
 
 from notifications.emulator.process import PROJECT_ROOT, running
 
-from .conftest import wait_until
+from .conftest import DEADLINE_SECONDS, wait_until
 
 pytestmark = pytest.mark.engines
 
@@ -63,7 +63,7 @@ def test_answers_that_hang_do_not_keep_it(tmp_path: Path) -> None:
         port = int(fcm.url.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port)):
             fcm.process.send_signal(signal.SIGTERM)
-            assert fcm.process.wait(5) == 0
+            assert fcm.process.wait(DEADLINE_SECONDS) == 0
 
 
 def test_a_second_one_on_the_same_port_says_why_it_does_not_start(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_second_one_on_the_same_port_says_why_it_does_not_start(tmp_path: Path
             capture_output=True,
             text=True,
             check=False,
-            timeout=20,
+            timeout=DEADLINE_SECONDS,
         )
 
     assert second.returncode == 1

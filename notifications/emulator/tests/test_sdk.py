@@ -9,7 +9,7 @@ from firebase_admin import credentials, exceptions, messaging
 
 from notifications.emulator.process import EmulatorProcess
 
-from .conftest import Client
+from .conftest import DEADLINE_SECONDS, Client
 
 pytestmark = pytest.mark.engines
 
@@ -22,7 +22,9 @@ def app(fcm: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[fireb
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(fcm.ca_file))  # requests
     monkeypatch.setenv("SSL_CERT_FILE", str(fcm.ca_file))  # httpx
     certificate = credentials.Certificate(str(fcm.service_account_file))
-    app = firebase_admin.initialize_app(certificate, {"httpTimeout": 5}, name="emulator")
+    app = firebase_admin.initialize_app(
+        certificate, {"httpTimeout": DEADLINE_SECONDS}, name="emulator"
+    )
     yield app
     firebase_admin.delete_app(app)
 
