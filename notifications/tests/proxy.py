@@ -21,6 +21,7 @@ class Link:
 
     client: socket.socket
     server: socket.socket
+    silent: bool = False  # passes nothing on any more
     seen: bool = False  # what the proxy waits for
     doomed: bool = False  # the next answer is lost, and with it the connection
 
@@ -40,6 +41,7 @@ class Proxy:
     listener: socket.socket = field(default_factory=lambda: socket.create_server((LOOPBACK, 0)))
     links: list[Link] = field(default_factory=list)
     silent: bool = False
+    changing: threading.Lock = field(default_factory=threading.Lock)
     swallow: tuple[bytes, bytes] | None = None
     swallowed: threading.Event = field(default_factory=threading.Event)
 
@@ -51,13 +53,18 @@ class Proxy:
 
     def fall_silent(self) -> None:
         """Pass nothing on any more, and take no new connections, while the ends stay connected."""
-        self.silent = True
+        with self.changing:
+            self.silent = True
+            for link in self.links:
+                link.silent = True
 
     def speak(self) -> None:
         """Be a good proxy to whoever connects from now on; the silent connections are gone."""
-        for link in self.links:
+        with self.changing:
+            self.silent = False
+            silent = [link for link in self.links if link.silent]
+        for link in silent:
             link.cut()
-        self.silent = False
 
     def swallow_the_answer_to(self, request: bytes, *, after: bytes) -> None:
         """Once: when `after` was sent, pass `request` on, and cut when its answer comes."""
@@ -68,8 +75,10 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _address = self.listener.accept()
-                link = Link(client, socket.create_connection((LOOPBACK, self.server_port)))
-                self.links.append(link)
+                server = socket.create_connection((LOOPBACK, self.server_port))
+                with self.changing:  # whoever comes while it is silent is cut when it speaks
+                    link = Link(client, server, silent=self.silent)
+                    self.links.append(link)
                 for pump in (self.requests, self.answers):
                     threading.Thread(target=pump, args=(link,), daemon=True).start()
 
@@ -77,7 +86,7 @@ class Proxy:
         """Pass on what the client sends."""
         with suppress(OSError):
             while chunk := link.client.recv(CHUNK):
-                if not self.silent:
+                if not link.silent:
                     self.look_for_what_to_swallow(chunk, link)
                     link.server.sendall(chunk)
         self.end(link)
@@ -89,7 +98,7 @@ class Proxy:
                 if link.doomed:
                     self.swallowed.set()
                     break
-                if not self.silent:
+                if not link.silent:
                     link.client.sendall(chunk)
         self.end(link)
 
@@ -105,7 +114,7 @@ class Proxy:
 
     def end(self, link: Link) -> None:
         """One end closed: so does the other, unless the proxy lets nothing through."""
-        if not self.silent:
+        if not link.silent:
             link.cut()
 
     def close(self) -> None:
