@@ -21,6 +21,7 @@ from notifications.tests.hostile.manners import (
     GoesAway,
     GoesAwayInGoodOrder,
     GoesAwayWhenIdle,
+    LeavesAtOnce,
     LeavesWhenIdle,
     Manners,
     RefusesStreams,
@@ -192,9 +193,9 @@ def test_fewer_streams_at_once_lose_nobody(
 def test_a_connection_that_ended_between_two_talks_costs_nobody(
     system: System, fcm: HostileFcm, manners: type[LeavesWhenIdle]
 ) -> None:
-    fcm.manners = leaving = manners(after_seconds=0.3)  # not between two requests
-    notify(system, targets=2)
-    system.wait(lambda: leaving.has_left)
+    fcm.manners = leaving = manners()
+    notify(system, targets=2)  # whose answers are read by then
+    fcm.to_each_connection(leaving.look_at)
 
     notification = notify(system, targets=2)
 
@@ -217,7 +218,7 @@ def test_a_kept_http_1_connection_closed_under_a_request_is_not_sent_again(
 ) -> None:
     # libcurl alone would send what it wrote to the closed connection once more.
     fcm.speak(http2=False)
-    fcm.manners = LeavesWhenIdle(after_seconds=0)
+    fcm.manners = LeavesAtOnce()
 
     notification = notify(system)
 

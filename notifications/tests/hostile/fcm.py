@@ -5,7 +5,7 @@ import contextlib
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from notifications.emulator import answers, message, oauth
@@ -17,7 +17,7 @@ from .http import Http1Peer, Http2Peer, Peer
 from .manners import Manners
 
 HOST = "127.0.0.1"
-STOP_SECONDS = 5.0
+STOP_SECONDS = 20.0  # a deadline for a busy machine, no expectation
 CLOSE_SECONDS = 0.05  # how long a client may take to say that it saw the end of TLS
 
 
@@ -57,6 +57,15 @@ class HostileFcm:
     def drop_connections(self) -> None:
         """Close all connections, and return when they are closed."""
         asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(STOP_SECONDS)
+
+    def to_each_connection(self, do: Callable[[Peer], None]) -> None:
+        """Do this to each connection, in the server's thread, and return when it is done."""
+
+        async def each() -> None:
+            for peer in list(self.peers):
+                do(peer)
+
+        asyncio.run_coroutine_threadsafe(each(), self._loop).result(STOP_SECONDS)
 
     def judge(self, peer: Peer, stream: int, authorization: str, body: bytes) -> tuple[int, bytes]:
         """Return status and body of the answer; the verdict is in the journal by then."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import DataReceived, Event, RequestReceived, StreamEnded
+from h2.events import DataReceived, Event, PingAckReceived, RequestReceived, StreamEnded
 from h2.exceptions import ProtocolError
 from hyperframe.frame import GoAwayFrame
 
@@ -141,6 +141,8 @@ class Http2Peer(Peer):
         elif isinstance(event, StreamEnded) and event.stream_id in self._requests:
             authorization, body = self._requests.pop(event.stream_id)
             self.complete(event.stream_id, authorization, bytes(body))
+        elif isinstance(event, PingAckReceived):
+            self.fcm.manners.acknowledged(self)
 
     def send(self, stream: int, status: int, body: bytes) -> None:
         try:

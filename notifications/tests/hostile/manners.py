@@ -32,6 +32,9 @@ class Manners:
     def read(self, peer: Http2Peer, stream: int) -> None:
         """A part of a request's body came."""
 
+    def acknowledged(self, peer: Http2Peer) -> None:
+        """The client has read all that was sent to it before a PING."""
+
     def accepts(self, peer: Peer, stream: int) -> bool:
         """Return whether a complete request is accepted; asked once for each."""
         return True
@@ -44,8 +47,8 @@ class Manners:
 class GoesAway(Manners):
     """Says GOAWAY on its first connection once so many requests came.
 
-    Only the first `processed` of them are accepted and answered, which the GOAWAY says; then the
-    connection is closed (RFC 9113, 6.8).
+    Only the first `processed` of them are accepted and answered, which the GOAWAY says; when it has
+    said so and these have their answers, the connection is closed (RFC 9113, 6.8).
     """
 
     def __init__(self, *, processed: int, received: int) -> None:
@@ -65,29 +68,40 @@ class GoesAway(Manners):
         if peer is not self.leaving:
             peer.answer(stream, status, body)
             return
-        nth = peer.posts.index(stream) + 1
-        if nth <= self.processed:
+        if peer.posts.index(stream) < self.processed:
             peer.answer(stream, status, body)
-        if nth == self.processed:
+        if peer.answered == self.processed and len(peer.posts) >= self.received:
             peer.close()
 
 
 class GoesAwayInGoodOrder(Manners):
-    """Leaves as Google's servers do: it warns, answers what is under way, and then is gone."""
+    """Leaves as Google's servers do: it warns, answers what is under way, and then is gone.
+
+    Nothing more is under way once a PING after the warning is acknowledged (RFC 9113, 6.8).
+    """
 
     def __init__(self, *, after: int) -> None:
         self.after = after
         self.leaving: Peer | None = None
+        self.is_heard = False
 
     def accepts(self, peer: Peer, stream: int) -> bool:
         if self.leaving is None and len(peer.posts) == self.after:
             self.leaving = peer
             cast(Http2Peer, peer).go_away(ANY_STREAM)
+            cast(Http2Peer, peer).h2.ping(b"is heard")
         return True
+
+    def acknowledged(self, peer: Http2Peer) -> None:
+        self.is_heard = True
+        self._leave_if_done(peer)
 
     def reply(self, peer: Peer, stream: int, status: int, body: bytes) -> None:
         peer.answer(stream, status, body)
-        if peer is self.leaving and peer.is_idle:
+        self._leave_if_done(peer)
+
+    def _leave_if_done(self, peer: Peer) -> None:
+        if peer is self.leaving and self.is_heard and peer.is_idle:
             cast(Http2Peer, peer).go_away(peer.posts[-1])
             peer.close()
 
@@ -258,24 +272,24 @@ class AnswersTheFirstLast(Manners):
 
 
 class LeavesWhenIdle(Manners):
-    """Does away with a connection once nothing was in flight on it for so many seconds."""
+    """Does away with a connection on which nothing is in flight, when it is told to."""
 
-    def __init__(self, *, after_seconds: float) -> None:
-        self.after_seconds = after_seconds
-        self.has_left = False
-
-    def reply(self, peer: Peer, stream: int, status: int, body: bytes) -> None:
-        peer.answer(stream, status, body)
-        asyncio.get_running_loop().call_later(self.after_seconds, self._look_at, peer)
-
-    def _look_at(self, peer: Peer) -> None:
+    def look_at(self, peer: Peer) -> None:
+        """Leave it if it is idle."""
         if peer.is_idle and not peer.transport.is_closing():
             self.leave(peer)
-            self.has_left = True
 
     def leave(self, peer: Peer) -> None:
         """Close it: FIN."""
         peer.close()
+
+
+class LeavesAtOnce(LeavesWhenIdle):
+    """The same, whenever it is idle."""
+
+    def reply(self, peer: Peer, stream: int, status: int, body: bytes) -> None:
+        peer.answer(stream, status, body)
+        asyncio.get_running_loop().call_soon(self.look_at, peer)
 
 
 class ResetsWhenIdle(LeavesWhenIdle):
@@ -289,8 +303,7 @@ class ResetsWhenIdle(LeavesWhenIdle):
 class GoesAwayWhenIdle(LeavesWhenIdle):
     """The same, but it is the client who is to close it."""
 
-    def __init__(self, *, after_seconds: float) -> None:
-        super().__init__(after_seconds=after_seconds)
+    def __init__(self) -> None:
         self.left: set[Peer] = set()
 
     def leave(self, peer: Peer) -> None:
