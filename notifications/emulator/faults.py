@@ -16,7 +16,7 @@ from .answers import Answer, Delivery, Headers, Outcome
 
 SLOW_SECONDS: Final = 10.0  # what FCM needs for about one answer in 500
 HUGE_BYTES: Final = 1024 * 1024
-RETRY_DATE_SECONDS: Final = 3  # how far ahead a Retry-After that is a date lies
+RETRY_DATE_SECONDS: Final = 9  # how far ahead a Retry-After that is a date lies
 
 _SECONDS = r"\d*"
 _WHEN = r"(?:\d+|date|garbage|none)"
@@ -115,7 +115,7 @@ FAULTS: Final[dict[str, Fault]] = {
     ),
     "429after": Fault(
         "429 with Retry-After as named: `429after2` (seconds), `429after0`, `429afterdate` "
-        "(three seconds ahead), `429aftergarbage` (`soon`), `429afternone` (no such header)",
+        "(nine seconds ahead), `429aftergarbage` (`soon`), `429afternone` (no such header)",
         False,
         _retry_after(answers.QUOTA_EXCEEDED),
         parameter=_WHEN,

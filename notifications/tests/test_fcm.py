@@ -33,8 +33,10 @@ from notifications.worker.fcm import MOST_ANSWER_BYTES, STREAMS, Connection, End
 from notifications.worker.outcomes import Answer, Meaning, classify
 from radiotalk.local.process import LOOPBACK, eventually, free_port
 
-DEADLINE_SECONDS = 10.0
-TIMEOUT_SECONDS = 5.0
+# Deadlines for a busy machine, no expectations.
+DEADLINE_SECONDS = 40.0
+TIMEOUT_SECONDS = 20.0
+# For what never comes. Where something is to come in it, a machine may stand still for longer.
 SHORT_SECONDS = 0.5
 A_WHILE_SECONDS = 2.0  # enough for an answer on a busy machine
 BODY = '{"message":{"token":"%s","notification":{"title":"夜のラジオ","body":"第42回"}}}'
@@ -157,10 +159,6 @@ def test_an_accepted_send_has_a_name(connect: Connect, token: str, kind: type[Co
     [
         ("reset-before", "refused"),
         ("reset-after", "accepted"),
-        ("hang-before", "refused"),
-        ("hang", "accepted"),
-        ("slow3", "accepted"),
-        ("drip", "accepted"),
         ("broken-json", "accepted"),
         ("empty-body", "accepted"),
         ("huge-body", "accepted"),
@@ -174,7 +172,7 @@ def test_one_attempt_is_one_post_and_what_became_of_it_is_unknown(
     connect: Connect, token: str, kind: type[Connection], reused: bool, fault: str, verdict: str
 ) -> None:
     # libcurl repeats a request by itself only on a connection that it used before.
-    client = connect(kind, timeout=SHORT_SECONDS)
+    client = connect(kind)
     if reused:
         assert classify(client.send(f"{token}-first")).meaning is Meaning.ACCEPTED
 
@@ -182,6 +180,36 @@ def test_one_attempt_is_one_post_and_what_became_of_it_is_unknown(
 
     assert classify(answer).meaning is Meaning.UNKNOWN
     assert [entry["verdict"] for entry in client.posts(f"{token}-{fault}")] == [verdict]
+
+
+@pytest.mark.engines
+@HTTP
+@pytest.mark.parametrize("reused", [True, False], ids=["reused", "new"])
+@pytest.mark.parametrize(
+    ("fault", "verdict"),
+    [
+        ("hang-before", "refused"),
+        ("hang", "accepted"),
+        ("slow60", "accepted"),
+        ("drip", "accepted"),
+    ],
+)
+def test_one_attempt_whose_answer_comes_too_late_is_one_post_and_unknown(
+    connect: Connect, token: str, kind: type[Connection], reused: bool, fault: str, verdict: str
+) -> None:
+    # A machine that stood still for so long that not even a first request got through: again.
+    for seconds in (SHORT_SECONDS, 10 * SHORT_SECONDS, TIMEOUT_SECONDS):
+        client = connect(kind, timeout=seconds)
+        late = f"{token}-{int(1000 * seconds)}-{fault}"
+        first = client.send(f"{token}-first") if reused else None
+        meaning = classify(client.send(late)).meaning
+        verdicts = [entry["verdict"] for entry in client.posts(late)]
+        assert len(verdicts) <= 1
+        if verdicts and (first is None or classify(first).meaning is Meaning.ACCEPTED):
+            break
+
+    assert meaning is Meaning.UNKNOWN
+    assert verdicts == [verdict]
 
 
 @pytest.mark.engines
@@ -289,7 +317,7 @@ def test_a_reset_of_the_connection_leaves_none_without_an_answer(
     connect: Connect, token: str
 ) -> None:
     client = connect(Connection)
-    tokens = [f"{token}-{number}-slow" for number in range(20)] + [f"{token}-reset-after"]
+    tokens = [f"{token}-{number}-slow60" for number in range(20)] + [f"{token}-reset-after"]
     for each in tokens:
         client.connection.post(each, (BODY % each).encode(), authorization=client.authorization)
 
@@ -316,7 +344,7 @@ def test_a_handle_that_is_used_again_forgets_the_answer_before(
 @pytest.mark.engines
 @pytest.mark.parametrize(
     ("when", "least", "most"),
-    [("2", 2, 2), ("0", 0, 0), ("86400", 3600, 86_400), ("date", 1, 3), ("garbage", 0, 0)],
+    [("2", 2, 2), ("0", 0, 0), ("86400", 3600, 86_400), ("date", 1, 9), ("garbage", 0, 0)],
 )
 def test_retry_after_is_read_as_seconds(
     connect: Connect, token: str, when: str, least: float, most: float
@@ -337,7 +365,8 @@ def test_a_huge_answer_is_not_read_to_its_end(connect: Connect, token: str) -> N
 
 @pytest.mark.engines
 def test_an_authority_that_is_not_trusted_gets_nothing(fcm: EmulatorProcess, token: str) -> None:
-    with connected(f"{fcm.url}/v1/projects/p/messages:send") as connection:
+    url = f"{fcm.url}/v1/projects/p/messages:send"
+    with connected(url, timeout=TIMEOUT_SECONDS) as connection:
         for each in range(STREAMS):
             connection.post(each, (BODY % token).encode(), authorization="Bearer x")
         found = answers(connection)
@@ -352,7 +381,8 @@ def test_an_authority_that_is_not_trusted_gets_nothing(fcm: EmulatorProcess, tok
 def test_a_certificate_of_another_name_gets_nothing(fcm: EmulatorProcess, token: str) -> None:
     # libcurl takes every name under localhost for this machine; the certificate does not.
     port = fcm.url.rpartition(":")[2]
-    with connected(f"https://fcm.localhost:{port}/", ca_file=fcm.ca_file) as connection:
+    url = f"https://fcm.localhost:{port}/"
+    with connected(url, ca_file=fcm.ca_file, timeout=TIMEOUT_SECONDS) as connection:
         answer = ask(connection, token)
 
     assert answer.error == pycurl.E_PEER_FAILED_VERIFICATION

@@ -48,7 +48,7 @@ def test_fcm_away_is_not_fcm_refusing(system: System) -> None:
 
 
 def test_an_fcm_that_stays_away_until_it_is_too_late_is_given_up(system: System) -> None:
-    system.env["NOTIFICATIONS_MAX_AGE"] = "5"
+    system.env["NOTIFICATIONS_MAX_AGE"] = "10"
     program = system.listeners(TARGETS)
     port = kill_emulator(system)
     system.start_worker()
