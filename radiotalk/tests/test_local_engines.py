@@ -19,6 +19,7 @@ from radiotalk.local.process import ProcessFailed, eventually, listens
 from radiotalk.local.redis import running_redis
 
 ENGINES = [sys.executable, "-m", "radiotalk.local.engines"]
+DEADLINE_SECONDS = 30.0
 CONTROL = "import os, sys; print(os.environ[sys.argv[1]], flush=True); sys.stdin.read()"
 
 
@@ -43,9 +44,9 @@ def messages_heard(url: str) -> list[bytes]:
     """Return what a subscriber hears of one published message."""
     with Redis.from_url(url) as client, client.pubsub() as subscriber:
         subscriber.subscribe("talks")
-        subscriber.get_message(timeout=5)
+        subscriber.get_message(timeout=DEADLINE_SECONDS)
         client.publish("talks", "42")
-        message = subscriber.get_message(timeout=5)
+        message = subscriber.get_message(timeout=DEADLINE_SECONDS)
         return [message["data"]] if message else []
 
 
@@ -225,7 +226,7 @@ def test_signals_reach_the_command(number: signal.Signals) -> None:
 
         engines.send_signal(number)
 
-        assert engines.wait(10) == 40 + number
+        assert engines.wait(DEADLINE_SECONDS) == 40 + number
 
 
 def test_a_command_that_does_not_exist_is_told() -> None:
