@@ -13,7 +13,7 @@ from pathlib import Path
 TETHER = Path(__file__).with_name("tether.py")
 LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.01  # how often readiness is looked at; a start takes 20 ms and more
-READY_SECONDS = 30.0  # a deadline for a busy machine with two cores, not an expectation
+READY_SECONDS = 60.0  # a deadline for a busy machine with two cores, not an expectation
 GRACE_SECONDS = 20.0  # between the request to stop and the kill
 LAST_LINES = 15  # how much of a log a person is shown
 
