@@ -17,7 +17,10 @@ from django.test import override_settings
 
 from notifications import channel
 from notifications.models import Notification
-from notifications.tests.system import System
+from notifications.tests.hostile.fcm import HostileFcm
+from notifications.tests.hostile.manners import Dawdles
+from notifications.tests.system import System, post
+from programs.models import Program
 
 
 @contextmanager
@@ -33,6 +36,23 @@ def lasting_system(directory: Path, *, latency_ms: float) -> Iterator[System]:
         system.start_redis()
         system.go_live()
         yield system
+
+
+@contextmanager
+def half_way(
+    system: System, fcm: HostileFcm, program: Program, *, at_once: int = 100
+) -> Iterator[Notification]:
+    """Yield the notification of a new talk when some of it is recorded; FCM dawdles till the end.
+
+    It answers `at_once` without delay, so no more than what the lanes hold is claimed beyond these.
+    """
+    fcm.manners = dawdling = Dawdles(at_once=at_once)
+    try:
+        notification = post(program)
+        system.wait(lambda: notification.deliveries.exists())
+        yield notification
+    finally:
+        dawdling.hurry()
 
 
 def ended(system: System, notification: Notification) -> Notification:

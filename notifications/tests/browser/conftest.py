@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from notifications.tests.hostile.fcm import HostileFcm, in_the_emulators_place
 from notifications.tests.system import System
 
 from . import chromium
-from .steps import LANES, PER_MINUTE, Opened, address
+from .steps import LANES, Opened, address
 
 
 @pytest.fixture
@@ -19,12 +20,25 @@ def desk(make_system: Callable[..., System]) -> System:
     if not chromium.can_run():
         (pytest.fail if chromium.must_be_there() else pytest.skip)(chromium.HOW_TO_GET_IT)
     system = make_system(latency_ms=150)
-    system.env["NOTIFICATIONS_MAX_PER_MINUTE"] = str(PER_MINUTE)
     system.start_redis()
     system.start_web()
+    start_worker(system)
+    return system
+
+
+def start_worker(system: System) -> None:
+    """Have a worker that is ready."""
     system.start_worker("--max-workers", str(LANES))
     system.wait_for_an_active_worker()
-    return system
+
+
+@pytest.fixture
+def slow(desk: System, tmp_path: Path) -> Iterator[HostileFcm]:
+    """Yield an FCM that dawdles if a test says so, in the place of the desk's."""
+    desk.children[-1].stop()
+    with in_the_emulators_place(desk, tmp_path) as fcm:
+        start_worker(desk)
+        yield fcm
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from playwright.sync_api import Page
 from notifications.models import Notification
 from notifications.tests.system import System
 
-PER_MINUTE = 36_000  # 600 a second: slow enough to be watched
 LANES = 2
 LANE_HOLDS = 100
 

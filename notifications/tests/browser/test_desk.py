@@ -8,6 +8,8 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from notifications.models import Delivery, DeviceToken, Notification, SendingSwitch
+from notifications.tests.hostile.fcm import HostileFcm
+from notifications.tests.hostile.manners import Dawdles
 from notifications.tests.system import System, post
 
 from .steps import (
@@ -26,12 +28,15 @@ from .steps import (
     wait_for_more_than,
 )
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 LISTENERS = 3_000
 
 
-def test_a_fanout_is_watched_live_and_stopped_half_way(desk: System, opened: Opened) -> None:
+def test_a_fanout_is_watched_live_and_stopped_half_way(
+    desk: System, slow: HostileFcm, opened: Opened
+) -> None:
+    slow.manners = dawdling = Dawdles(at_once=100)  # then 20 a second, under somebody's eyes
     desk.go_live()
     page = opened("anna")
     row = post(desk.listeners(LISTENERS))
@@ -50,10 +55,12 @@ def test_a_fanout_is_watched_live_and_stopped_half_way(desk: System, opened: Ope
     cancel = page.locator(".field-links >> text=Cancel")
     expect(cancel).to_be_in_viewport(ratio=1)
     cancel.click()
+    dawdling.at_once = LISTENERS // 2
     desk.wait(lambda: reached(row) > LISTENERS // 3)
     say_why(page, "Cancel")
     answered_at = time.time()
     page.wait_for_selector(".messagelist .success")
+    dawdling.hurry()
 
     # What the lanes held goes out, and nothing else.
     desk.wait(lambda: quiet(desk, row))

@@ -7,9 +7,9 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from notifications.tests.engines import migrated_cluster, own_postgresql, own_sqlite
-from notifications.tests.hostile.certificates import Authority
-from notifications.tests.hostile.fcm import HostileFcm, running
-from notifications.tests.system import System
+from notifications.tests.hostile.fcm import HostileFcm, in_the_emulators_place
+from notifications.tests.hostile.manners import Dawdles
+from notifications.tests.system import HALF_WAY, System
 from radiotalk.local.postgresql import Cluster
 
 
@@ -63,10 +63,13 @@ def own_file(transactional_db: None, tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def hostile(system: System, tmp_path: Path) -> Iterator[HostileFcm]:
     """Yield an FCM beside the emulator, which only gives access tokens now."""
-    authority = Authority(tmp_path / "authority", "trusted")
-    with running(system.fcm.journal, authority.issue("good")) as fcm:
-        trusted = tmp_path / "trusted.pem"
-        emulators = Path(system.env["FCM_CA_FILE"])
-        trusted.write_bytes(authority.ca_file.read_bytes() + emulators.read_bytes())
-        system.env |= {"FCM_ENDPOINT": fcm.url, "FCM_CA_FILE": str(trusted)}
+    with in_the_emulators_place(system, tmp_path) as fcm:
         yield fcm
+
+
+@pytest.fixture
+def fcm(hostile: HostileFcm) -> Iterator[Dawdles]:
+    """Yield how FCM dawdles in the middle of a fan-out, so that faults come half-way."""
+    hostile.manners = dawdling = Dawdles(at_once=HALF_WAY + 50)  # what is recorded is less
+    yield dawdling
+    dawdling.hurry()

@@ -4,7 +4,6 @@ Nothing is sent twice, whatever it says; what it may cost is that something is h
 """
 
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from django.db.models import F
 
 from notifications import desk
 from notifications.models import Notification
-from notifications.tests.lasting import assert_outcomes, ended
-from notifications.tests.system import System, post
+from notifications.tests.hostile.fcm import HostileFcm
+from notifications.tests.lasting import assert_outcomes, ended, half_way
+from notifications.tests.system import System
 from radiotalk.local.process import start, wait_until
 from radiotalk.settings import BASE_DIR
 
@@ -44,38 +44,28 @@ def clock(tmp_path: Path) -> Clock:
     return Clock(tmp_path / "clock")
 
 
-@pytest.fixture
-def system(make_system: Callable[..., System]) -> System:
-    """Return a live system that takes its time: 200 at once, then 200 a second."""
-    system = make_system(latency_ms=20)
-    system.env["NOTIFICATIONS_MAX_PER_MINUTE"] = "12000"
-    system.start_redis()
-    system.go_live()
-    return system
-
-
-def half_way(system: System, clock: Clock) -> Notification:
-    """Return the notification of a talk, once some of it is recorded."""
-    program = system.listeners(TARGETS)
+def start_worker(system: System, clock: Clock) -> None:
+    """Start a worker with this clock; with one lane, so that most is claimed after it is set."""
     worker = start(
         "wrong_clock",
         [sys.executable, "-m", "notifications.tests.faults.wrong_clock", clock.file],
         log=system.directory / "wrong_clock.log",
-        env=system.env | {"DJANGO_SETTINGS_MODULE": "radiotalk.settings"},
+        env=system.env
+        | {"DJANGO_SETTINGS_MODULE": "radiotalk.settings", "NOTIFICATIONS_MAX_WORKERS": "1"},
         cwd=BASE_DIR,
     )
     system.stack.callback(worker.stop)
     system.children.append(worker)
     wait_until(lambda: "worker.started" in worker.log.read_text(), worker)
-    notification = post(program)
-    system.wait(lambda: notification.deliveries.exists())
-    return notification
 
 
-def test_a_clock_set_back_an_hour_changes_nothing(system: System, clock: Clock) -> None:
-    notification = half_way(system, clock)
+def test_a_clock_set_back_an_hour_changes_nothing(
+    system: System, hostile: HostileFcm, clock: Clock
+) -> None:
+    start_worker(system, clock)
 
-    clock.set(-AN_HOUR)
+    with half_way(system, hostile, system.listeners(TARGETS)) as notification:
+        clock.set(-AN_HOUR)
 
     assert ended(system, notification).state == Notification.State.DONE
     assert_outcomes(notification, sent=TARGETS)
@@ -83,12 +73,13 @@ def test_a_clock_set_back_an_hour_changes_nothing(system: System, clock: Clock) 
 
 
 def test_a_clock_set_forward_an_hour_holds_what_google_refuses_until_it_is_right(
-    system: System, clock: Clock
+    system: System, hostile: HostileFcm, clock: Clock
 ) -> None:
     system.env["NOTIFICATIONS_MAX_AGE"] = str(2 * AN_HOUR)
-    notification = half_way(system, clock)
+    start_worker(system, clock)
 
-    clock.set(AN_HOUR)
+    with half_way(system, hostile, system.listeners(TARGETS)) as notification:
+        clock.set(AN_HOUR)
     assert ended(system, notification).state == Notification.State.HELD
     assert "clock wrong" in notification.reason
     clock.set(0)
@@ -103,12 +94,13 @@ def test_a_clock_set_forward_an_hour_holds_what_google_refuses_until_it_is_right
 
 
 def test_a_clock_set_forward_past_its_time_expires_it_and_doubles_nothing(
-    system: System, clock: Clock
+    system: System, hostile: HostileFcm, clock: Clock
 ) -> None:
     system.env["NOTIFICATIONS_MAX_AGE"] = str(AN_HOUR // 2)
-    notification = half_way(system, clock)
+    start_worker(system, clock)
 
-    clock.set(AN_HOUR // 2)  # the access token is still good
+    with half_way(system, hostile, system.listeners(TARGETS)) as notification:
+        clock.set(AN_HOUR // 2)  # the access token is still good
 
     assert ended(system, notification).state == Notification.State.EXPIRED
     assert "Too late" in notification.reason

@@ -1,7 +1,7 @@
 """Data that changes in the middle of a fan-out, with real processes: the right person, once.
 
-A low rate, so that much is still unclaimed when the test changes something; whom it changes has the
-highest device ids, and so comes last.
+FCM dawdles, so that much is still unclaimed when the test changes something; whom it changes has
+the highest device ids, and so comes last.
 """
 
 from collections.abc import Iterator
@@ -15,19 +15,20 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from notifications.models import Batch, DeviceToken, Notification
+from notifications.tests.hostile.fcm import HostileFcm, in_the_emulators_place
 from notifications.tests.lasting import (
     assert_outcomes,
     ended,
+    half_way,
     journal_of,
     lasting_system,
     outcomes_of,
 )
-from notifications.tests.system import System, add_listeners, post
+from notifications.tests.system import System, add_listeners
 from programs.models import Clip, Program, Talk
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
-PER_MINUTE = "6000"  # 100 at once, then 100 a second
 TARGETS = 600
 CHANGED = 100
 
@@ -36,13 +37,30 @@ Devices = QuerySet[DeviceToken]
 
 
 @pytest.fixture(scope="module")
-def system(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Yield a live system with one worker that takes its time."""
-    with lasting_system(tmp_path_factory.mktemp("system"), latency_ms=20) as system:
-        system.env["NOTIFICATIONS_MAX_PER_MINUTE"] = PER_MINUTE
-        worker = system.start_worker()
-        yield system
+def world(
+    db: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[System, HostileFcm]]:
+    """Yield a live system with one worker of one lane, and the FCM that it sends to."""
+    directory = tmp_path_factory.mktemp("system")
+    with (
+        lasting_system(directory, latency_ms=0) as system,
+        in_the_emulators_place(system, directory) as fcm,
+    ):
+        worker = system.start_worker("--max-workers", "1")
+        yield system, fcm
         worker.check()
+
+
+@pytest.fixture
+def system(world: tuple[System, HostileFcm]) -> System:
+    """Return the system."""
+    return world[0]
+
+
+@pytest.fixture
+def fcm(world: tuple[System, HostileFcm]) -> HostileFcm:
+    """Return the FCM."""
+    return world[1]
 
 
 @pytest.fixture
@@ -57,13 +75,6 @@ def to_be_changed(program: Program) -> Devices:
     """Return the devices that a test changes."""
     devices = DeviceToken.objects.filter(token__startswith="changed")
     return devices.filter(user__clips__program=program)
-
-
-def half_way(system: System, program: Program) -> Notification:
-    """Return the notification of a new talk, once some of it is recorded."""
-    notification = post(program)
-    system.wait(lambda: notification.deliveries.exists())
-    return notification
 
 
 def claimed_after(notification: Notification, moment: datetime) -> set[int]:
@@ -121,8 +132,9 @@ class Changed:
 
 
 @pytest.fixture(scope="module")
-def changed(system: System) -> Changed:
+def changed(world: tuple[System, HostileFcm]) -> Changed:
     """Return it once all is quiet."""
+    system, fcm = world
     program = system.listeners(TARGETS - CHANGED)
     for change in CHANGES:
         add_listeners(program, CHANGED // len(CHANGES), name=f"{change.__name__}-{{}}")
@@ -134,11 +146,11 @@ def changed(system: System) -> Changed:
         )
         for change in CHANGES
     }
-    notification = half_way(system, program)
-    with transaction.atomic():
-        for change in CHANGES:
-            change(DeviceToken.objects.filter(id__in=devices[change.__name__]))
-    at = timezone.now()
+    with half_way(system, fcm, program) as notification:
+        with transaction.atomic():
+            for change in CHANGES:
+                change(DeviceToken.objects.filter(id__in=devices[change.__name__]))
+        at = timezone.now()
     ended(system, notification)
     return Changed(notification, at, devices)
 
@@ -158,15 +170,14 @@ def test_who_is_no_target_any_more_is_not_sent_to(
 
 @pytest.mark.parametrize("what", [Talk, Program])
 def test_what_is_deleted_is_announced_to_nobody_more(
-    system: System, program: Program, what: type[Talk] | type[Program]
+    system: System, fcm: HostileFcm, program: Program, what: type[Talk] | type[Program]
 ) -> None:
-    notification = half_way(system, program)
-
-    if what is Talk:
-        Talk.objects.filter(program=program).delete()
-    else:
-        program.delete()
-    deleted_at = timezone.now()
+    with half_way(system, fcm, program) as notification:
+        if what is Talk:
+            Talk.objects.filter(program=program).delete()
+        else:
+            program.delete()
+        deleted_at = timezone.now()
 
     ended(system, notification)
     assert notification.state == Notification.State.CANCELLED
@@ -178,13 +189,13 @@ def test_what_is_deleted_is_announced_to_nobody_more(
 
 
 def test_a_device_that_moves_to_another_listener_is_sent_to_once(
-    system: System, program: Program
+    system: System, fcm: HostileFcm, program: Program
 ) -> None:
     heir = User.objects.create(username=f"heir-{User.objects.count()}")
     Clip.objects.create(listener=heir, program=program)
-    notification = half_way(system, program)
 
-    register(to_be_changed(program), user=heir)
+    with half_way(system, fcm, program) as notification:
+        register(to_be_changed(program), user=heir)
 
     ended(system, notification)
     assert_outcomes(notification, sent=TARGETS)
@@ -192,11 +203,9 @@ def test_a_device_that_moves_to_another_listener_is_sent_to_once(
 
 
 def test_a_device_unregistered_and_registered_again_is_sent_to_once(
-    system: System, program: Program
+    system: System, fcm: HostileFcm, program: Program
 ) -> None:
-    notification = half_way(system, program)
-
-    with transaction.atomic():
+    with half_way(system, fcm, program) as notification, transaction.atomic():
         devices = to_be_changed(program)
         unregister(devices)
         register(devices)

@@ -11,8 +11,15 @@ from django.utils import timezone
 
 from notifications import desk
 from notifications.models import Batch, Notification
-from notifications.tests.lasting import assert_outcomes, ended, journal_of, lasting_system
-from notifications.tests.system import System, post
+from notifications.tests.hostile.fcm import HostileFcm, in_the_emulators_place
+from notifications.tests.lasting import (
+    assert_outcomes,
+    ended,
+    half_way,
+    journal_of,
+    lasting_system,
+)
+from notifications.tests.system import System
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
@@ -22,20 +29,33 @@ IN_FLIGHT = 100 * LANES  # at most, of all lanes together
 
 
 @pytest.fixture(scope="module")
-def lasting(db: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Yield a live system with one worker, whose FCM takes as long as the real one."""
-    with lasting_system(tmp_path_factory.mktemp("system"), latency_ms=230) as system:
+def world(
+    db: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[System, HostileFcm]]:
+    """Yield a live system with one worker, and the FCM that it sends to."""
+    directory = tmp_path_factory.mktemp("system")
+    with (
+        lasting_system(directory, latency_ms=0) as system,
+        in_the_emulators_place(system, directory) as fcm,
+    ):
         worker = system.start_worker("--max-workers", str(LANES))
-        yield system
+        yield system, fcm
         worker.check()
 
 
 @pytest.fixture
-def system(lasting: System) -> Iterator[System]:
-    """Yield it as live as ever, whatever a test has switched."""
-    yield lasting
+def system(world: tuple[System, HostileFcm]) -> Iterator[System]:
+    """Yield the system, as live as ever, whatever a test has switched."""
+    system, _fcm = world
+    yield system
     desk.resume(by="test", reason="", now=timezone.now())
-    lasting.go_live()
+    system.go_live()
+
+
+@pytest.fixture
+def fcm(world: tuple[System, HostileFcm]) -> HostileFcm:
+    """Return the FCM."""
+    return world[1]
 
 
 @dataclass
@@ -50,15 +70,13 @@ class Click:
         return len(journal_of(system, self.notification)) - self.seen
 
 
-def click(system: System, stop: Callable[[Notification], object]) -> Click:
+def click(system: System, fcm: HostileFcm, stop: Callable[[Notification], object]) -> Click:
     """Return what came of a stop in the middle of a fan-out, once all is quiet."""
-    notification = post(system.listeners(TARGETS))
-    system.wait(lambda: notification.deliveries.exists())
-
-    stop(notification)
-
-    clicked_at = timezone.now()
-    clicked = Click(notification, len(journal_of(system, notification)))
+    program = system.listeners(TARGETS)
+    with half_way(system, fcm, program, at_once=IN_FLIGHT) as notification:
+        stop(notification)
+        clicked_at = timezone.now()
+        clicked = Click(notification, len(journal_of(system, notification)))
     system.wait(lambda: nothing_in_flight(notification))
     assert not Batch.objects.filter(notification=notification, claimed_at__gt=clicked_at).exists()
     notification.refresh_from_db()
@@ -89,9 +107,12 @@ def assert_all_sent_once(system: System, notification: Notification) -> None:
     system.verify(kills=0)
 
 
-def test_a_cancel_half_way_lets_only_what_is_in_flight_out_and_is_for_good(system: System) -> None:
+def test_a_cancel_half_way_lets_only_what_is_in_flight_out_and_is_for_good(
+    system: System, fcm: HostileFcm
+) -> None:
     clicked = click(
         system,
+        fcm,
         lambda it: desk.cancel(it.id, by="anna", reason="wrong talk", now=timezone.now()),
     )
 
@@ -105,10 +126,12 @@ def test_a_cancel_half_way_lets_only_what_is_in_flight_out_and_is_for_good(syste
 
 
 def test_a_hold_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_released(
-    system: System,
+    system: System, fcm: HostileFcm
 ) -> None:
     clicked = click(
-        system, lambda it: desk.hold(it.id, by="anna", reason="let me look", now=timezone.now())
+        system,
+        fcm,
+        lambda it: desk.hold(it.id, by="anna", reason="let me look", now=timezone.now()),
     )
     assert clicked.notification.state == Notification.State.HELD
     assert_it_is_counted(system, clicked)
@@ -119,9 +142,9 @@ def test_a_hold_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_releas
 
 
 def test_a_pause_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_resumed(
-    system: System,
+    system: System, fcm: HostileFcm
 ) -> None:
-    clicked = click(system, lambda _: desk.pause(by="anna", reason="odd", now=timezone.now()))
+    clicked = click(system, fcm, lambda _: desk.pause(by="anna", reason="odd", now=timezone.now()))
     assert clicked.notification.state == Notification.State.SENDING
     assert_it_is_counted(system, clicked)
 
@@ -131,9 +154,11 @@ def test_a_pause_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_resum
 
 
 def test_a_dry_run_half_way_holds_what_was_sent_live_and_is_never_half_a_dry_run(
-    system: System,
+    system: System, fcm: HostileFcm
 ) -> None:
-    clicked = click(system, lambda _: desk.dry_run(by="anna", reason="odd", now=timezone.now()))
+    clicked = click(
+        system, fcm, lambda _: desk.dry_run(by="anna", reason="odd", now=timezone.now())
+    )
     notification = ended(system, clicked.notification)
     assert notification.state == Notification.State.HELD
     assert "live" in notification.reason

@@ -4,12 +4,14 @@ import pytest
 
 from notifications import desk
 from notifications.models import Notification, SendingSwitch
-from notifications.tests.lasting import assert_outcomes, ended
+from notifications.tests.hostile.fcm import HostileFcm
+from notifications.tests.lasting import assert_outcomes, ended, half_way
 from notifications.tests.system import System, kill, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
-TARGETS = 3000
+TARGETS = 1000
+LANES = 2
 
 
 def verdicts_by_notification(system: System, notification: Notification) -> set[str]:
@@ -21,12 +23,15 @@ def verdicts_by_notification(system: System, notification: Notification) -> set[
     }
 
 
-def test_productions_dump_started_in_staging_sends_nothing_live(system: System) -> None:
+def test_productions_dump_started_in_staging_sends_nothing_live(
+    system: System, hostile: HostileFcm
+) -> None:
     # The dump: a switch that says live, one notification half sent live, one not begun.
-    half_sent = post(system.listeners(TARGETS))
-    worker = system.start_worker()
-    system.wait(lambda: half_sent.deliveries.exists())
-    kill(worker)
+    worker = system.start_worker("--max-workers", str(LANES))
+    with half_way(system, hostile, system.listeners(TARGETS)) as half_sent:
+        kill(worker)
+        system.wait(lambda: not hostile.peers)  # all that had left it is in the journal
+    system.expire_lease()
     pending = post(system.listeners(50, name="later-{}"))
     accepted = system.verdicts()["accepted"]
     assert SendingSwitch.objects.current().mode == SendingSwitch.Mode.LIVE
@@ -45,7 +50,7 @@ def test_productions_dump_started_in_staging_sends_nothing_live(system: System) 
     desk.release(half_sent.id, by="anna", reason="mistaken")
     assert ended(system, half_sent).state == Notification.State.HELD
     assert system.verdicts()["accepted"] == accepted
-    system.verify(kills=1)
+    system.verify(kills=1, threads=LANES)
 
 
 @pytest.mark.parametrize("environment", ["staging", "development"])

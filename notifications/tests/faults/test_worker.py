@@ -12,9 +12,11 @@ from django.db import transaction
 from notifications.models import Batch, Delivery, Notification, WorkerLease
 from notifications.tests.engines import hung
 from notifications.tests.faults.locks import somebody_waits_for_a_lock
+from notifications.tests.hostile.manners import Dawdles
 from notifications.tests.system import (
-    LEASE_TTL,
-    SLOW_MS,
+    HALF_WAY,
+    SHORT_LEASE,
+    SHORT_TTL,
     System,
     failing_at,
     kill,
@@ -24,6 +26,7 @@ from notifications.tests.system import (
     post,
     terminate,
 )
+from radiotalk.local.process import Child
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
@@ -31,12 +34,10 @@ KILLED = 128 + signal.SIGKILL
 LEASE_HELD = 3
 GENEROUS_SECONDS = 10.0  # over what is promised: the machine is busy
 
-# A worker with one lane claims at most 100 targets at once; two lanes wait for MANY five times.
+# A worker with one lane claims at most 100 targets at once, and one with two 200.
 ONE_LANE = ("--max-workers", "1")
 TWO_LANES = ("--max-workers", "2")
 MANY = 1000
-HALF_WAY = 300
-half_way = pytest.mark.parametrize("latency_ms", [SLOW_MS], ids=["slow_fcm"])
 
 
 def assert_nothing_is_open() -> None:
@@ -50,7 +51,7 @@ def assert_nothing_is_open() -> None:
 
 def die_at(system: System, failpoint: str) -> None:
     """Let a worker die at a failpoint, and the next one finish."""
-    worker = system.start_worker(*ONE_LANE, **failing_at(failpoint))
+    worker = system.start("listen_notifications", *ONE_LANE, **failing_at(failpoint))
     assert worker.tether.wait() == KILLED
     system.expire_lease()
 
@@ -116,17 +117,19 @@ def test_kill_9_with_all_recorded_but_not_closed_leaves_nothing_in_doubt(system:
     system.verify(kills=0)
 
 
-def test_five_kills_at_random_moments_of_ten_thousand_notify_nobody_twice(system: System) -> None:
-    notification = post(system.listeners(10_000))
+def more_are_sent_than(count: int) -> bool:
+    """Return whether the log has more of them than so many."""
+    return outcomes()["sent"] > count
 
-    def sent_more_than(count: int) -> bool:
-        notification.refresh_from_db()
-        return notification.sent_count > count
+
+@pytest.mark.parametrize("latency_ms", [1000], ids=["slow_fcm"])  # a worker has twenty seconds
+def test_five_kills_at_random_moments_of_ten_thousand_notify_nobody_twice(system: System) -> None:
+    post(system.listeners(10_000))
 
     for _ in range(5):
-        notification.refresh_from_db()
-        worker = system.start_worker()
-        system.wait(partial(sent_more_than, notification.sent_count))
+        sent = outcomes()["sent"]
+        worker = system.start_worker("--max-workers", "5")
+        system.wait(partial(more_are_sent_than, sent))
         time.sleep(random.uniform(0, 0.2))
         kill(worker)
         system.expire_lease()
@@ -135,18 +138,22 @@ def test_five_kills_at_random_moments_of_ten_thousand_notify_nobody_twice(system
     print(f"five kills: {dict(outcomes())}")
     assert set(outcomes()) == {"sent", "unknown"}
     assert outcomes().total() == 10_000
-    system.verify(kills=5)
+    system.verify(kills=5, threads=5)
 
 
-@half_way
-def test_kill_9_again_and_again_doubles_nothing_and_owns_up_to_its_doubts(system: System) -> None:
-    notification = post(system.listeners(MANY))
+def test_kill_9_again_and_again_doubles_nothing_and_owns_up_to_its_doubts(
+    system: System, fcm: Dawdles
+) -> None:
+    notification = post(system.listeners(2 * MANY))
 
-    for count in (200, 500, 800):
+    for _ in range(3):
+        sent = outcomes()["sent"]
+        fcm.at_once = fcm.answered + 250
         worker = system.start_worker(*TWO_LANES)
-        system.wait_for_deliveries(count)
+        system.wait(partial(more_are_sent_than, sent + 100))
         kill(worker)
         system.expire_lease()
+    fcm.hurry()
     finish(system)
 
     notification.refresh_from_db()
@@ -159,13 +166,22 @@ def test_kill_9_again_and_again_doubles_nothing_and_owns_up_to_its_doubts(system
 # --- SIGTERM -------------------------------------------------------------------------------
 
 
-@half_way
-def test_sigterm_half_way_loses_nothing_and_leaves_nothing_unknown(system: System) -> None:
+def terminate_half_way(system: System, worker: Child, fcm: Dawdles) -> int:
+    """Ask the worker to stop, let FCM answer what is in flight, and return the exit code."""
+    worker.tether.terminate()
+    system.wait_for_the_log("worker.stopping", worker)
+    fcm.hurry()
+    return worker.tether.wait()
+
+
+def test_sigterm_half_way_loses_nothing_and_leaves_nothing_unknown(
+    system: System, fcm: Dawdles
+) -> None:
     worker = system.start_worker(*TWO_LANES)
     post(system.listeners(MANY))
     system.wait_for_deliveries(HALF_WAY)
 
-    assert terminate(worker) == 0
+    assert terminate_half_way(system, worker, fcm) == 0
 
     assert_nothing_is_open()
     assert Delivery.objects.count() < MANY
@@ -174,8 +190,7 @@ def test_sigterm_half_way_loses_nothing_and_leaves_nothing_unknown(system: Syste
     system.verify(kills=0)
 
 
-@half_way
-def test_sigterm_twice_is_as_patient_as_once(system: System) -> None:
+def test_sigterm_twice_is_as_patient_as_once(system: System, fcm: Dawdles) -> None:
     worker = system.start_worker(*TWO_LANES)
     post(system.listeners(MANY))
     system.wait_for_deliveries(HALF_WAY)
@@ -183,7 +198,7 @@ def test_sigterm_twice_is_as_patient_as_once(system: System) -> None:
     worker.tether.terminate()
     system.wait_for_the_log("worker.stopping", worker)
 
-    assert terminate(worker) == 0
+    assert terminate_half_way(system, worker, fcm) == 0
     assert_nothing_is_open()
     finish(system)
     assert outcomes() == {"sent": MANY}
@@ -200,15 +215,16 @@ def test_sigterm_while_idle_ends_at_once_and_gives_the_lease_back(system: System
     system.verify(kills=0)
 
 
-@half_way
-def test_sigterm_while_redis_hangs_is_obeyed_and_leaves_nothing_unknown(system: System) -> None:
+def test_sigterm_while_redis_hangs_is_obeyed_and_leaves_nothing_unknown(
+    system: System, fcm: Dawdles
+) -> None:
     worker = system.start_worker(*TWO_LANES)
     program = system.listeners(MANY)
     with hung(system.env["REDIS_URL"]):
         post(program)
         system.wait_for_deliveries(HALF_WAY)
 
-        assert terminate(worker) == 0
+        assert terminate_half_way(system, worker, fcm) == 0
 
     assert_nothing_is_open()
     finish(system)
@@ -219,9 +235,10 @@ def test_sigterm_while_redis_hangs_is_obeyed_and_leaves_nothing_unknown(system: 
 # --- SIGSTOP past the lease ------------------------------------------------------------------
 
 
-@half_way
-def test_a_worker_stopped_past_its_lease_claims_nothing_when_it_goes_on(system: System) -> None:
-    slept = system.start_worker(*TWO_LANES)
+def test_a_worker_stopped_past_its_lease_claims_nothing_when_it_goes_on(
+    system: System, fcm: Dawdles
+) -> None:
+    slept = system.start_worker(*TWO_LANES, **SHORT_LEASE)
     post(system.listeners(MANY))
     system.wait_for_deliveries(HALF_WAY)
     os.kill(pid_of(slept), signal.SIGSTOP)
@@ -230,6 +247,7 @@ def test_a_worker_stopped_past_its_lease_claims_nothing_when_it_goes_on(system: 
     system.wait(lambda: WorkerLease.objects.filter(epoch=2).exists())
     claimed = Batch.objects.filter(epoch=1).count()
     os.kill(pid_of(slept), signal.SIGCONT)
+    fcm.hurry()
     system.wait_until_settled()
 
     assert slept.tether.wait() == LEASE_HELD
@@ -239,7 +257,7 @@ def test_a_worker_stopped_past_its_lease_claims_nothing_when_it_goes_on(system: 
 
 def test_late_answers_of_a_worker_that_was_stopped_are_recorded(system: System) -> None:
     notification = post(system.listeners(150))
-    slept = system.start_worker(*ONE_LANE, **failing_at("after_claim=stop"))
+    slept = system.start_worker(*ONE_LANE, **failing_at("after_claim=stop"), **SHORT_LEASE)
     system.wait(lambda: Batch.objects.exists())
 
     system.start_worker("--standby")
@@ -258,7 +276,7 @@ def test_a_worker_stopped_within_a_transaction_does_not_keep_the_lease(system: S
     notification = post(system.listeners(50))
     with transaction.atomic():  # the worker has the lease's row locked and waits for this one
         Notification.objects.select_for_update().get(id=notification.id)
-        slept = system.start_worker()
+        slept = system.start_worker(**SHORT_LEASE)
         system.wait(somebody_waits_for_a_lock)
         os.kill(pid_of(slept), signal.SIGSTOP)
 
@@ -289,15 +307,14 @@ def test_of_two_workers_started_at_once_one_works_and_a_third_changes_nothing(
     system.verify(kills=0)
 
 
-@half_way
-def test_a_deploy_half_way_hands_over_with_nothing_unknown(system: System) -> None:
+def test_a_deploy_half_way_hands_over_with_nothing_unknown(system: System, fcm: Dawdles) -> None:
     old = system.start_worker(*TWO_LANES)
     system.wait_for_an_active_worker()
     system.start_worker("--standby")
     post(system.listeners(MANY))
     system.wait_for_deliveries(HALF_WAY)
 
-    assert terminate(old) == 0
+    assert terminate_half_way(system, old, fcm) == 0
     system.wait_until_settled()
 
     assert {batch.epoch for batch in Batch.objects.all()} == {1, 2}
@@ -306,7 +323,7 @@ def test_a_deploy_half_way_hands_over_with_nothing_unknown(system: System) -> No
 
 
 def test_a_standby_takes_over_from_a_killed_worker_when_its_lease_is_over(system: System) -> None:
-    first = system.start_worker()
+    first = system.start_worker(**SHORT_LEASE)
     system.wait_for_an_active_worker()
     standby = system.start_worker("--standby")
     killed_at = time.time()
@@ -317,8 +334,8 @@ def test_a_standby_takes_over_from_a_killed_worker_when_its_lease_is_over(system
 
     assert outcomes() == {"sent": 20}
     seconds = logged_at("lease.acquired", standby) - killed_at
-    print(f"takeover after kill -9: {seconds:.2f} s, lease {LEASE_TTL} s")
-    assert seconds < LEASE_TTL + GENEROUS_SECONDS
+    print(f"takeover after kill -9: {seconds:.2f} s, lease {SHORT_TTL} s")
+    assert seconds < SHORT_TTL + GENEROUS_SECONDS
     system.verify(kills=0)
 
 
@@ -344,9 +361,7 @@ def test_a_notification_that_kills_three_workers_in_a_row_is_held_and_others_go_
     poison = post(system.listeners(500))
     other = post(system.listeners(50))
     for _ in range(3):
-        worker = system.start_worker(*ONE_LANE, **failing_at(f"after_claim/{poison.id}=kill"))
-        assert worker.tether.wait() == KILLED
-        system.expire_lease()
+        die_at(system, f"after_claim/{poison.id}=kill")
 
     system.start_worker(*ONE_LANE, **failing_at(f"after_claim/{poison.id}=kill"))
     system.wait_until_settled()

@@ -11,13 +11,16 @@ from pathlib import Path
 from notifications.emulator import answers, message, oauth
 from notifications.emulator.answers import Outcome
 from notifications.emulator.journal import Journal
+from notifications.tests.system import System
 
-from .certificates import Certificate
+from .certificates import Authority, Certificate
 from .http import Http1Peer, Http2Peer, Peer
 from .manners import Manners
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 20.0  # a deadline for a busy machine, no expectation
+# Of a worker's requests, some of which a test makes wait for what it does meanwhile.
+FCM_TIMEOUT_SECONDS = "100"
 CLOSE_SECONDS = 0.05  # how long a client may take to say that it saw the end of TLS
 
 
@@ -124,3 +127,19 @@ def running(
         yield fcm
     finally:
         fcm.stop()
+
+
+@contextlib.contextmanager
+def in_the_emulators_place(system: System, directory: Path) -> Iterator[HostileFcm]:
+    """Yield a hostile FCM for workers that start from now on; the emulator gives access tokens."""
+    authority = Authority(directory / "authority", "trusted")
+    with running(system.fcm.journal, authority.issue("good")) as fcm:
+        trusted = directory / "trusted.pem"
+        emulators = Path(system.env["FCM_CA_FILE"])
+        trusted.write_bytes(authority.ca_file.read_bytes() + emulators.read_bytes())
+        system.env |= {
+            "FCM_ENDPOINT": fcm.url,
+            "FCM_CA_FILE": str(trusted),
+            "FCM_TIMEOUT": FCM_TIMEOUT_SECONDS,
+        }
+        yield fcm

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from typing import cast
 
 from h2.errors import ErrorCodes
@@ -15,6 +16,7 @@ EVERY = 10  # of so many requests, one meets the fault
 A_MOMENT_SECONDS = 0.01
 A_WINDOW = 65_535  # bytes of a body, more than any
 MANY = 100  # streams at once
+EVERYBODY = 10**9
 ANY_STREAM = 2**31 - 1  # in a GOAWAY: nothing is refused yet
 
 
@@ -269,6 +271,47 @@ class AnswersTheFirstLast(Manners):
             later(A_MOMENT_SECONDS, self.reply, peer, stream, status, body)
         else:
             peer.answer(stream, status, body)
+
+
+class Dawdles(Manners):
+    """Answers so many without delay, then one after the other, far apart, until told to hurry.
+
+    So a fan-out stays in its middle for as long as a test needs, on any machine.
+    """
+
+    def __init__(self, *, at_once: int, pause_seconds: float = 0.05) -> None:
+        self.at_once = at_once  # of all requests; a test may raise it meanwhile
+        self.pause_seconds = pause_seconds
+        self.answered = 0
+        self._waiting: deque[tuple[Peer, int, int, bytes]] = deque()
+        self._is_pausing = False
+
+    def hurry(self) -> None:
+        """Answer everybody without delay after the next pause; from any thread."""
+        self.at_once = EVERYBODY
+
+    def reply(self, peer: Peer, stream: int, status: int, body: bytes) -> None:
+        self._waiting.append((peer, stream, status, body))
+        self._answer(self.at_once - self.answered)
+        if not self._is_pausing:
+            self._pause()
+
+    def _pause(self) -> None:
+        self._is_pausing = bool(self._waiting)
+        if self._is_pausing:
+            asyncio.get_running_loop().call_later(self.pause_seconds, self._go_on)
+
+    def _go_on(self) -> None:
+        self._answer(max(self.at_once - self.answered, 1))
+        self._pause()
+
+    def _answer(self, most: int) -> None:
+        while self._waiting and most > 0:
+            peer, stream, status, body = self._waiting.popleft()
+            if not peer.transport.is_closing():
+                peer.answer(stream, status, body)
+                self.answered += 1
+                most -= 1
 
 
 class LeavesWhenIdle(Manners):
