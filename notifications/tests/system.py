@@ -6,6 +6,7 @@ the ORM. Used by the fixture `system` in conftest.py.
 
 import os
 import signal
+import socket
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -34,7 +35,7 @@ from notifications.models import (
 )
 from notifications.verification import Given, Report, verify
 from programs.models import Clip, Program, Talk
-from radiotalk.local.process import Child, eventually, free_port, listens, start, wait_until
+from radiotalk.local.process import LOOPBACK, Child, eventually, listens, start, wait_until
 from radiotalk.local.redis import running_redis
 from radiotalk.settings import BASE_DIR
 
@@ -73,7 +74,7 @@ class System:
     def __init__(self, directory: Path, running_things: ExitStack, *, latency_ms: float) -> None:
         self.directory = directory
         self.stack = running_things
-        self.redis_port = free_port()
+        self.redis_port = self.reserve_port()
         self.fcm: EmulatorProcess = self.stack.enter_context(
             running(directory / "fcm", latency_ms=latency_ms)
         )
@@ -101,6 +102,17 @@ class System:
         }
 
     # --- Processes ---------------------------------------------------------------------------
+
+    def reserve_port(self) -> int:
+        """Return a free port of loopback that is given to nobody else until the test ends.
+
+        Linux lets a server bind it as well, which says SO_REUSEADDR as this does.
+        """
+        probe = self.stack.enter_context(socket.socket())
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
 
     def start_redis(self) -> None:
         """Start Redis, at the same address as before."""
@@ -131,7 +143,7 @@ class System:
 
     def start_web(self, **env: str) -> Child:
         """Return the web, which serves."""
-        self.web_port = free_port()
+        self.web_port = self.reserve_port()
         web = self.start("runserver", "--noreload", f"127.0.0.1:{self.web_port}", **env)
         wait_until(lambda: listens(self.web_port), web)
         return web

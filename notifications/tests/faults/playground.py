@@ -12,7 +12,7 @@ from notifications.emulator.process import running
 from notifications.tests.engines import crash
 from notifications.tests.system import System, pid_of
 from radiotalk.local.postgresql import Cluster
-from radiotalk.local.process import LOOPBACK, Child, eventually, free_port
+from radiotalk.local.process import LOOPBACK, Child, eventually
 from radiotalk.local.redis import running_redis
 
 # The pool of a worker: small, so that the bound of what may be unknown is one.
@@ -42,7 +42,7 @@ class Playground:
         self.exit_codes: list[int] = []
         self.redis = stack.enter_context(ExitStack())
         self.start_redis()
-        self.system.web_port = free_port()
+        self.system.web_port = self.system.reserve_port()
         self.start_web()
 
     # --- Parts ---------------------------------------------------------------------------------

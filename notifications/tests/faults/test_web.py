@@ -135,10 +135,10 @@ def test_a_wrong_password_for_redis_delays_nobody_and_is_not_logged(system: Syst
     system.redis_client().config_set("requirepass", "right")
     wrong = f"redis://:hunter-two@127.0.0.1:{system.redis_port}/0"
     system.start_web(REDIS_URL=wrong)
-    system.start_worker(REDIS_URL=wrong)
+    worker = system.start_worker(REDIS_URL=wrong)
 
     assert_an_upload_is_notified(system)
 
     assert "publish.failed" in system.log_of("runserver")
-    assert "redis.away" in system.log_of("listen_notifications")
+    system.wait_for_the_log("redis.away", worker)
     assert "hunter-two" not in system.log_of("runserver", "listen_notifications")
