@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from . import policy
+from . import policy, reasons
 from .models import Delivery, Notification, SendingSwitch
 from .models.delivery import DeliveryQuerySet
 from .models.notification import NotificationQuerySet, max_age
@@ -185,7 +185,8 @@ def go_live(
 ) -> SendingSwitch:
     """Send for real, `until` then; hold what has more than `max_audience` targets."""
     if objection := policy.live_objection():
-        raise Refused(_("Not switched to live: %(objection)s") % {"objection": objection})
+        about = {"objection": reasons.said(objection)}
+        raise Refused(_("Not switched to live: %(objection)s") % about)
     if not reason.strip():
         raise Refused(_("Not switched to live: the reason is empty."))
     switch = SendingSwitch.objects.change(

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
+from . import reasons
 from .models import SendingSwitch
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """How a notification is sent, and why."""
+    """How a notification is sent, and why: as it is stored (notifications/reasons.py)."""
 
     dry_run: bool
     reason: str
@@ -26,13 +26,12 @@ def decide(*, switch: SendingSwitch, program_dry_run: bool, now: datetime) -> De
     for objection in (
         live_objection(),
         switch_objection(switch, now=now),
-        _("The program is set to dry run.") if program_dry_run else None,
+        reasons.PROGRAM_DRY_RUN if program_dry_run else None,
     ):
         if objection:
             return Decision(dry_run=True, reason=objection)
-    return Decision(
-        dry_run=False, reason=f"Live: {switch.reason} ({switch.live_by or switch.changed_by})"
-    )
+    why = {"reason": switch.reason, "who": switch.live_by or switch.changed_by}
+    return Decision(dry_run=False, reason=reasons.LIVE % why)
 
 
 def audience_objection(switch: SendingSwitch, *, audience: int, approved_by: str) -> str | None:
@@ -43,10 +42,7 @@ def audience_objection(switch: SendingSwitch, *, audience: int, approved_by: str
     limit = switch.max_audience
     if limit is None or audience <= limit or approved_by:
         return None
-    return _(
-        "Its audience is larger than the %(limit)s that %(who)s allowed when going live. "
-        "Somebody else must release it, or cancel it."
-    ) % {"limit": f"{limit:,}", "who": switch.live_by}
+    return reasons.LARGE_AUDIENCE % {"limit": f"{limit:,}", "who": switch.live_by}
 
 
 def live_objection() -> str | None:
@@ -58,14 +54,14 @@ def environment_objection() -> str | None:
     """Return why this environment may not send, None when it may."""
     if settings.ENVIRONMENT == "production":
         return None
-    return _("ENVIRONMENT is %(name)s; only production may send.") % {"name": settings.ENVIRONMENT}
+    return reasons.WRONG_ENVIRONMENT % {"name": settings.ENVIRONMENT}
 
 
 def credentials_objection() -> str | None:
     """Return why nothing can be sent without credentials, None when they are named."""
     if settings.GOOGLE_APPLICATION_CREDENTIALS:
         return None
-    return _("GOOGLE_APPLICATION_CREDENTIALS is not set.")
+    return reasons.NO_CREDENTIALS
 
 
 def switch_objection(switch: SendingSwitch, *, now: datetime) -> str | None:
@@ -73,7 +69,5 @@ def switch_objection(switch: SendingSwitch, *, now: datetime) -> str | None:
     if switch.is_live(now=now):
         return None
     if switch.mode == SendingSwitch.Mode.LIVE:
-        return _("The sending switch was live until %(until)s UTC.") % {
-            "until": f"{switch.live_until:%Y-%m-%d %H:%M}"
-        }
-    return _("The sending switch is set to dry run.")
+        return reasons.SWITCH_WAS_LIVE % {"until": f"{switch.live_until:%Y-%m-%d %H:%M}"}
+    return reasons.SWITCH_DRY_RUN

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from . import policy
+from . import policy, reasons
 from .models import Notification, SendingSwitch, Standby, WorkerLease
 
 OPEN_STATES = [*Notification.ACTIVE_STATES, Notification.State.HELD]
@@ -58,7 +58,7 @@ class Situation:
             return self.switch.paused_reason or _("The sending switch is paused.")
         if self.holder is None or self.worker_is_silent:
             return _("Start a worker: manage.py listen_notifications --standby")
-        return self.decision.reason
+        return reasons.said(self.decision.reason)
 
 
 def situation(*, now: datetime) -> Situation:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from programs.models import Clip, Talk
 
+from . import reasons
 from .models import Delivery, DeviceToken, Notification
 
 State = Notification.State
@@ -151,7 +152,7 @@ def of_delivery(delivery: Delivery, device: DeviceToken, row: Notification) -> F
         "at": shown(delivery.at),
         "code": delivery.error_code or "–",
         "note": delivery.note,
-        "reason": row.reason or "–",
+        "reason": reasons.said(row.reason) or "–",
     }
     verdict, text = {
         Outcome.SENT: (Verdict.GOT_IT, _("FCM accepted it at %(at)s.")),
@@ -190,7 +191,8 @@ def of_untold(facts: Facts, row: Notification, device: DeviceToken) -> Finding:
         return Finding(Verdict.REGISTERED_LATER, text % about, device)
     if device.disabled_at and (row.started_at is None or device.disabled_at <= passed_at(row)):
         text = _("This device has been disabled since %(at)s: %(reason)s.")
-        about = {"at": shown(device.disabled_at), "reason": device.disabled_reason or "–"}
+        reason = reasons.said(device.disabled_reason) or "–"
+        about = {"at": shown(device.disabled_at), "reason": reason}
         return Finding(Verdict.DISABLED, text % about, device)
     if row.cursor < device.pk and row.state != State.DONE:
         return of_unclaimed(row, device)
@@ -199,7 +201,7 @@ def of_untold(facts: Facts, row: Notification, device: DeviceToken) -> Finding:
 
 def of_unclaimed(row: Notification, device: DeviceToken) -> Finding:
     """Return why the sending has not come to a device, or never will."""
-    about = {"reason": row.reason or "–", "at": shown(row.finished_at)}
+    about = {"reason": reasons.said(row.reason) or "–", "at": shown(row.finished_at)}
     verdict, text = {
         State.PENDING: (Verdict.NOT_CLAIMED_YET, _("It has not been started yet.")),
         State.SENDING: (

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from notifications import desk
+from notifications import desk, reasons
 from notifications.models import Delivery, Notification
 from notifications.status import OPEN_STATES
 
@@ -196,7 +196,7 @@ def will_hold(row: Notification, devices: list[int] | None) -> list[str]:
 
 def will_release(row: Notification, _devices: list[int] | None) -> list[str]:
     mode = _("It is sent LIVE.") if row.dry_run is False else _("As the sending switch says then.")
-    lines = [_("It was held because: %(reason)s") % {"reason": row.reason or "–"}]
+    lines = [_("It was held because: %(reason)s") % {"reason": reasons.said(row.reason) or "–"}]
     if row.unclaimed_count is not None:
         lines.append(_("About %(count)s are left.") % {"count": f"{row.unclaimed_count:,}"})
     return [*lines, _("It is a dry run and reaches nobody.") if row.dry_run else mode]

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from notifications import trial
+from notifications import reasons, trial
 from notifications.models import Delivery, DeviceToken
 from notifications.models.device import DeviceTokenQuerySet
 
@@ -34,7 +34,7 @@ TEST = asking.Control(
 class DeviceTokenAdmin(LookAheadAdmin):
     list_display = (
         "__str__", "user", "is_enabled", "freshness_shown", "refreshed", "disabled",
-        "disabled_reason",
+        "disabled_because",
     )  # fmt: skip
     list_select_related = ("user",)
     list_filter = ("platform", FreshnessFilter, EnabledFilter, DisabledFilter, "kind", MineFilter)
@@ -42,9 +42,9 @@ class DeviceTokenAdmin(LookAheadAdmin):
     search_help_text = _("The exact username of a listener.")
     fields = (
         "user", "token_shown", "platform", "kind", "created_at", "refreshed_at", "freshness_shown",
-        "disabled_at", "disabled_reason", "test_link",
+        "disabled_at", "disabled_because", "test_link",
     )  # fmt: skip
-    readonly_fields = ("token_shown", "freshness_shown", "test_link")
+    readonly_fields = ("token_shown", "freshness_shown", "disabled_because", "test_link")
     actions = ("disable", "enable")
 
     refreshed = exact(DeviceToken, "refreshed_at")
@@ -91,6 +91,10 @@ class DeviceTokenAdmin(LookAheadAdmin):
     def freshness_shown(self, device: DeviceToken) -> Any:
         return freshness(timezone.now() - device.refreshed_at).label
 
+    @admin.display(description=_("disabled because"), ordering="disabled_reason")
+    def disabled_because(self, device: DeviceToken) -> str:
+        return reasons.said(device.disabled_reason) or "–"
+
     @admin.display(description=_("test"), empty_value="–")
     def test_link(self, device: DeviceToken) -> SafeString:
         """Return the way to the page that asks; it refuses for somebody else's device."""
@@ -130,7 +134,7 @@ class DeviceTokenAdmin(LookAheadAdmin):
     def disable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
         who = request.user.get_username()
         log(request, queryset.enabled(), "disable")
-        count = queryset.disable(reason=f"Disabled by {who}", now=timezone.now())
+        count = queryset.disable(reason=reasons.DISABLED_BY % {"who": who}, now=timezone.now())
         text = ngettext("%(count)d device was disabled.", "%(count)d devices were disabled.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 

@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from notifications import reasons
 from notifications.models import Delivery, Notification
 from programs.models import Program
 
@@ -48,9 +49,9 @@ class NotificationAdmin(ReadOnlyAdmin):
     search_fields = ("title", "body")
     show_facets = admin.ShowFacets.NEVER  # they count
     actions = None  # each control asks on a page of its own
-    readonly_fields = ("program", "mode")
+    readonly_fields = ("program", "mode", "because")
     fieldsets = (
-        (None, {"fields": ("title", "body", "talk", "program", "state", "mode", "reason")}),
+        (None, {"fields": ("title", "body", "talk", "program", "state", "mode", "because")}),
         (
             _("Stops"),
             {
@@ -116,6 +117,10 @@ class NotificationAdmin(ReadOnlyAdmin):
         if notification.dry_run is None:
             return None
         return _("dry run") if notification.dry_run else _("live")
+
+    @admin.display(description=_("reason"))
+    def because(self, notification: Notification) -> str:
+        return reasons.said(notification.reason) or "–"
 
     @admin.display(description=_("progress"), ordering="target_count")
     def progress(self, notification: Notification) -> SafeString:

@@ -21,7 +21,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from notifications import desk, policy
+from notifications import desk, policy, reasons
 from notifications.models import SendingSwitch
 from notifications.models.control import MAX_LIVE_MINUTES
 from notifications.status import OPEN_STATES, count, situation
@@ -131,7 +131,7 @@ class OnSwitch:
             will=self.will(switch),
             do=self.do,
             back=reverse(PAGE),
-            objection=_("Not possible here: %(objection)s") % {"objection": objection}
+            objection=_("Not possible here: %(objection)s") % {"objection": reasons.said(objection)}
             if objection
             else "",
         )

@@ -7,13 +7,12 @@ from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from notifications import reasons
 from notifications.models import DeviceToken, Notification
 from notifications.models.device import DeviceTokenQuerySet
 from programs.api.querysets import user_of
 
 from .serializers import DeviceSerializer, NotificationSerializer, RegistrationSerializer
-
-UNREGISTERED = "unregistered by its user"
 
 
 class OwnDevices(generics.GenericAPIView[DeviceToken]):
@@ -56,7 +55,7 @@ class DeviceView(OwnDevices, generics.DestroyAPIView[DeviceToken]):
     def perform_destroy(self, instance: DeviceToken) -> None:
         """Send to it no more; its row stays, since the send log knows the device by it."""
         own = self.get_queryset().filter(pk=instance.pk)
-        own.disable(reason=UNREGISTERED, now=timezone.now())
+        own.disable(reason=reasons.UNREGISTERED_BY_USER, now=timezone.now())
 
 
 class TalkNotificationView(generics.RetrieveAPIView[Notification]):

@@ -12,6 +12,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from notifications import reasons
+
 from .batch import Batch
 from .control import MAX_REASON
 from .delivery import Delivery
@@ -37,7 +39,7 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
             created_at=now,
             state=Notification.State.EXPIRED if too_old else Notification.State.PENDING,
             finished_at=now if too_old else None,
-            reason="The talk was posted too long ago to be announced." if too_old else "",
+            reason=reasons.TALK_TOO_OLD if too_old else "",
         )
 
     def start(self, *, dry_run: bool, reason: str, epoch: int, now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""What the desk's templates say numbers, times and lengths of time with."""
+"""What the desk's templates say numbers, times, lengths of time and reasons with."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -9,10 +9,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from notifications import reasons
+
 if TYPE_CHECKING:
     from notifications.admin.start import StartPage
 
 register = template.Library()
+
+register.filter("said", reasons.said)
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 

@@ -15,7 +15,7 @@ from .admin_world import listing, superuser
 
 MESSAGES = Path(settings.LOCALE_PATHS[0]) / "ja" / "LC_MESSAGES"
 PACKAGES = ("notifications", "programs", "radiotalk", "templates")
-MARKS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+MARKS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
 
 ENTRY = re.compile(
     r"^msgid (.+?)\n(?:msgid_plural .+?\n)?msgstr(?:\[0\])? (.+?)(?:\n\n|\Z)", re.M | re.S

@@ -2,7 +2,8 @@
 
 import pytest
 
-from notifications.worker.brakes import ADVICE, Tally, misconfigured
+from notifications.reasons import ADVICE
+from notifications.worker.brakes import Tally, misconfigured
 from notifications.worker.outcomes import REFUSED, Meaning
 from notifications.worker.work import Target
 

@@ -7,6 +7,8 @@ the refusals are so many that our own mistake explains them better.
 from collections import Counter
 from dataclasses import dataclass, field
 
+from notifications import reasons
+
 from .outcomes import NOT_YET, Meaning
 from .work import Target
 
@@ -23,21 +25,6 @@ INVALID_LEAST = 13
 INVALID_LEAST_ANSWERS = 25
 INVALID_MOST_SHARE = 0.50
 
-# What FCM's code says of our configuration, and what to do about it.
-ADVICE = {
-    "UNAUTHENTICATED": "Is the service account's key revoked, or of another project?",
-    "CREDENTIALS_REFUSED": (
-        "Google refused the service account: is its key revoked, or this machine's clock wrong?"
-    ),
-    "PERMISSION_DENIED": (
-        "Is the FCM API enabled for the project, and may the service account send for it?"
-    ),
-    "NOT_FOUND": "Is the service account's project the one that FCM knows?",
-    "THIRD_PARTY_AUTH_ERROR": (
-        "Renew the APNs key or the web push certificate in the Firebase console."
-    ),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Objection:
@@ -49,11 +36,8 @@ class Objection:
 
 def misconfigured(code: str) -> Objection:
     """Return what is to be said when FCM's code blames our configuration."""
-    advice = ADVICE.get(code, "Check the credentials and the Firebase project.")
-    return Objection(
-        f"Google answered {code}: the configuration is wrong, not the devices. {advice} "
-        "Then release, or cancel."
-    )
+    advice = reasons.ADVICE.get(code, reasons.OTHER_ADVICE)
+    return Objection(reasons.MISCONFIGURED % {"code": code, "advice": advice})
 
 
 @dataclass
@@ -82,26 +66,13 @@ class Tally:
             least_answers=UNREGISTERED_LEAST_ANSWERS,
             most_share=UNREGISTERED_MOST_SHARE,
         ):
-            return self._objection(
-                Meaning.UNREGISTERED,
-                "UNREGISTERED: are these the devices of this Firebase project, and is the list up "
-                "to date? Check, then release or cancel. Released, it is not held for them again, "
-                "and they are disabled.",
-            )
+            return self._objection(Meaning.UNREGISTERED, reasons.MANY_UNREGISTERED)
         if self._too_many(
             Meaning.MISMATCHED, least=MISMATCHED_LEAST, most_share=MISMATCHED_MOST_SHARE
         ):
-            return self._objection(
-                Meaning.MISMATCHED,
-                "SENDER_ID_MISMATCH: the credentials seem to be of another Firebase project. "
-                "Correct them, then release.",
-            )
+            return self._objection(Meaning.MISMATCHED, reasons.MANY_MISMATCHED)
         if self._too_many(Meaning.INVALID, least=INVALID_LEAST, most_share=INVALID_MOST_SHARE):
-            return self._objection(
-                Meaning.INVALID,
-                "INVALID_ARGUMENT: FCM seems to refuse the message itself. Look at its title and "
-                "text, then release or cancel.",
-            )
+            return self._objection(Meaning.INVALID, reasons.MANY_INVALID)
         return None
 
     def convicted(self, *, final: bool) -> dict[Meaning, list[Target]]:
@@ -128,6 +99,6 @@ class Tally:
         too_many = total >= least_answers and count >= least and count > most_share * total
         return too_many and meaning != self.seen
 
-    def _objection(self, meaning: Meaning, told: str) -> Objection:
-        share = f"{self.answers[meaning]} of {self.answers.total()} answers"
-        return Objection(f"{share} are {told}", brake=meaning)
+    def _objection(self, meaning: Meaning, template: str) -> Objection:
+        share = {"count": self.answers[meaning], "total": self.answers.total()}
+        return Objection(template % share, brake=meaning)

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection
 from django.utils import timezone
 
-from notifications import failpoints
+from notifications import failpoints, reasons
 from notifications.models import Notification
 from notifications.models.notification import max_age
 
@@ -25,7 +25,7 @@ from .ledger import Ledger
 from .outage import Outage
 from .outcomes import Meaning
 from .rate import Rate
-from .repository import POISON, TALK_DELETED, Repository, Standing
+from .repository import POISON, Repository, Standing
 from .rotation import Rotation
 from .sender import Sender
 from .timer import Timer
@@ -315,7 +315,8 @@ class Invoker:
     def disable_refused(self, fanout: Fanout, *, final: bool, now: datetime) -> None:
         """Send no more to the devices that FCM proved to be gone."""
         for meaning, refused in fanout.tally.convicted(final=final).items():
-            count = self.repository.results.disable(refused, reason=f"FCM: {meaning}", now=now)
+            reason = reasons.REFUSED[meaning]
+            count = self.repository.results.disable(refused, reason=reason, now=now)
             logger.info(
                 "devices.disabled",
                 extra={
@@ -368,7 +369,7 @@ class Invoker:
     def begin(self, notification: Notification, now: datetime) -> None:
         """Start a pending notification, or go on with one that was being sent."""
         if notification.talk is None:
-            self.repository.due.cancel(notification.id, reason=TALK_DELETED, now=now)
+            self.repository.due.cancel(notification.id, reason=reasons.TALK_DELETED, now=now)
             logger.warning("notification.cancelled", extra={"notification": notification.id})
         else:
             try:
@@ -379,7 +380,8 @@ class Invoker:
             except DATABASE_AWAY:
                 raise
             except (ValueError, DatabaseError) as error:  # its own fault: others must go on
-                self.hold(notification.id, Objection(f"It cannot be started: {error}"), now)
+                text = reasons.CANNOT_BE_STARTED % {"error": error}
+                self.hold(notification.id, Objection(text), now)
 
     def start(self, notification: Notification, now: datetime) -> bool:
         """Freeze how a pending notification is sent; return False if it has to wait."""

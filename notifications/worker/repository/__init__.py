@@ -16,7 +16,7 @@ rest.
 
 from ..lease import Lease
 from .census import Census
-from .claims import TALK_DELETED, Claim, ClaimedBatch, Claims, Standing
+from .claims import Claim, ClaimedBatch, Claims, Standing
 from .due import Due
 from .log import Entry
 from .recovery import POISON, Recovery
@@ -24,7 +24,6 @@ from .results import Results
 
 __all__ = [
     "POISON",
-    "TALK_DELETED",
     "Claim",
     "ClaimedBatch",
     "Entry",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import F
 
-from notifications import policy
+from notifications import policy, reasons
 from notifications.models import Batch, Delivery, Notification, SendingSwitch
 from notifications.models.notification import max_age
 
@@ -20,8 +20,6 @@ from . import targets
 from .candidates import Candidates, Whose, Window
 
 logger = logging.getLogger(__name__)
-
-TALK_DELETED = "Its talk was deleted."
 
 
 class Standing(Enum):
@@ -153,12 +151,12 @@ class Claims:
         if opened.created_at + max_age() < now:
             return Standing.CLOSED  # the next look says what becomes of it
         if opened.talk_id is None:
-            row.cancel(reason=TALK_DELETED, now=now)
+            row.cancel(reason=reasons.TALK_DELETED, now=now)
             logger.warning("notification.cancelled", extra={"notification": notification_id})
             return Standing.CLOSED
         decision = policy.decide(switch=switch, program_dry_run=opened.program_dry_run, now=now)
         if decision.dry_run and opened.dry_run is False:
-            reason = f"It was being sent live. {decision.reason} Release it or cancel it."
+            reason = reasons.NO_LONGER_LIVE % {"objection": decision.reason}
             row.hold(reason=reason, now=now)
             told = {"notification": notification_id, "reason": reason, **row.get().counts()}
             logger.error("notification.held", extra=told)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from notifications import policy
+from notifications import policy, reasons
 from notifications.models import Delivery, DeviceToken, Notification, SendingSwitch
 from notifications.models.device import DeviceTokenQuerySet
 from notifications.models.notification import max_age
@@ -120,9 +120,8 @@ class Due:
         row = Notification.objects.filter(id=notification.id)
         is_pending = notification.state == Notification.State.PENDING
         if is_pending or self._audience_is_left(notification):
-            claimed = notification.target_count
-            reason = f"Too late after {max_age()}: {claimed} targets were claimed."
-            row.expire(reason=reason, now=now)
+            about = {"age": max_age(), "claimed": notification.target_count}
+            row.expire(reason=reasons.TOO_LATE % about, now=now)
         else:
             with transaction.atomic():
                 row.select_for_update().get()

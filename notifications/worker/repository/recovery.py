@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from notifications import reasons
 from notifications.models import Batch, Delivery, Notification
 from notifications.models.delivery import WORKER_LOST
 
@@ -14,10 +15,7 @@ from .results import count
 
 # So many workers in a row may die while they send a notification, with no answer recorded.
 MOST_CRASHES = 3
-POISON = (
-    f"The worker died {MOST_CRASHES} times in a row while sending it, and recorded no answer in "
-    "between. Look into the worker's log, then release or cancel."
-)
+POISON = reasons.WORKERS_DIED % {"count": MOST_CRASHES}
 
 
 class Recovery:
