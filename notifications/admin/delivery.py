@@ -88,9 +88,9 @@ class DeliveryAdmin(LookAheadAdmin):
         may = controls.ABANDON.may(request)
         return [name for name in self.fields or () if may or name != "settle"]
 
-    @admin.display(description=_("listener"), empty_value="–")
-    def listener(self, delivery: Delivery) -> str | None:
-        return delivery.device.user.get_username() if delivery.device else None
+    @admin.display(description=_("listener"))
+    def listener(self, delivery: Delivery) -> str:
+        return delivery.device.user.get_username() if delivery.device else "–"
 
     @admin.display(description=_("device"))
     def device_shown(self, delivery: Delivery) -> str:
@@ -98,16 +98,16 @@ class DeliveryAdmin(LookAheadAdmin):
             return str(delivery.device)
         return gettext("deleted (%(number)s)") % {"number": delivery.device_id}
 
-    @admin.display(description=_("meaning"), empty_value="–")
+    @admin.display(description=_("meaning"))
     def meaning(self, delivery: Delivery) -> Any:
         """Return what the error means, in plain words."""
-        return errors.explain(delivery.outcome, delivery.error_code) or None
+        return errors.explain(delivery.outcome, delivery.error_code) or "–"
 
-    @admin.display(description=_("controls"), empty_value="–")
-    def settle(self, delivery: Delivery) -> SafeString | None:
+    @admin.display(description=_("controls"))
+    def settle(self, delivery: Delivery) -> SafeString | str:
         """Return the ways to settle this one, when it is unknown."""
         if delivery.outcome != Outcome.UNKNOWN:
-            return None
+            return "–"
         addresses = (
             (reverse(f"admin:notifications_notification_{each.name}", args=[number]), each.label)
             for each in (controls.RESEND, controls.ABANDON)

@@ -100,22 +100,22 @@ class NotificationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("talk"), ordering="body")
     def talk_title(self, notification: Notification) -> SafeString:
-        program = self.program(notification) or notification.title
+        program = notification.talk.program if notification.talk else notification.title
         text = '{}<br><span class="quiet">{}</span>'
         return format_html(text, notification.body, program)
 
-    @admin.display(description=_("program"), empty_value="–")
-    def program(self, notification: Notification) -> Program | None:
-        return notification.talk.program if notification.talk else None
+    @admin.display(description=_("program"))
+    def program(self, notification: Notification) -> Program | str:
+        return notification.talk.program if notification.talk else "–"
 
     @admin.display(description=_("state"), ordering="state")
     def state_shown(self, notification: Notification) -> SafeString:
         return render_to_string("admin/notifications/parts/state.html", {"row": notification})
 
-    @admin.display(description=_("mode"), empty_value="–")
+    @admin.display(description=_("mode"))
     def mode(self, notification: Notification) -> Any:
         if notification.dry_run is None:
-            return None
+            return "–"
         return _("dry run") if notification.dry_run else _("live")
 
     @admin.display(description=_("reason"))

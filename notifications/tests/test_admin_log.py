@@ -46,6 +46,16 @@ def shown(client: Client, query: str) -> set[tuple[str, str]]:
     return {(row.device.user.get_username(), row.notification.body) for row in rows}
 
 
+def test_what_is_not_there_to_say_of_a_line_is_a_dash(log: list[Notification]) -> None:
+    line = Delivery.objects.filter(outcome="sent").earliest("id")  # no error, nothing to settle
+    DeviceToken.objects.filter(token__contains="lena").delete()
+
+    page = superuser().get(f"{listing('delivery')}{line.pk}/change/").content.decode()
+
+    assert page.count('<div class="readonly">–</div>') == 3  # listener, meaning and controls
+    assert '<div class="readonly">None</div>' not in page
+
+
 def test_it_is_found_by_notification(log: list[Notification]) -> None:
     found = shown(superuser(), f"?notification__id__exact={log[0].pk}")
 

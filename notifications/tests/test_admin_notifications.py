@@ -51,6 +51,17 @@ def test_one_whose_talk_is_gone_is_still_shown() -> None:
     assert client.get(f"{listing('notification')}{posted.pk}/change/").status_code == 200
 
 
+def test_what_is_not_known_of_one_is_a_dash() -> None:
+    posted = notification("pending")  # whether it is a dry run is decided when it starts
+    assert posted.talk
+    posted.talk.delete()
+
+    page = superuser().get(f"{listing('notification')}{posted.pk}/change/").content.decode()
+
+    assert page.count('<div class="readonly">–</div>') == 3  # program, mode and reason
+    assert '<div class="readonly">None</div>' not in page
+
+
 def test_a_page_leads_to_its_own_deliveries_and_batches() -> None:
     posted = notification("done")
 
