@@ -20,6 +20,7 @@ from django.contrib.auth.models import User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
+from notifications import reasons  # noqa: E402
 from notifications.models import (  # noqa: E402
     Delivery,
     DeviceToken,
@@ -107,10 +108,7 @@ def earlier(
         row.reason = "Cancelled by anna (admin): the wrong recording"
     if state == "held":
         row.stopped_at, row.sent_at_stop = first + took, row.sent_count
-        row.reason = (
-            "90 of 250 answers are UNREGISTERED: are these the devices of this Firebase project, "
-            "and is the list up to date? Check, then release or cancel."
-        )
+        row.reason = reasons.MANY_UNREGISTERED % {"count": 90, "total": 250}
     row.save()
 
 
