@@ -57,10 +57,3 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not request.path.startswith("/api/"):
         return defaults.page_not_found(request, exception)
     return JsonResponse({"detail": NotFound.default_detail}, status=NotFound.status_code)
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Return the answer to what was refused before any view saw it, as JSON below /api/."""
-    if not request.path.startswith("/api/"):
-        return defaults.bad_request(request, exception)
-    return JsonResponse({"detail": ParseError.default_detail}, status=ParseError.status_code)

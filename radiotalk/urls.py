@@ -12,7 +12,6 @@ from notifications.metrics import metrics
 
 from .health import healthz, readyz
 
-handler400 = "radiotalk.api.bad_request"
 handler404 = "radiotalk.api.not_found"
 
 api: list[URLPattern | URLResolver] = [
