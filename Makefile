@@ -6,7 +6,7 @@ ENGINES := $(BIN)/python -m radiotalk.local.engines --no-fsync --postgresql --re
 NEEDS_PROCESSES := engines or browser or faults
 # Tests at a time; most of their time is waiting for leases, latencies and processes that start.
 AT_ONCE ?= 3
-PYTEST := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test faults bench screenshots lint format

@@ -1,6 +1,7 @@
-"""What every test has: a log that only we write into."""
+"""What every test has: its turn, and a log that only we write into."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +17,14 @@ def is_ours(record: logging.LogRecord) -> bool:
 def only_our_log(caplog: pytest.LogCaptureFixture) -> None:
     """Keep libraries' threads out of `caplog`: the Firebase SDK's go on after their test."""
     caplog.handler.addFilter(is_ours)
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that may take longest: several run at a time, and none is to be last."""
+    longest: dict[Path, float] = {}
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        seconds = float(mark.args[0]) if mark else 0.0
+        longest[item.path] = max(longest.get(item.path, 0.0), seconds)
+    items.sort(key=lambda item: -longest[item.path])
