@@ -17,7 +17,7 @@ from django.test import override_settings
 
 from notifications import channel
 from notifications.models import Notification
-from notifications.tests.hostile.fcm import HostileFcm
+from notifications.tests.hostile.fcm import HostileFcm, in_the_emulators_place
 from notifications.tests.hostile.manners import Dawdles
 from notifications.tests.system import System, post
 from programs.models import Program
@@ -36,6 +36,18 @@ def lasting_system(directory: Path, *, latency_ms: float) -> Iterator[System]:
         system.start_redis()
         system.go_live()
         yield system
+
+
+@contextmanager
+def lasting_world(directory: Path, *, lanes: int) -> Iterator[tuple[System, HostileFcm]]:
+    """Yield a lasting system with one worker, and the hostile FCM that it sends to."""
+    with (
+        lasting_system(directory, latency_ms=0) as system,
+        in_the_emulators_place(system, directory) as fcm,
+    ):
+        worker = system.start_worker("--max-workers", str(lanes))
+        yield system, fcm
+        worker.check()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,27 @@ def connected(
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def against(
+    directory: Path, *, timeout: float, latency_ms: float = 20
+) -> Iterator[tuple[hostile.HostileFcm, Connection]]:
+    """Yield a hostile FCM, and a connection that trusts it."""
+    authority = Authority(directory / "authority", "trusted")
+    with (
+        hostile.running(
+            directory / "journal", authority.issue("good"), latency_ms=latency_ms
+        ) as fcm,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=timeout) as connection,
+    ):
+        yield fcm, connection
+
+
+def post_all(connection: Connection, numbers: Iterable[int]) -> None:
+    """Start an attempt for each number, which is its key."""
+    for number in numbers:
+        connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
 
 
 @dataclass
@@ -530,11 +551,7 @@ def test_a_connection_that_is_idle_is_not_forgotten_on_the_way(
 def test_a_connection_that_died_after_it_was_warmed_is_no_unknown(
     tmp_path: Path, used: bool
 ) -> None:
-    authority = Authority(tmp_path / "authority", "trusted")
-    with (
-        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
-        connected(fcm.url, ca_file=authority.ca_file, timeout=TIMEOUT_SECONDS) as connection,
-    ):
+    with against(tmp_path, timeout=TIMEOUT_SECONDS) as (fcm, connection):
         if used:
             ask(connection, "before")
         connection.warm()
@@ -553,11 +570,7 @@ def test_a_connection_that_died_after_it_was_warmed_is_no_unknown(
 def test_a_server_is_never_sent_more_at_once_than_it_takes(
     tmp_path: Path, streams: int, begins: str
 ) -> None:
-    authority = Authority(tmp_path / "authority", "trusted")
-    with (
-        hostile.running(tmp_path / "journal", authority.issue("good"), latency_ms=5) as fcm,
-        connected(fcm.url, ca_file=authority.ca_file, timeout=TIMEOUT_SECONDS) as connection,
-    ):
+    with against(tmp_path, timeout=TIMEOUT_SECONDS, latency_ms=5) as (fcm, connection):
         if begins == "after_goaway":
             fcm.manners = GoesAwayInGoodOrder(after=1)
             ask(connection, "before")
@@ -572,8 +585,7 @@ def test_a_server_is_never_sent_more_at_once_than_it_takes(
             answers(connection)
         elif begins == "after_an_answer":
             ask(connection, "before")
-        for number in range(STREAMS):
-            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+        post_all(connection, range(STREAMS))
 
         found = answers(connection)
 
@@ -586,14 +598,9 @@ def test_a_server_is_never_sent_more_at_once_than_it_takes(
 def test_the_connection_after_a_goaway_is_never_sent_more_at_once_than_its_server_takes(
     tmp_path: Path, streams: int
 ) -> None:
-    authority = Authority(tmp_path / "authority", "trusted")
-    with (
-        hostile.running(tmp_path / "journal", authority.issue("good"), latency_ms=5) as fcm,
-        connected(fcm.url, ca_file=authority.ca_file, timeout=TIMEOUT_SECONDS) as connection,
-    ):
+    with against(tmp_path, timeout=TIMEOUT_SECONDS, latency_ms=5) as (fcm, connection):
         fcm.manners = manners = AllowsFewerStreamsAndGoes({0: streams}, after=20)
-        for number in range(STREAMS):
-            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+        post_all(connection, range(STREAMS))
 
         found = answers(connection)
 
@@ -604,11 +611,7 @@ def test_the_connection_after_a_goaway_is_never_sent_more_at_once_than_its_serve
 
 
 def test_a_connection_on_which_nobody_answers_any_more_is_left(tmp_path: Path) -> None:
-    authority = Authority(tmp_path / "authority", "trusted")
-    with (
-        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
-        connected(fcm.url, ca_file=authority.ca_file, timeout=A_WHILE_SECONDS) as connection,
-    ):
+    with against(tmp_path, timeout=A_WHILE_SECONDS) as (fcm, connection):
         fcm.manners = FallsSilent(after=1)
 
         meanings = [classify(ask(connection, f"d{number}")).meaning for number in range(3)]
@@ -617,16 +620,11 @@ def test_a_connection_on_which_nobody_answers_any_more_is_left(tmp_path: Path) -
 
 
 def test_while_nobody_answers_only_one_more_is_sent(tmp_path: Path) -> None:
-    authority = Authority(tmp_path / "authority", "trusted")
-    with (
-        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
-        connected(fcm.url, ca_file=authority.ca_file, timeout=A_WHILE_SECONDS) as connection,
-    ):
+    with against(tmp_path, timeout=A_WHILE_SECONDS) as (fcm, connection):
         fcm.manners = FallsSilent(after=1, on_all=True)
         ask(connection, "first")
         ask(connection, "not answered")
-        for number in range(STREAMS):
-            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+        post_all(connection, range(STREAMS))
 
         found = [classify(answer).meaning for answer in answers(connection).values()]
 
@@ -637,14 +635,9 @@ def test_while_nobody_answers_only_one_more_is_sent(tmp_path: Path) -> None:
 def test_a_server_that_stands_still_before_its_settings_is_not_sent_more_than_it_takes(
     tmp_path: Path,
 ) -> None:
-    authority = Authority(tmp_path / "authority", "trusted")
-    with (
-        hostile.running(tmp_path / "journal", authority.issue("good"), latency_ms=5) as fcm,
-        connected(fcm.url, ca_file=authority.ca_file, timeout=DEADLINE_SECONDS) as connection,
-    ):
+    with against(tmp_path, timeout=DEADLINE_SECONDS, latency_ms=5) as (fcm, connection):
         fcm.manners = manners = SaysSettingsLate({0: 1}, after_seconds=2.5)
-        for number in range(10):
-            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+        post_all(connection, range(10))
 
         found = answers(connection)
 
@@ -653,14 +646,9 @@ def test_a_server_that_stands_still_before_its_settings_is_not_sent_more_than_it
 
 
 def test_what_waited_for_a_first_request_that_got_no_answer_was_never_sent(tmp_path: Path) -> None:
-    authority = Authority(tmp_path / "authority", "trusted")
-    with (
-        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
-        connected(fcm.url, ca_file=authority.ca_file, timeout=A_WHILE_SECONDS) as connection,
-    ):
+    with against(tmp_path, timeout=A_WHILE_SECONDS) as (fcm, connection):
         fcm.manners = SaysSettingsLate({}, after_seconds=2 * A_WHILE_SECONDS)
-        for number in range(10):
-            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+        post_all(connection, range(10))
 
         found = answers(connection)
 
@@ -672,19 +660,14 @@ def test_what_waited_for_a_first_request_that_got_no_answer_was_never_sent(tmp_p
 def test_a_first_answer_that_is_slow_does_not_hold_back_the_others(
     tmp_path: Path, begins: str
 ) -> None:
-    authority = Authority(tmp_path / "authority", "trusted")
-    with (
-        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
-        connected(fcm.url, ca_file=authority.ca_file, timeout=DEADLINE_SECONDS) as connection,
-    ):
+    with against(tmp_path, timeout=DEADLINE_SECONDS) as (fcm, connection):
         if begins == "just_warmed":
             connection.warm()
             answers(connection)
         elif begins == "after_an_answer":
             ask(connection, "before")
         fcm.manners = AnswersTheFirstLast(others=STREAMS - 1)
-        for number in range(STREAMS):
-            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+        post_all(connection, range(STREAMS))
 
         found = answers(connection)
 
@@ -703,18 +686,12 @@ class AlsoResetsTheSecond(AnswersTheFirstLast):
 
 
 def test_a_request_that_fails_does_not_put_the_next_behind_a_slow_one(tmp_path: Path) -> None:
-    authority = Authority(tmp_path / "authority", "trusted")
-    with (
-        hostile.running(tmp_path / "journal", authority.issue("good")) as fcm,
-        connected(fcm.url, ca_file=authority.ca_file, timeout=DEADLINE_SECONDS) as connection,
-    ):
+    with against(tmp_path, timeout=DEADLINE_SECONDS) as (fcm, connection):
         fcm.manners = AlsoResetsTheSecond(others=10)
-        for number in range(2):
-            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+        post_all(connection, range(2))
         while connection.in_flight == 2:
             connection.wait(0.01)
-        for number in range(2, 12):
-            connection.post(number, (BODY % f"d{number}").encode(), authorization="Bearer x")
+        post_all(connection, range(2, 12))
 
         found = answers(connection)
 

@@ -102,8 +102,6 @@ class Connection:
 
     def post(self, key: object, body: bytes, *, authorization: str) -> None:
         """Start the one POST of an attempt; `wait` returns its answer with `key`."""
-        if not self.in_flight:
-            self._leave_if_dead()
         handle = self._idle.pop() if self._idle else self._new_handle()
         handle.key = key
         handle.answer = bytearray()
@@ -122,8 +120,6 @@ class Connection:
         libcurl asks before it sends the request, and is told not to; it keeps the connection
         (CURLOPT_PREREQFUNCTION). `wait` returns the aborted request with the key None.
         """
-        if not self.in_flight:
-            self._leave_if_dead()
         self._warmer.answer.clear()
         self._start(self._warmer)
 
@@ -150,6 +146,7 @@ class Connection:
 
     def _start(self, handle: Any) -> None:
         if not self.in_flight:
+            self._leave_if_dead()
             self._is_open = False
         self.in_flight += 1
         self._held_back.append(handle)

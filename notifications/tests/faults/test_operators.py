@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from notifications import desk
 from notifications.models import Batch, Notification
-from notifications.tests.hostile.fcm import HostileFcm, in_the_emulators_place
+from notifications.tests.hostile.fcm import HostileFcm
 from notifications.tests.lasting import (
     assert_outcomes,
     ended,
     half_way,
     journal_of,
-    lasting_system,
+    lasting_world,
 )
 from notifications.tests.system import System
 
@@ -33,14 +33,8 @@ def world(
     db: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[System, HostileFcm]]:
     """Yield a live system with one worker, and the FCM that it sends to."""
-    directory = tmp_path_factory.mktemp("system")
-    with (
-        lasting_system(directory, latency_ms=0) as system,
-        in_the_emulators_place(system, directory) as fcm,
-    ):
-        worker = system.start_worker("--max-workers", str(LANES))
-        yield system, fcm
-        worker.check()
+    with lasting_world(tmp_path_factory.mktemp("system"), lanes=LANES) as world:
+        yield world
 
 
 @pytest.fixture
