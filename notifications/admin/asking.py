@@ -25,6 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications import desk
 from notifications.models import AnsweredForm
 from notifications.models.control import MAX_REASON
+from programs.admin import SENT_BEFORE
 
 from .base import ReadOnlyAdmin, exact
 
@@ -131,10 +132,7 @@ def once(request: HttpRequest, act: Act, form: forms.Form) -> Happened:
 def before(answered: AnsweredForm) -> str:
     """Return what came of a form the first time it was sent."""
     if not answered.happened:
-        return gettext(
-            "This form was sent before, and nothing was done now. What came of it is not known "
-            "yet: look before you ask again."
-        )
+        return str(SENT_BEFORE)
     return gettext("This form was sent before, and nothing was done now. Then: %(happened)s") % {
         "happened": answered.happened
     }
