@@ -14,19 +14,19 @@ PYTEST := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-r
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1	/p' Makefile
 
-setup: .venv/installed  ## make .venv; again only when requirements*.txt changed
+setup: .venv/installed-dev  ## make .venv; again only when requirements*.txt changed
 
-demo: .venv/installed  ## post a talk to 1,000 listeners on embedded engines, and count
+demo: .venv/installed-demo  ## post a talk to 1,000 listeners on embedded engines, and count
 	@$(BIN)/python -m radiotalk.local.demo
 
-run: .venv/installed  ## serve the admin, the API, the worker and an FCM emulator until Ctrl-C
+run: .venv/installed-demo  ## serve the admin, the API, the worker and an FCM emulator until Ctrl-C
 	@$(BIN)/python -m radiotalk.local.run
 
-test: .venv/installed  ## on SQLite, then what needs processes on PostgreSQL and Redis
+test: .venv/installed-dev  ## on SQLite, then what needs processes on PostgreSQL and Redis
 	$(PYTEST) -m "not ($(NEEDS_PROCESSES))"
 	$(ENGINES) $(PYTEST) -m "$(NEEDS_PROCESSES)"
 
-faults: .venv/installed  ## break everything once, with a table; SEED=1 ROUNDS=500: at random
+faults: .venv/installed-dev  ## break everything once, with a table; SEED=1 ROUNDS=500: at random
 ifeq ($(SEED)$(ROUNDS),)
 	$(ENGINES) $(PYTEST) -m faults -p notifications.tests.faults.results
 else
@@ -38,34 +38,31 @@ bench: .venv/installed-bench  ## measure us and what one would take instead, 20 
 	DJANGO_SETTINGS_MODULE=benchmarks.settings $(BIN)/python -m radiotalk.local.engines --postgresql -- \
 		$(BIN)/python -m benchmarks.bench $(if $(QUICK),--quick)
 
-screenshots: .venv/installed  ## docs/images, of the running system; needs Chromium and a Japanese font
+screenshots: .venv/installed-dev  ## docs/images, of the running system; needs Chromium and a Japanese font
 	DJANGO_SETTINGS_MODULE=radiotalk.testing $(BIN)/python -m radiotalk.local.engines --no-fsync --postgresql -- \
 		$(BIN)/python -m benchmarks.screenshots
 
-lint: .venv/installed  ## what CI checks without running anything
+lint: .venv/installed-dev  ## what CI checks without running anything
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	DEBUG=on $(BIN)/python manage.py makemigrations --check
 
-format: .venv/installed  ## let ruff mend what it can
+format: .venv/installed-dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-.venv/installed: requirements.txt requirements-dev.txt | .venv/bin/python
-	@echo "Installing what requirements-dev.txt names into .venv …"
+# One mark a requirements file; each file includes the one before it.
+.venv/installed-%: requirements-%.txt requirements.txt | .venv/bin/python
+	@echo "Installing what requirements-$*.txt names into .venv …"
 	@if command -v uv >/dev/null; \
-	then uv pip install --python $(BIN)/python -r requirements-dev.txt; \
-	else $(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt; fi
+	then uv pip install --python $(BIN)/python -r requirements-$*.txt; \
+	else $(BIN)/python -m pip install --disable-pip-version-check -r requirements-$*.txt; fi
 	@touch $@
 
-.venv/installed-bench: requirements-bench.txt .venv/installed
-	@echo "Installing what requirements-bench.txt names into .venv …"
-	@if command -v uv >/dev/null; \
-	then uv pip install --python $(BIN)/python -r requirements-bench.txt; \
-	else $(BIN)/python -m pip install --disable-pip-version-check -r requirements-bench.txt; fi
-	@touch $@
+.venv/installed-dev: requirements-demo.txt
+.venv/installed-bench: requirements-demo.txt requirements-dev.txt
 
 # uv fetches a Python when the machine's is too old; without uv the machine's has to do.
 .venv/bin/python:

@@ -26,7 +26,7 @@ from granian.constants import Interfaces
 from granian.http import HTTP2Settings
 from granian.server.embed import Server
 
-from notifications.emulator import certificates, oauth
+from fcm_emulator import certificates, oauth
 
 HOST: Final = "127.0.0.1"
 STREAMS_PER_CONNECTION: Final = 100  # as at FCM

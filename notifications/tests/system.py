@@ -24,8 +24,8 @@ from django.db.models import Max
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
+from fcm_emulator.process import EmulatorProcess, running
 from notifications.channel import TALK_POSTED_CHANNEL
-from notifications.emulator.process import EmulatorProcess, running
 from notifications.models import (
     Delivery,
     DeviceToken,

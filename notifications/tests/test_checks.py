@@ -9,8 +9,8 @@ import pytest
 from django.core.checks import run_checks
 from pytest_django import Settings
 
-from notifications.emulator import certificates
-from notifications.emulator.oauth import write_service_account
+from fcm_emulator import certificates
+from fcm_emulator.oauth import write_service_account
 
 
 @pytest.fixture(autouse=True)

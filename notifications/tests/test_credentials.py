@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from notifications.emulator import certificates, oauth
+from fcm_emulator import certificates, oauth
 from notifications.worker import credentials
 from notifications.worker.credentials import (
     AccessToken,

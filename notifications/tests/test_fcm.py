@@ -15,8 +15,8 @@ import pycurl
 import pytest
 from h2.errors import ErrorCodes
 
-from notifications.emulator.journal import Entry
-from notifications.emulator.process import EmulatorProcess, running
+from fcm_emulator.journal import Entry
+from fcm_emulator.process import EmulatorProcess, running
 from notifications.tests.hostile import fcm as hostile
 from notifications.tests.hostile.certificates import Authority
 from notifications.tests.hostile.http import Http2Peer, Peer

@@ -9,9 +9,9 @@ import firebase_admin
 import pytest
 from firebase_admin import credentials, exceptions, messaging
 
-from notifications.emulator import answers
-from notifications.emulator.faults import FAULTS
-from notifications.emulator.process import EmulatorProcess, running
+from fcm_emulator import answers
+from fcm_emulator.faults import FAULTS
+from fcm_emulator.process import EmulatorProcess, running
 from notifications.worker.credentials import AccessToken
 from notifications.worker.fcm import Connection, Endpoint
 from notifications.worker.outcomes import NOTHING_WAS_SENT, Answer, Meaning, Verdict, classify

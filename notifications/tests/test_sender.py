@@ -12,9 +12,9 @@ from typing import Any, cast
 
 import pytest
 
-from notifications.emulator import oauth
-from notifications.emulator.journal import read
-from notifications.emulator.process import EmulatorProcess, running
+from fcm_emulator import oauth
+from fcm_emulator.journal import read
+from fcm_emulator.process import EmulatorProcess, running
 from notifications.tests.hostile import fcm as hostile
 from notifications.tests.hostile.certificates import Authority
 from notifications.tests.hostile.manners import AnswersTheFirstLast, Manners

@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from fcm_emulator.process import EmulatorProcess, running
 from notifications import trial
-from notifications.emulator.process import EmulatorProcess, running
 from notifications.models import Delivery, DeviceToken, SendingSwitch
 
 from .admin_world import listener, staff, superuser

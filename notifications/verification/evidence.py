@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from notifications.emulator.journal import Entry
+from fcm_emulator.journal import Entry
 from notifications.models import Batch, Delivery
 
 CHUNK = 10_000  # rows that are in memory at a time

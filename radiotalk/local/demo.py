@@ -18,7 +18,7 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from notifications.emulator import journal
+from fcm_emulator import journal
 from radiotalk.local import report, world
 from radiotalk.local.process import ProcessFailed
 from radiotalk.local.stage import LATENCY_MS, Stage

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.table import Table
 
-from notifications.emulator.journal import Entry
+from fcm_emulator.journal import Entry
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from notifications.emulator.journal import Entry
+from fcm_emulator.journal import Entry
 from radiotalk.local.report import Tally, of_talk, tally
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from notifications.emulator.oauth import write_service_account
+from fcm_emulator.oauth import write_service_account
 from radiotalk import settings
 
 ROOT = Path(__file__).parents[2]
@@ -175,8 +175,8 @@ def test_each_setting_that_is_read_is_documented() -> None:
 
 
 def test_nothing_but_the_settings_reads_the_environment() -> None:
-    # The engines, the emulator and the tests are no part of what runs in production.
-    apart = ("radiotalk/local", "radiotalk/testing.py", "emulator", "tests")
+    # The engines and the tests are no part of what runs in production.
+    apart = ("radiotalk/local", "radiotalk/testing.py", "tests")
     sources = [
         path.relative_to(ROOT)
         for app in ("notifications", "programs", "radiotalk")

@@ -1,10 +1,8 @@
-"""Run an FCM on this machine (docs/emulator.md)."""
+"""Run an FCM on this machine (fcm_emulator/README.md)."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-
-from notifications.emulator import launch
 
 
 class Command(BaseCommand):
@@ -14,9 +12,16 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the same options as `python -m notifications.emulator`."""
+        """Take the same options as `python -m fcm_emulator`."""
+        try:
+            from fcm_emulator import launch
+        except ModuleNotFoundError as error:
+            # Production installs neither the emulator's web server nor its certificates.
+            advice = f"The FCM emulator needs {error.name}: pip install -r requirements-demo.txt"
+            parser.exit(2, f"{advice}\n")
+        self.launch = launch
         launch.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until stopped."""
-        launch.run(launch.options_from(options))
+        self.launch.run(self.launch.options_from(options))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from notifications.emulator.process import running
+from fcm_emulator.process import running
 from notifications.tests.engines import crash
 from notifications.tests.system import System, pid_of
 from radiotalk.local.postgresql import Cluster

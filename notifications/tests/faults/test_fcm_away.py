@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from notifications.emulator import oauth
-from notifications.emulator.process import running as emulator
+from fcm_emulator import oauth
+from fcm_emulator.process import running as emulator
 from notifications.models import DeviceToken, Notification
 from notifications.tests.hostile.fcm import HostileFcm
 from notifications.tests.hostile.manners import KnowsNobody

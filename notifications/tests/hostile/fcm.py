@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from notifications.emulator import answers, message, oauth
-from notifications.emulator.answers import Outcome
-from notifications.emulator.journal import Journal
+from fcm_emulator import answers, message, oauth
+from fcm_emulator.answers import Outcome
+from fcm_emulator.journal import Journal
 from notifications.tests.system import System
 
 from .certificates import Authority, Certificate

@@ -8,7 +8,7 @@ from typing import cast
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-from notifications.emulator import answers
+from fcm_emulator import answers
 
 from .http import Http2Peer, Peer
 

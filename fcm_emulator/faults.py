@@ -1,7 +1,7 @@
 """Answers that a device token asks for by name: `dev-17-unregistered`, `dev-18-once-http503`.
 
 A marker stands anywhere in a token, with no letter or digit touching it. A token without one is
-accepted. `FAULTS` is the whole list; docs/emulator.md shows it, and a test holds the two together.
+accepted. `FAULTS` is the whole list; README.md shows it, and a test holds the two together.
 """
 
 import re

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from firebase_admin import messaging
 
-from notifications.emulator.answers import invalid_argument
-from notifications.emulator.message import PAYLOAD_MAX_BYTES, Send, read
+from fcm_emulator.answers import invalid_argument
+from fcm_emulator.message import PAYLOAD_MAX_BYTES, Send, read
 
 
 def read_message(**message: Any) -> Send:

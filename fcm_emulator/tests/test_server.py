@@ -15,8 +15,8 @@ import h2.events
 import httpx
 import pytest
 
-from notifications.emulator.faults import FAULTS, HUGE_BYTES
-from notifications.emulator.process import EmulatorProcess, running
+from fcm_emulator.faults import FAULTS, HUGE_BYTES
+from fcm_emulator.process import EmulatorProcess, running
 
 from .conftest import Client, connect, wait_until
 

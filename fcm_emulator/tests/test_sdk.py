@@ -7,7 +7,7 @@ import firebase_admin
 import pytest
 from firebase_admin import credentials, exceptions, messaging
 
-from notifications.emulator.process import EmulatorProcess
+from fcm_emulator.process import EmulatorProcess
 
 from .conftest import DEADLINE_SECONDS, Client
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from notifications.emulator.answers import Delivery, success
-from notifications.emulator.faults import FAULTS, HUGE_BYTES, Faults, Marker, named_in
+from fcm_emulator.answers import Delivery, success
+from fcm_emulator.faults import FAULTS, HUGE_BYTES, Faults, Marker, named_in
 
-DOCS = Path(__file__).parents[3] / "docs" / "emulator.md"
+DOCS = Path(__file__).parents[1] / "README.md"
 SUCCESS = success("projects/p/messages/1")
 
 needs_parameter = {"429after": "2"}

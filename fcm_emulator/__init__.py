@@ -13,6 +13,6 @@ It is FCM, not us: nothing in here imports the rest of the project, or Django. R
 - `certificates` a certificate authority of its own; `connection` resets a connection under a client
 - `process`      starts one beside a test, and stops it
 
-Run it: `manage.py fcm_emulator --tls`, or without Django `python -m notifications.emulator --tls`.
-How to use it, with the table of faults: docs/emulator.md.
+Run it: `manage.py fcm_emulator --tls`, or without Django `python -m fcm_emulator --tls`.
+How to use it, with the table of faults: fcm_emulator/README.md.
 """

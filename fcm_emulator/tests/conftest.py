@@ -13,8 +13,8 @@ import pytest
 import requests
 from google.oauth2 import service_account
 
-from notifications.emulator.journal import Entry
-from notifications.emulator.process import EmulatorProcess, running
+from fcm_emulator.journal import Entry
+from fcm_emulator.process import EmulatorProcess, running
 
 DEADLINE_SECONDS = 30.0  # for a busy machine, no expectation
 SCOPES = ["https://www.googleapis.com/auth/firebase.messaging"]

@@ -24,7 +24,7 @@ from .server import Emulator
 
 HOST: Final = "127.0.0.1"  # loopback only: whoever reaches it can make it say anything
 DEFAULT_PORT: Final = 8443
-DEFAULT_DIRECTORY: Final = Path(__file__).parents[2] / "var" / "emulator"
+DEFAULT_DIRECTORY: Final = Path(__file__).parents[1] / "var" / "emulator"
 STREAMS_PER_CONNECTION: Final = 100  # as at FCM
 REQUESTS_AT_ONCE: Final = 50_000  # far above what any test keeps in flight
 CONNECT_AGAIN_SECONDS: Final = 0.01

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from notifications.emulator.answers import Outcome, success
-from notifications.emulator.journal import Journal
-from notifications.emulator.message import read
-from notifications.emulator.phones import KEPT, Phones
+from fcm_emulator.answers import Outcome, success
+from fcm_emulator.journal import Journal
+from fcm_emulator.message import read
+from fcm_emulator.phones import KEPT, Phones
 
 ACCEPTED = Outcome(accepted=True, answer=success("projects/p/messages/1"))
 

@@ -9,8 +9,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from notifications.emulator.answers import Answer
-from notifications.emulator.oauth import (
+from fcm_emulator.answers import Answer
+from fcm_emulator.oauth import (
     ACCESS_TOKEN_SECONDS,
     CLIENT_EMAIL,
     CLOCK_SKEW_SECONDS,

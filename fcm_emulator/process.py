@@ -22,7 +22,7 @@ from .journal import Entry, read
 
 START_SECONDS: Final = 60.0  # a deadline for a loaded machine, where making keys takes one
 STOP_SECONDS: Final = 5.0
-PROJECT_ROOT: Final = Path(__file__).parents[2]
+PROJECT_ROOT: Final = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def running(
     journal_file: Path | None = None,
 ) -> Iterator[EmulatorProcess]:
     """Yield an emulator that listens; its files are in the directory, and stay there."""
-    command = [sys.executable, "-m", "notifications.emulator", "--stop-with-stdin"]
+    command = [sys.executable, "-m", "fcm_emulator", "--stop-with-stdin"]
     command += ["--port", str(port), "--latency", str(latency_ms)]
     command += ["--directory", str(directory.resolve())]
     command += ["--tls"] if tls else []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from notifications.emulator.certificates import LIFETIME, RENEW_BEFORE, prepare
+from fcm_emulator.certificates import LIFETIME, RENEW_BEFORE, prepare
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from notifications.emulator.answers import UNREGISTERED, Outcome, refused, success
-from notifications.emulator.journal import Entry, Journal, read
-from notifications.emulator.message import read as read_message
+from fcm_emulator.answers import UNREGISTERED, Outcome, refused, success
+from fcm_emulator.journal import Entry, Journal, read
+from fcm_emulator.message import read as read_message
 
 ACCEPTED = Outcome(accepted=True, answer=success("projects/p/messages/1"))
 

@@ -7,7 +7,7 @@ from . import launch
 
 def main() -> None:
     """Run the emulator as the arguments say."""
-    parser = argparse.ArgumentParser("python -m notifications.emulator", description=__doc__)
+    parser = argparse.ArgumentParser("python -m fcm_emulator", description=__doc__)
     launch.add_arguments(parser)
     launch.run(launch.options_from(vars(parser.parse_args())))
 
