@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-ENGINES := $(BIN)/python -m radiotalk.local.engines --no-fsync --postgresql --redis --
+ENGINES := $(BIN)/python -m testbed.engines --no-fsync --postgresql --redis --
 NEEDS_PROCESSES := engines or browser or faults
 # Tests at a time; most of their time is waiting for leases, latencies and processes that start.
 AT_ONCE ?= 3
@@ -17,10 +17,10 @@ help:  ## list the targets
 setup: .venv/installed-dev  ## make .venv; again only when requirements*.txt changed
 
 demo: .venv/installed-demo  ## post a talk to 1,000 listeners on embedded engines, and count
-	@$(BIN)/python -m radiotalk.local.demo
+	@$(BIN)/python -m testbed.demo
 
 run: .venv/installed-demo  ## serve the admin, the API, the worker and an FCM emulator until Ctrl-C
-	@$(BIN)/python -m radiotalk.local.run
+	@$(BIN)/python -m testbed.run
 
 test: .venv/installed-dev  ## on SQLite, then what needs processes on PostgreSQL and Redis
 	$(PYTEST) -m "not ($(NEEDS_PROCESSES))"
@@ -35,11 +35,11 @@ else
 endif
 
 bench: .venv/installed-bench  ## measure us and what one would take instead, 20 minutes; QUICK=1: 5
-	DJANGO_SETTINGS_MODULE=benchmarks.settings $(BIN)/python -m radiotalk.local.engines --postgresql -- \
+	DJANGO_SETTINGS_MODULE=benchmarks.settings $(BIN)/python -m testbed.engines --postgresql -- \
 		$(BIN)/python -m benchmarks.bench $(if $(QUICK),--quick)
 
 screenshots: .venv/installed-dev  ## docs/images, of the running system; needs Chromium and a Japanese font
-	DJANGO_SETTINGS_MODULE=radiotalk.testing $(BIN)/python -m radiotalk.local.engines --no-fsync --postgresql -- \
+	DJANGO_SETTINGS_MODULE=radiotalk.testing $(BIN)/python -m testbed.engines --no-fsync --postgresql -- \
 		$(BIN)/python -m benchmarks.screenshots
 
 lint: .venv/installed-dev  ## what CI checks without running anything

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-OURS = ("notifications", "programs", "radiotalk", "fcm_emulator", "django")
+OURS = ("notifications", "programs", "radiotalk", "fcm_emulator", "testbed", "django")
 
 
 def is_ours(record: logging.LogRecord) -> bool:

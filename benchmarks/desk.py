@@ -4,7 +4,7 @@ On PostgreSQL, filled by SQL; the pages are answered in this process, as a web p
 them. It fails when one answer of a page takes longer than MOST_MS, or the page counts the send log;
 the first answer of each page, which warms the caches up, is shown beside the others.
 
-    DJANGO_SETTINGS_MODULE=radiotalk.testing python -m radiotalk.local.engines --postgresql -- \\
+    DJANGO_SETTINGS_MODULE=radiotalk.testing python -m testbed.engines --postgresql -- \\
         python -m benchmarks.desk [--devices N] [--deliveries N]
 """
 

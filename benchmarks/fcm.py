@@ -16,7 +16,7 @@ from radiotalk.settings import BASE_DIR
 
 @dataclass(frozen=True)
 class Stub:
-    """A running stub; it looks like the emulator's process to `notifications.tests.system`."""
+    """A running stub; it looks like the emulator's process to `testbed.system`."""
 
     url: str
     ca_file: Path

@@ -13,10 +13,10 @@ from django.db import connection
 from benchmarks.fcm import Stub
 from benchmarks.measuring import Usage, usage
 from notifications.models import Notification
-from notifications.tests.system import System, pid_of
 from programs.models import Program
-from radiotalk.local.process import LOOPBACK, Child, free_port, listens, start, wait_until
 from radiotalk.settings import BASE_DIR
+from testbed.process import LOOPBACK, Child, free_port, listens, start, wait_until
+from testbed.system import System, pid_of
 
 # So often it is looked whether a notification is done; that and no less is what is measured.
 LOOK_SECONDS = 0.01

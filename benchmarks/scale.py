@@ -3,7 +3,7 @@
 A PostgreSQL of its own is filled by SQL; then the worker's own repository claims, without lanes.
 Prints a table and, with --plans, the plans that docs/plans.md shows.
 
-    python -m radiotalk.local.engines --no-fsync --postgresql -- python -m benchmarks.scale
+    python -m testbed.engines --no-fsync --postgresql -- python -m benchmarks.scale
 """
 
 import argparse

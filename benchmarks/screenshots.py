@@ -27,10 +27,9 @@ from notifications.models import (  # noqa: E402
     Notification,
     SendingMinute,
 )
-from notifications.tests.browser import chromium  # noqa: E402
-from notifications.tests.browser.night import go_live_for_the_evening  # noqa: E402
-from notifications.tests.system import System, post  # noqa: E402
 from programs.models import Program, Talk  # noqa: E402
+from testbed import chromium  # noqa: E402
+from testbed.system import System, go_live_for_the_evening, post  # noqa: E402
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LISTENERS = 12_000

@@ -1,6 +1,6 @@
 """Cancel clicked at half of a large fan-out: what still goes out, and whether the page says so.
 
-    DJANGO_SETTINGS_MODULE=radiotalk.testing python -m radiotalk.local.engines --postgresql -- \\
+    DJANGO_SETTINGS_MODULE=radiotalk.testing python -m testbed.engines --postgresql -- \\
         python -m benchmarks.stop [--listeners N]
 
 Real web, worker, Redis, PostgreSQL and FCM emulator; the click is the form's POST. It fails when
@@ -28,9 +28,9 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from notifications.models import Notification  # noqa: E402
-from notifications.tests.browser import chromium  # noqa: E402
-from notifications.tests.system import System, post  # noqa: E402
-from radiotalk.local.process import eventually  # noqa: E402
+from testbed import chromium  # noqa: E402
+from testbed.process import eventually  # noqa: E402
+from testbed.system import System, post  # noqa: E402
 
 LATENCY_MS = 230
 LANE_HOLDS = 100  # targets

@@ -11,9 +11,9 @@ from pytest_django import Settings
 
 from notifications import channel
 from notifications.models import SendingSwitch
-from notifications.tests.system import System
 from notifications.worker.lease import Lease
 from notifications.worker.repository import Repository
+from testbed.system import System
 
 
 @pytest.fixture

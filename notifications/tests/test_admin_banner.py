@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from notifications.admin import subscribers
 from notifications.models import Notification, SendingSwitch, Standby
-from radiotalk.local.process import LOOPBACK
+from testbed.process import LOOPBACK
 
 from .admin_world import listing, notification, staff, superuser, worker
 

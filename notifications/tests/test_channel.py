@@ -11,8 +11,8 @@ import redis
 from pytest_django import Settings
 
 from notifications import channel
-from radiotalk.local.process import LOOPBACK, free_port
-from radiotalk.local.redis import running_redis
+from testbed.process import LOOPBACK, free_port
+from testbed.redis import running_redis
 
 SECRET = "hunter-two-and-more"
 MOST_SECONDS = 3.0  # for a loaded machine; redis-py alone takes 4.2 s, or 57.8 s

@@ -21,7 +21,7 @@ from notifications.worker.credentials import (
     CredentialsRefusedError,
     CredentialsUnavailableError,
 )
-from radiotalk.local.process import LOOPBACK, free_port
+from testbed.process import LOOPBACK, free_port
 
 THREADS = 20
 PAGE = b"<!DOCTYPE html><title>Welcome to the hotel's network</title>"

@@ -17,10 +17,13 @@ from h2.errors import ErrorCodes
 
 from fcm_emulator.journal import Entry
 from fcm_emulator.process import EmulatorProcess, running
-from notifications.tests.hostile import fcm as hostile
-from notifications.tests.hostile.certificates import Authority
-from notifications.tests.hostile.http import Http2Peer, Peer
-from notifications.tests.hostile.manners import (
+from notifications.worker.credentials import AccessToken
+from notifications.worker.fcm import MOST_ANSWER_BYTES, STREAMS, Connection, Endpoint
+from notifications.worker.outcomes import Answer, Meaning, classify
+from testbed.hostile import fcm as hostile
+from testbed.hostile.certificates import Authority
+from testbed.hostile.http import Http2Peer, Peer
+from testbed.hostile.manners import (
     AllowsFewerStreams,
     AllowsFewerStreamsAndGoes,
     AnswersTheFirstLast,
@@ -28,10 +31,7 @@ from notifications.tests.hostile.manners import (
     GoesAwayInGoodOrder,
     SaysSettingsLate,
 )
-from notifications.worker.credentials import AccessToken
-from notifications.worker.fcm import MOST_ANSWER_BYTES, STREAMS, Connection, Endpoint
-from notifications.worker.outcomes import Answer, Meaning, classify
-from radiotalk.local.process import LOOPBACK, eventually, free_port
+from testbed.process import LOOPBACK, eventually, free_port
 
 # Deadlines for a busy machine, no expectations.
 DEADLINE_SECONDS = 40.0

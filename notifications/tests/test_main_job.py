@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from notifications.models import Delivery, DeviceToken, Notification, WorkerLease
-from notifications.tests.system import System, outcomes, post
 from programs.models import Program
+from testbed.system import System, outcomes, post
 
 pytestmark = pytest.mark.engines
 

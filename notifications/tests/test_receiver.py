@@ -11,11 +11,11 @@ import redis
 from pytest_django import Settings
 
 from notifications import channel
-from notifications.tests.engines import hung
 from notifications.worker.inbox import Event, HelperDied, TalkPosted, Wake
 from notifications.worker.receiver import Receiver
-from radiotalk.local.process import LOOPBACK, eventually, free_port
-from radiotalk.local.redis import running_redis
+from testbed.own_engines import hung
+from testbed.process import LOOPBACK, eventually, free_port
+from testbed.redis import running_redis
 
 DEADLINE_SECONDS = 20.0
 SILENCE_SECONDS = 5.0

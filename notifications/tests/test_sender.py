@@ -15,9 +15,6 @@ import pytest
 from fcm_emulator import oauth
 from fcm_emulator.journal import read
 from fcm_emulator.process import EmulatorProcess, running
-from notifications.tests.hostile import fcm as hostile
-from notifications.tests.hostile.certificates import Authority
-from notifications.tests.hostile.manners import AnswersTheFirstLast, Manners
 from notifications.worker import sender as sender_module
 from notifications.worker.credentials import AccessToken
 from notifications.worker.fcm import STREAMS, Endpoint
@@ -25,7 +22,10 @@ from notifications.worker.inbox import Answered, Event, HelperDied
 from notifications.worker.outcomes import Meaning
 from notifications.worker.sender import Sender
 from notifications.worker.work import Job, Result, Target
-from radiotalk.local.process import LOOPBACK, eventually, free_port
+from testbed.hostile import fcm as hostile
+from testbed.hostile.certificates import Authority
+from testbed.hostile.manners import AnswersTheFirstLast, Manners
+from testbed.process import LOOPBACK, eventually, free_port
 
 # Deadlines for a busy machine, no expectations.
 DEADLINE_SECONDS = 40.0

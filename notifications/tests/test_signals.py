@@ -13,7 +13,7 @@ from notifications import channel
 from notifications.models import Notification
 from programs.models import Talk
 from programs.tests.factories import ProgramFactory, TalkFactory
-from radiotalk.local.process import LOOPBACK, free_port
+from testbed.process import LOOPBACK, free_port
 
 pytestmark = pytest.mark.django_db
 

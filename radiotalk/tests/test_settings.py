@@ -175,8 +175,8 @@ def test_each_setting_that_is_read_is_documented() -> None:
 
 
 def test_nothing_but_the_settings_reads_the_environment() -> None:
-    # The engines and the tests are no part of what runs in production.
-    apart = ("radiotalk/local", "radiotalk/testing.py", "tests")
+    # The tests are no part of what runs in production.
+    apart = ("radiotalk/testing.py", "tests")
     sources = [
         path.relative_to(ROOT)
         for app in ("notifications", "programs", "radiotalk")

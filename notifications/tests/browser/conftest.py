@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from notifications.tests.hostile.fcm import HostileFcm, in_the_emulators_place
-from notifications.tests.system import System
+from testbed import chromium
+from testbed.hostile.fcm import HostileFcm, in_the_emulators_place
+from testbed.system import System
 
-from . import chromium
 from .steps import LANES, Opened, address
 
 

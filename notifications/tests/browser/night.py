@@ -12,10 +12,10 @@ from notifications.models import (
     DeviceToken,
     Notification,
     SendingMinute,
-    SendingSwitch,
     Standby,
 )
 from notifications.tests.admin_world import batch, delivery, listener, notification
+from testbed.system import go_live_for_the_evening
 
 OUTCOMES = ["sent", "sent", "sent", "rejected", "retry", "unknown", "abandoned", "skipped"]
 
@@ -34,20 +34,6 @@ def night(operator: str) -> dict[str, str]:
     desk.cancel(rows["cancelled"].pk, by="anna (admin)", reason="the wrong recording", now=now)
     Notification.objects.filter(pk=rows["held"].pk).update(needs_approval=True, reason="Too large")
     return addresses(rows, own)
-
-
-def go_live_for_the_evening() -> None:
-    """Switch to live, as anna does; the desk would refuse her outside production."""
-    now = timezone.now()
-    SendingSwitch.objects.change(
-        changed_by="anna (admin)",
-        live_by="anna (admin)",
-        now=now,
-        reason="Evening programme",
-        mode=SendingSwitch.Mode.LIVE,
-        live_until=now + timedelta(hours=2),
-        max_audience=150_000,
-    )
 
 
 def half_sent(state: str) -> Notification:

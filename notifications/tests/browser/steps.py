@@ -5,7 +5,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page
 
 from notifications.models import Notification
-from notifications.tests.system import System
+from testbed.system import System
 
 LANES = 2
 LANE_HOLDS = 100

@@ -8,9 +8,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from notifications.tests.system import System
+from testbed import chromium
+from testbed.system import System
 
-from . import chromium
 from .night import night
 from .steps import address
 

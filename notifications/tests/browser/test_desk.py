@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from notifications.models import Delivery, DeviceToken, Notification, SendingSwitch
-from notifications.tests.hostile.fcm import HostileFcm
-from notifications.tests.hostile.manners import Dawdles
-from notifications.tests.system import System, post
+from testbed.hostile.fcm import HostileFcm
+from testbed.hostile.manners import Dawdles
+from testbed.system import System, post
 
 from .steps import (
     LANE_HOLDS,

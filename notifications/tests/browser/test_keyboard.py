@@ -3,9 +3,9 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from notifications.tests.hostile.fcm import HostileFcm
-from notifications.tests.hostile.manners import Dawdles
-from notifications.tests.system import System, post
+from testbed.hostile.fcm import HostileFcm
+from testbed.hostile.manners import Dawdles
+from testbed.system import System, post
 
 from .steps import Opened, accepted, address, page_of, quiet
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from notifications.tests.engines import migrated_cluster, own_postgresql, own_sqlite
-from notifications.tests.hostile.fcm import HostileFcm, in_the_emulators_place
-from notifications.tests.hostile.manners import Dawdles
-from notifications.tests.system import HALF_WAY, System
-from radiotalk.local.postgresql import Cluster
+from testbed.hostile.fcm import HostileFcm, in_the_emulators_place
+from testbed.hostile.manners import Dawdles
+from testbed.own_engines import migrated_cluster, own_postgresql, own_sqlite
+from testbed.postgresql import Cluster
+from testbed.system import HALF_WAY, System
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from notifications.models import DeviceToken
-from notifications.tests.system import System
 from programs.models import Clip, Program
+from testbed.system import System
 
 User = get_user_model()
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import redis
 
 from fcm_emulator.process import running
-from notifications.tests.engines import crash
-from notifications.tests.system import System, pid_of
-from radiotalk.local.postgresql import Cluster
-from radiotalk.local.process import LOOPBACK, Child, eventually
-from radiotalk.local.redis import running_redis
+from testbed.own_engines import crash
+from testbed.postgresql import Cluster
+from testbed.process import LOOPBACK, Child, eventually
+from testbed.redis import running_redis
+from testbed.system import System, pid_of
 
 # The pool of a worker: small, so that the bound of what may be unknown is one.
 THREADS = 2

@@ -32,15 +32,15 @@ if __name__ == "__main__":
 from django.db import connection
 
 from notifications.models import Batch, Notification
-from notifications.tests.engines import OWN, TEMPLATE, as_default, migrated_cluster
 from notifications.tests.faults.listeners import Listeners
 from notifications.tests.faults.playground import THREADS, Playground, Undo, wait_until_it_listens
 from notifications.tests.faults.schedule import TALKS, Leaving, Schedule, Step, schedule
-from notifications.tests.system import System, outcomes
 from notifications.worker.repository.recovery import POISON
 from programs.models import Program, Talk
-from radiotalk.local.postgresql import Cluster
-from radiotalk.local.process import Child, eventually
+from testbed.own_engines import OWN, TEMPLATE, as_default, migrated_cluster
+from testbed.postgresql import Cluster
+from testbed.process import Child, eventually
+from testbed.system import System, outcomes
 
 # Of what one kill leaves unknown, as in I8.
 UNKNOWN_A_KILL = 150 * THREADS

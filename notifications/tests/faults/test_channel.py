@@ -9,9 +9,9 @@ import redis
 
 from notifications.channel import TALK_POSTED_CHANNEL
 from notifications.models import Notification
-from notifications.tests.proxy import Proxy, proxy_to
-from notifications.tests.system import System, outcomes, post
 from programs.models import Talk
+from testbed.proxy import Proxy, proxy_to
+from testbed.system import System, outcomes, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -12,11 +12,11 @@ from django.db.models import F
 
 from notifications import desk
 from notifications.models import Notification
-from notifications.tests.hostile.fcm import HostileFcm
-from notifications.tests.lasting import assert_outcomes, ended, half_way
-from notifications.tests.system import System
-from radiotalk.local.process import start, wait_until
 from radiotalk.settings import BASE_DIR
+from testbed.hostile.fcm import HostileFcm
+from testbed.lasting_system import assert_outcomes, ended, half_way
+from testbed.process import start, wait_until
+from testbed.system import System
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -15,8 +15,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from notifications.models import Batch, DeviceToken, Notification
-from notifications.tests.hostile.fcm import HostileFcm
-from notifications.tests.lasting import (
+from programs.models import Clip, Program, Talk
+from testbed.hostile.fcm import HostileFcm
+from testbed.lasting_system import (
     assert_outcomes,
     ended,
     half_way,
@@ -24,8 +25,7 @@ from notifications.tests.lasting import (
     lasting_world,
     outcomes_of,
 )
-from notifications.tests.system import System, add_listeners
-from programs.models import Clip, Program, Talk
+from testbed.system import System, add_listeners
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

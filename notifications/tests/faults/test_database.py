@@ -12,13 +12,13 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from notifications.models import Batch, Delivery, Notification, WorkerLease
-from notifications.tests.engines import OWN, crash, stop_fast
 from notifications.tests.faults.locks import somebody_waits_for_a_lock
-from notifications.tests.hostile.manners import Dawdles
-from notifications.tests.proxy import Proxy, proxy_to
-from notifications.tests.system import HALF_WAY, SHORT_LEASE, SHORT_TTL, System, outcomes, post
-from radiotalk.local.postgresql import Cluster
-from radiotalk.local.process import Child
+from testbed.hostile.manners import Dawdles
+from testbed.own_engines import OWN, crash, stop_fast
+from testbed.postgresql import Cluster
+from testbed.process import Child
+from testbed.proxy import Proxy, proxy_to
+from testbed.system import HALF_WAY, SHORT_LEASE, SHORT_TTL, System, outcomes, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

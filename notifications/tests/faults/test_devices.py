@@ -5,10 +5,10 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from notifications.models import DeviceToken, Notification
-from notifications.tests.hostile.fcm import HostileFcm
-from notifications.tests.hostile.manners import CallsUnregistered
-from notifications.tests.lasting import assert_outcomes, ended, journal_of
-from notifications.tests.system import System, post
+from testbed.hostile.fcm import HostileFcm
+from testbed.hostile.manners import CallsUnregistered
+from testbed.lasting_system import assert_outcomes, ended, journal_of
+from testbed.system import System, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

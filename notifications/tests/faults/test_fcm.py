@@ -14,14 +14,8 @@ import pytest
 from django.utils import timezone
 
 from notifications.models import Delivery, DeviceToken, Notification
-from notifications.tests.lasting import (
-    assert_outcomes,
-    ended,
-    journal_of,
-    lasting_system,
-    outcomes_of,
-)
-from notifications.tests.system import System, add_listeners, pid_of, post
+from testbed.lasting_system import assert_outcomes, ended, journal_of, lasting_system, outcomes_of
+from testbed.system import System, add_listeners, pid_of, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

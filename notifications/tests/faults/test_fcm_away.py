@@ -8,10 +8,10 @@ import pytest
 from fcm_emulator import oauth
 from fcm_emulator.process import running as emulator
 from notifications.models import DeviceToken, Notification
-from notifications.tests.hostile.fcm import HostileFcm
-from notifications.tests.hostile.manners import KnowsNobody
-from notifications.tests.lasting import assert_outcomes, ended, journal_of
-from notifications.tests.system import System, add_listeners, outcomes, post
+from testbed.hostile.fcm import HostileFcm
+from testbed.hostile.manners import KnowsNobody
+from testbed.lasting_system import assert_outcomes, ended, journal_of
+from testbed.system import System, add_listeners, outcomes, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -13,9 +13,9 @@ from cryptography import x509
 from h2.errors import ErrorCodes
 
 from notifications.models import Notification
-from notifications.tests.hostile.certificates import Authority, Certificate
-from notifications.tests.hostile.fcm import HostileFcm, running
-from notifications.tests.hostile.manners import (
+from testbed.hostile.certificates import Authority, Certificate
+from testbed.hostile.fcm import HostileFcm, running
+from testbed.hostile.manners import (
     EVERY,
     AllowsFewerStreams,
     GoesAway,
@@ -30,14 +30,8 @@ from notifications.tests.hostile.manners import (
     ResetsStreams,
     ResetsWhenIdle,
 )
-from notifications.tests.lasting import (
-    assert_outcomes,
-    ended,
-    journal_of,
-    lasting_system,
-    outcomes_of,
-)
-from notifications.tests.system import System, post
+from testbed.lasting_system import assert_outcomes, ended, journal_of, lasting_system, outcomes_of
+from testbed.system import System, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

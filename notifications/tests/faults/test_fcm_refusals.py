@@ -6,8 +6,8 @@ import pytest
 
 from notifications import desk
 from notifications.models import DeviceToken, Notification
-from notifications.tests.lasting import assert_outcomes, ended, journal_of, lasting_system
-from notifications.tests.system import System, add_listeners, post
+from testbed.lasting_system import assert_outcomes, ended, journal_of, lasting_system
+from testbed.system import System, add_listeners, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -11,15 +11,9 @@ from django.utils import timezone
 
 from notifications import desk
 from notifications.models import Batch, Notification
-from notifications.tests.hostile.fcm import HostileFcm
-from notifications.tests.lasting import (
-    assert_outcomes,
-    ended,
-    half_way,
-    journal_of,
-    lasting_world,
-)
-from notifications.tests.system import System
+from testbed.hostile.fcm import HostileFcm
+from testbed.lasting_system import assert_outcomes, ended, half_way, journal_of, lasting_world
+from testbed.system import System
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -13,12 +13,12 @@ import pytest
 from django.db import connection
 
 from notifications.models import Batch, DeviceToken, WorkerLease
-from notifications.tests.hostile.fcm import HostileFcm, in_the_emulators_place
-from notifications.tests.hostile.manners import Dawdles, Manners
-from notifications.tests.lasting import half_way
-from notifications.tests.system import SHORT_LEASE, System, kill, outcomes, pid_of, post
-from radiotalk.local.process import Child, start, wait_until
 from radiotalk.settings import BASE_DIR
+from testbed.hostile.fcm import HostileFcm, in_the_emulators_place
+from testbed.hostile.manners import Dawdles, Manners
+from testbed.lasting_system import half_way
+from testbed.process import Child, start, wait_until
+from testbed.system import SHORT_LEASE, System, kill, outcomes, pid_of, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from notifications.tests.system import System, post
+from testbed.system import System, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -4,9 +4,9 @@ import pytest
 
 from notifications import desk
 from notifications.models import Notification, SendingSwitch
-from notifications.tests.hostile.fcm import HostileFcm
-from notifications.tests.lasting import assert_outcomes, ended, half_way
-from notifications.tests.system import System, kill, post
+from testbed.hostile.fcm import HostileFcm
+from testbed.lasting_system import assert_outcomes, ended, half_way
+from testbed.system import System, kill, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from notifications.models import Notification
-from notifications.tests.lasting import assert_outcomes, ended, journal_of
-from notifications.tests.system import System, post
+from testbed.lasting_system import assert_outcomes, ended, journal_of
+from testbed.system import System, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults, pytest.mark.timeout(600)]
 

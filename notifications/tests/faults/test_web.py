@@ -9,9 +9,9 @@ import redis
 import requests
 
 from notifications.models import Notification
-from notifications.tests.engines import hung
-from notifications.tests.system import System, failing_at, logged_at, outcomes
 from programs.models import Program, Talk
+from testbed.own_engines import hung
+from testbed.system import System, failing_at, logged_at, outcomes
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

@@ -10,10 +10,11 @@ import pytest
 from django.db import transaction
 
 from notifications.models import Batch, Delivery, Notification, WorkerLease
-from notifications.tests.engines import hung
 from notifications.tests.faults.locks import somebody_waits_for_a_lock
-from notifications.tests.hostile.manners import Dawdles
-from notifications.tests.system import (
+from testbed.hostile.manners import Dawdles
+from testbed.own_engines import hung
+from testbed.process import Child
+from testbed.system import (
     HALF_WAY,
     SHORT_LEASE,
     SHORT_TTL,
@@ -26,7 +27,6 @@ from notifications.tests.system import (
     post,
     terminate,
 )
-from radiotalk.local.process import Child
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 

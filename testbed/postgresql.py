@@ -19,14 +19,7 @@ from typing import Any
 
 import psycopg
 
-from radiotalk.local.process import (
-    LOOPBACK,
-    Child,
-    ProcessFailed,
-    free_port,
-    start,
-    wait_until,
-)
+from testbed.process import LOOPBACK, Child, ProcessFailed, free_port, start, wait_until
 
 NAME = "radiotalk"  # the superuser and the database
 UNPRIVILEGED_USER = "nobody"  # initdb and postgres refuse to run as root
@@ -62,7 +55,7 @@ def as_user(user: str | None) -> dict[str, Any]:
 def can_run(user: str | None, program: Path) -> bool:
     """Return whether this user may run the program; nobody but root may below /root."""
     try:
-        run = subprocess.run(  # noqa: S603
+        run = subprocess.run(
             [program, "--version"], cwd="/", capture_output=True, check=False, **as_user(user)
         )
     except PermissionError:
@@ -108,7 +101,7 @@ def programs(directory: Path, user: str | None) -> Path:
 def create_cluster(initdb: Path, data: Path, user: str | None) -> None:
     """Run initdb; raise ProcessFailed with what it said."""
     options = f"--username {NAME} --auth trust --encoding UTF8 --no-locale --no-sync"
-    run = subprocess.run(  # noqa: S603
+    run = subprocess.run(
         [initdb, *options.split(), "--pgdata", data],
         cwd=data.parent,
         capture_output=True,

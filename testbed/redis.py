@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from radiotalk.local.process import LOOPBACK, ProcessFailed, free_port, listens, serving, start
+from testbed.process import LOOPBACK, ProcessFailed, free_port, listens, serving, start
 
 # fakeredis speaks the protocol, Pub/Sub included; slow, but it runs wherever Python does.
 IMITATION = """

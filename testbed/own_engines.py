@@ -12,9 +12,9 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.db.utils import ConnectionHandler
 
-from notifications.tests.system import pid_of
-from radiotalk.local import world
-from radiotalk.local.postgresql import Cluster, running_cluster
+from testbed import local_settings
+from testbed.postgresql import Cluster, running_cluster
+from testbed.system import pid_of
 
 TEMPLATE = "template_radiotalk"
 OWN = "own"
@@ -42,7 +42,7 @@ def migrated_cluster() -> Iterator[Cluster]:
             "DATABASE_URL": f"{cluster.url}/{TEMPLATE}",
             "DJANGO_SETTINGS_MODULE": "radiotalk.testing",
         }
-        world.manage("migrate", env=env)
+        local_settings.manage("migrate", env=env)
         yield cluster
 
 

@@ -8,15 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from radiotalk.local.process import (
-    Child,
-    ProcessFailed,
-    eventually,
-    free_port,
-    listens,
-    serving,
-    start,
-)
+from testbed.process import Child, ProcessFailed, eventually, free_port, listens, serving, start
 
 SERVER = """
 import signal, socket, sys
@@ -30,7 +22,7 @@ while True:
 PARENT = """
 import sys
 from pathlib import Path
-from radiotalk.local.process import start
+from testbed.process import start
 log, *command = sys.argv[1:]
 child = start("server", command, log=Path(log))
 print("started", flush=True)
@@ -59,7 +51,7 @@ def test_a_child_stops_when_its_parent_is_killed(tmp_path: Path) -> None:
 def test_a_child_that_ignores_the_request_to_stop_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("radiotalk.local.process.GRACE_SECONDS", 0.1)
+    monkeypatch.setattr("testbed.process.GRACE_SECONDS", 0.1)
     port = free_port()
 
     with serving(
@@ -105,7 +97,7 @@ def test_a_start_that_fails_shows_the_last_words(tmp_path: Path) -> None:
 def test_a_start_that_never_gets_ready_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("radiotalk.local.process.READY_SECONDS", 0.1)
+    monkeypatch.setattr("testbed.process.READY_SECONDS", 0.1)
     child = start("server", server(free_port()), log=tmp_path / "log")
 
     with (

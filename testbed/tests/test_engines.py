@@ -13,12 +13,12 @@ import psycopg
 import pytest
 from redis import Redis
 
-from radiotalk.local import postgresql, redis
-from radiotalk.local.postgresql import running_postgresql
-from radiotalk.local.process import ProcessFailed, eventually, listens
-from radiotalk.local.redis import running_redis
+from testbed import postgresql, redis
+from testbed.postgresql import running_postgresql
+from testbed.process import ProcessFailed, eventually, listens
+from testbed.redis import running_redis
 
-ENGINES = [sys.executable, "-m", "radiotalk.local.engines"]
+ENGINES = [sys.executable, "-m", "testbed.engines"]
 DEADLINE_SECONDS = 30.0
 CONTROL = "import os, sys; print(os.environ[sys.argv[1]], flush=True); sys.stdin.read()"
 

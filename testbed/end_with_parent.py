@@ -28,11 +28,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def start(command: list[str], user: str | None) -> subprocess.Popen[bytes]:
     """Return the started command, leader of its own process group."""
     if user is None:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
     import pwd
 
     group = pwd.getpwnam(user).pw_gid
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         process_group=0,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from radiotalk.local.process import LOOPBACK
+from testbed.process import LOOPBACK
 
 CHUNK = 64 * 1024
 

@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from radiotalk.local.process import LOOPBACK, ProcessFailed
+from testbed.process import LOOPBACK, ProcessFailed
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 VAR = ROOT / "var"
 SECRET_BYTES = 50  # Django asks for 50 characters at least
 
@@ -33,7 +33,7 @@ def manage_command(*arguments: str) -> list[str]:
 
 def manage(*arguments: str, env: dict[str, str]) -> str:
     """Return what `manage.py ARGUMENTS` printed; raise ProcessFailed when it fails."""
-    run = subprocess.run(  # noqa: S603
+    run = subprocess.run(
         manage_command(*arguments), env=env, capture_output=True, text=True, check=False
     )
     if run.returncode != 0:

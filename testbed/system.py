@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,12 @@ from notifications.models import (
 )
 from notifications.verification import Given, Report, verify
 from programs.models import Clip, Program, Talk
-from radiotalk.local.process import LOOPBACK, Child, eventually, listens, start, wait_until
-from radiotalk.local.redis import running_redis
 from radiotalk.settings import BASE_DIR
+from testbed.process import LOOPBACK, Child, eventually, listens, start, wait_until
+from testbed.redis import running_redis
 
 User = get_user_model()
-RECORDING = BASE_DIR / "radiotalk" / "local" / "hello.ogg"
+RECORDING = BASE_DIR / "testbed" / "hello.ogg"
 
 # Settings of a process that is to die at a failpoint.
 FAILING_SETTINGS = "notifications.tests.faults.settings"
@@ -295,6 +295,20 @@ def add_listeners(program: Program, count: int, *, name: str) -> None:
 def post(program: Program, title: str = "Hello") -> Notification:
     """Return the notification of a talk saved as the web saves it."""
     return Talk.objects.create(program=program, title=title).notification
+
+
+def go_live_for_the_evening() -> None:
+    """Switch to live, as anna does; the desk would refuse her outside production."""
+    now = timezone.now()
+    SendingSwitch.objects.change(
+        changed_by="anna (admin)",
+        live_by="anna (admin)",
+        now=now,
+        reason="Evening programme",
+        mode=SendingSwitch.Mode.LIVE,
+        live_until=now + timedelta(hours=2),
+        max_audience=150_000,
+    )
 
 
 def outcomes() -> Counter[str]:

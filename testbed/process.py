@@ -65,7 +65,7 @@ def start(
     tether = [sys.executable, "-I", "-S", str(TETHER), "--grace", str(GRACE_SECONDS)]
     tether += ["--stop-signal", str(int(stop_signal))] + (["--user", user] if user else [])
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [*tether, *map(str, command)],
             stdin=subprocess.PIPE,
             stdout=output,

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 
-from radiotalk.local import logins, run, world
-from radiotalk.local.process import ProcessFailed
+from testbed import local_settings, logins, run
+from testbed.process import ProcessFailed
 
 
 def test_the_first_start_writes_settings_that_nobody_else_can_read(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_taken_port_is_told_with_who_needs_it(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_procfile_serves_on_the_ports_that_are_told() -> None:
-    commands = run.processes(world.ROOT / "Procfile")
+    commands = run.processes(local_settings.ROOT / "Procfile")
 
     assert set(commands) == {"emulator", "web", "worker"}
     assert str(run.EMULATOR_PORT) in commands["emulator"]

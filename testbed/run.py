@@ -14,14 +14,14 @@ from pathlib import Path
 import django
 from django.core.exceptions import ImproperlyConfigured
 
-from radiotalk.local import world
-from radiotalk.local.process import Child, ProcessFailed, listens, start, wait_until
-from radiotalk.local.redis import running_redis
+from testbed import local_settings
+from testbed.process import Child, ProcessFailed, listens, start, wait_until
+from testbed.redis import running_redis
 
 WEB_PORT, EMULATOR_PORT, REDIS_PORT = 8000, 8443, 16379  # as in the Procfile and the settings
 LISTENERS = 20
 FOLLOW_SECONDS = 0.1  # how often the logs are looked at
-EMULATOR = world.VAR / "emulator"
+EMULATOR = local_settings.VAR / "emulator"
 
 
 def write_env(file: Path) -> None:
@@ -29,7 +29,10 @@ def write_env(file: Path) -> None:
     if file.exists():
         return
     file.touch(mode=0o600)
-    lines = [f"{name}={value}" for name, value in world.settings(EMULATOR, EMULATOR_PORT).items()]
+    lines = [
+        f"{name}={value}"
+        for name, value in local_settings.settings(EMULATOR, EMULATOR_PORT).items()
+    ]
     about = "# Written by `make run`: FCM is the emulator. Remove it to have it written anew."
     file.write_text("\n".join([about, *lines]) + "\n")
 
@@ -54,18 +57,18 @@ def check_ports() -> None:
 
 def make_world(env: dict[str, str]) -> dict[str, str]:
     """Return the logins of a database that is migrated and has a program with listeners."""
-    world.manage("migrate", env=env)
+    local_settings.manage("migrate", env=env)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "radiotalk.settings")
     django.setup()
     from django.db import connection
 
     from programs.models import Program
-    from radiotalk.local import logins
+    from testbed import logins
 
-    accounts = logins.passwords(world.VAR / "logins.json")
+    accounts = logins.passwords(local_settings.VAR / "logins.json")
     logins.ensure(accounts)
     if not Program.objects.exists():
-        world.manage("seed", "--listeners", str(LISTENERS), env=env)
+        local_settings.manage("seed", "--listeners", str(LISTENERS), env=env)
     connection.close()
     return accounts
 
@@ -76,11 +79,11 @@ def start_all(running: ExitStack) -> list[Child]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
     }
-    commands = processes(world.ROOT / "Procfile")
+    commands = processes(local_settings.ROOT / "Procfile")
 
     def launch(name: str, port: int | None = None) -> Child:
-        log = world.VAR / f"{name}.log"
-        child = start(name, commands[name], log=log, env=env, cwd=world.ROOT)
+        log = local_settings.VAR / f"{name}.log"
+        child = start(name, commands[name], log=log, env=env, cwd=local_settings.ROOT)
         running.callback(child.stop)
         if port is not None:
             wait_until(lambda: listens(port), child)
@@ -126,11 +129,11 @@ def follow(children: list[Child]) -> None:
 
 def main() -> int:
     """Serve until Ctrl-C; return 1 when something cannot start or ends by itself."""
-    world.VAR.mkdir(exist_ok=True)
+    local_settings.VAR.mkdir(exist_ok=True)
     try:
         with ExitStack() as running:
             check_ports()
-            write_env(world.ROOT / ".env")
+            write_env(local_settings.ROOT / ".env")
             follow(start_all(running))
     except KeyboardInterrupt:
         print("\nStopped.")

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fcm_emulator import journal
-from radiotalk.local import report, world
-from radiotalk.local.process import ProcessFailed
-from radiotalk.local.stage import LATENCY_MS, Stage
+from testbed import local_settings, report
+from testbed.process import ProcessFailed
+from testbed.stage import LATENCY_MS, Stage
 
 LISTENERS = 1_000
 PROGRAM = "Radiotalk demo"
@@ -140,8 +140,8 @@ def failure(stage: Stage) -> str | None:
 
 def main() -> int:
     """Return 0 when all went right; else show the logs, keep the files, and return 1."""
-    world.VAR.mkdir(exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix="demo-", dir=world.VAR))
+    local_settings.VAR.mkdir(exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="demo-", dir=local_settings.VAR))
     try:
         with ExitStack() as running:
             stage = Stage(directory, running)

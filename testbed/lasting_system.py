@@ -17,10 +17,10 @@ from django.test import override_settings
 
 from notifications import channel
 from notifications.models import Notification
-from notifications.tests.hostile.fcm import HostileFcm, in_the_emulators_place
-from notifications.tests.hostile.manners import Dawdles
-from notifications.tests.system import System, post
 from programs.models import Program
+from testbed.hostile.fcm import HostileFcm, in_the_emulators_place
+from testbed.hostile.manners import Dawdles
+from testbed.system import System, post
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from fcm_emulator import answers, message, oauth
 from fcm_emulator.answers import Outcome
 from fcm_emulator.journal import Journal
-from notifications.tests.system import System
+from testbed.system import System
 
 from .certificates import Authority, Certificate
 from .http import Http1Peer, Http2Peer, Peer

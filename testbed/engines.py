@@ -1,4 +1,4 @@
-"""Run a command with embedded engines: `python -m radiotalk.local.engines --redis -- COMMAND`.
+"""Run a command with embedded engines: `python -m testbed.engines --redis -- COMMAND`.
 
 DATABASE_URL and REDIS_URL that are set already win: then that engine is not started. The command
 gets the signals that come to this process, and this process ends with its exit code.
@@ -12,9 +12,9 @@ import sys
 from contextlib import ExitStack
 from types import FrameType
 
-from radiotalk.local.postgresql import running_postgresql
-from radiotalk.local.process import ProcessFailed
-from radiotalk.local.redis import running_redis
+from testbed.postgresql import running_postgresql
+from testbed.process import ProcessFailed
+from testbed.redis import running_redis
 
 SHELL_NOT_FOUND = 127  # what a shell answers when there is no such command
 FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -41,7 +41,7 @@ def start_engines(options: argparse.Namespace, engines: ExitStack) -> None:
 
 def run(command: list[str]) -> int:
     """Return the command's exit code, or 128 + the signal that ended it."""
-    process = subprocess.Popen(command)  # noqa: S603
+    process = subprocess.Popen(command)
 
     def forward(number: int, _frame: FrameType | None) -> None:
         # The terminal gives Ctrl-C to the command as well: twice would break its own cleaning up.

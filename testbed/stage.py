@@ -4,9 +4,9 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
-from radiotalk.local import report, world
-from radiotalk.local.process import LOOPBACK, Child, free_port, listens, start, wait_until
-from radiotalk.local.redis import running_redis
+from testbed import local_settings, report
+from testbed.process import LOOPBACK, Child, free_port, listens, start, wait_until
+from testbed.redis import running_redis
 
 LATENCY_MS = 230  # what one send to FCM took in 2019
 
@@ -24,7 +24,7 @@ class Stage:
         self.children: list[Child] = []
         self.env = {
             **os.environ,
-            **world.settings(directory / "emulator", self.emulator_port),
+            **local_settings.settings(directory / "emulator", self.emulator_port),
             "DATABASE_URL": f"sqlite:///{self.database}",
             "MEDIA_ROOT": str(directory / "media"),
             "PYTHONUNBUFFERED": "1",
@@ -32,12 +32,12 @@ class Stage:
 
     def manage(self, *arguments: str) -> str:
         """Return what `manage.py ARGUMENTS` printed."""
-        return world.manage(*arguments, env=self.env)
+        return local_settings.manage(*arguments, env=self.env)
 
     def start(self, name: str, *arguments: str) -> Child:
         """Return the started `manage.py ARGUMENTS`, to be stopped at the end."""
         log = self.directory / f"{name}.log"
-        child = start(name, world.manage_command(*arguments), log=log, env=self.env)
+        child = start(name, local_settings.manage_command(*arguments), log=log, env=self.env)
         self.running.callback(child.stop)
         self.children.append(child)
         return child

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fcm_emulator.journal import Entry
-from radiotalk.local.report import Tally, of_talk, tally
+from testbed.report import Tally, of_talk, tally
 
 
 def entry(token: str, *, at: float = 101.0, verdict: str = "accepted", talk_id: int = 1) -> Entry:
