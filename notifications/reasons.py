@@ -84,7 +84,7 @@ TOO_LATE = gettext_noop("Too late after %(age)s: %(claimed)s targets were claime
 
 # --- Why a device is disabled ---------------------------------------------------------------------
 
-# What FCM proved of it, by the answer's meaning (worker/outcomes.py).
+# What FCM proved of it, by the answer's meaning (fcm/outcomes.py).
 REFUSED = {
     "unregistered": gettext_noop("FCM: unregistered"),
     "mismatched": gettext_noop("FCM: mismatched"),

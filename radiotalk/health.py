@@ -7,7 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from notifications.status import problems
+from notifications.operators.status import problems
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """A control: an act of an operator's that a page of its own asks about before it is done.
 
-It needs a permission of its own and a reason; it is done by notifications.desk, written into
+It needs a permission of its own and a reason; it is done by `operators/acts.py`, written into
 Django's log, and answered with what happened. A form that is sent again, by a second click or by
 going back, does nothing more: its answer is taken before the act, and taken once.
 """
@@ -22,9 +22,9 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from notifications import desk
 from notifications.models import AnsweredForm
 from notifications.models.control import MAX_REASON
+from notifications.operators import acts
 from programs.admin import SENT_BEFORE
 
 from .base import ReadOnlyAdmin, exact
@@ -99,7 +99,7 @@ def view(request: HttpRequest, act: Act, context: dict[str, Any]) -> HttpRespons
     if request.method == "POST" and form.is_valid():
         try:
             happened = once(request, act, form)
-        except desk.Refused as refusal:
+        except acts.Refused as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.add_message(request, happened.level, happened.text)
@@ -120,7 +120,7 @@ def once(request: HttpRequest, act: Act, form: forms.Form) -> Happened:
         return Happened(before(answered), messages.WARNING)
     try:
         happened = act.do(form)
-    except desk.Refused:
+    except acts.Refused:
         answered.delete()  # nothing was done: the form may be sent again
         raise
     answered.happened = happened.text

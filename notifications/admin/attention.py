@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from notifications.models import Notification, Standby
-from notifications.status import SILENT_SECONDS, WAITING_SECONDS, Situation
+from notifications.operators.status import SILENT_SECONDS, WAITING_SECONDS, Situation
 
 from . import subscribers
 

@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from notifications import desk, reasons
+from notifications import reasons
 from notifications.models import Delivery, Notification
-from notifications.status import OPEN_STATES
+from notifications.operators import acts
+from notifications.operators.status import OPEN_STATES
 
 from .asking import Act, Control, Happened, ReasonForm
 from .attention import page_of
@@ -136,19 +137,19 @@ class OnNotification:
         number = self.row.pk
         match self.control.name:
             case "cancel":
-                return stopped(desk.cancel(number, now=now, **who))
+                return stopped(acts.cancel(number, now=now, **who))
             case "hold":
-                return stopped(desk.hold(number, now=now, **who))
+                return stopped(acts.hold(number, now=now, **who))
             case "release":
-                desk.release(number, **who)
+                acts.release(number, **who)
                 return _("Released: it goes on where it was held.")
             case "retry":
-                return to_be_retried(desk.retry_failed(number, now=now, **who))
+                return to_be_retried(acts.retry_failed(number, now=now, **who))
             case "resend-unknown":
-                count = desk.resend_unknown(number, now=now, device_ids=self.device_ids, **who)
+                count = acts.resend_unknown(number, now=now, device_ids=self.device_ids, **who)
                 return to_be_retried(count)
             case _:
-                count = desk.abandon_unknown(number, device_ids=self.device_ids, **who)
+                count = acts.abandon_unknown(number, device_ids=self.device_ids, **who)
                 return ngettext(
                     "%(count)s unknown delivery is left at that.",
                     "%(count)s unknown deliveries are left at that.",
@@ -156,7 +157,7 @@ class OnNotification:
                 ) % {"count": f"{count:,}"}
 
 
-def stopped(stop: desk.Stop) -> str:
+def stopped(stop: acts.Stop) -> str:
     """Return how far it had come, as a sentence."""
     told = str(stop)
     return _("%(told)s.") % {"told": told[:1].upper() + told[1:]}

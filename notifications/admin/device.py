@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from notifications import reasons, trial
+from notifications import reasons
 from notifications.models import Delivery, DeviceToken
 from notifications.models.device import DeviceTokenQuerySet
+from notifications.operators import test_push
 
 from . import asking, errors
 from .base import exact
@@ -158,7 +159,7 @@ def log(request: HttpRequest, devices: DeviceTokenQuerySet, act: str) -> None:
 
 def tell(device: DeviceToken, *, by: str) -> asking.Happened:
     """Send the test, and return what FCM made of it."""
-    result = trial.send(device, by=by, now=timezone.now())
+    result = test_push.send(device, by=by, now=timezone.now())
     if result.outcome == Delivery.Outcome.SENT:
         return asking.Happened(gettext("FCM accepted the test: it is on its way."))
     text = gettext("FCM did not take the test (%(code)s). %(meaning)s")

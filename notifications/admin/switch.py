@@ -21,10 +21,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from notifications import desk, policy, reasons
+from notifications import policy, reasons
 from notifications.models import SendingSwitch
 from notifications.models.control import MAX_LIVE_MINUTES
-from notifications.status import OPEN_STATES, count, situation
+from notifications.operators import acts
+from notifications.operators.status import OPEN_STATES, count, situation
 
 from . import asking
 from .asking import Act, Control, Happened, ReasonForm
@@ -183,15 +184,15 @@ class OnSwitch:
         now = timezone.now()
         match self.control.name:
             case "pause":
-                desk.pause(now=now, **who)
+                acts.pause(now=now, **who)
             case "resume":
-                desk.resume(now=now, **who)
+                acts.resume(now=now, **who)
             case "dry-run":
-                desk.dry_run(now=now, **who)
+                acts.dry_run(now=now, **who)
             case _:
                 until = now + timedelta(minutes=form.cleaned_data["minutes"])
                 most = form.cleaned_data["max_audience"]
-                desk.go_live(now=now, until=until, max_audience=most, **who)
+                acts.go_live(now=now, until=until, max_audience=most, **who)
         text = _("Changed. A talk posted now %(verdict)s.")
         return Happened(text % {"verdict": situation(now=now).verdict})
 

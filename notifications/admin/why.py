@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from notifications.models import Batch, Delivery, DeviceToken, Notification
-from notifications.why import Facts, Finding, explain
+from notifications.operators.why import Facts, Finding, explain
 from programs.models import Clip, Talk
 
 from . import errors

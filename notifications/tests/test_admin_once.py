@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from notifications import desk
 from notifications.models import AnsweredForm, Delivery, Notification, SendingSwitch
+from notifications.operators import acts
 
 from .admin_world import delivery, listener, notification, superuser
 
@@ -133,7 +133,7 @@ def test_what_broke_off_is_not_done_again_and_said_to_be_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client, once, where = superuser(), uuid4(), address("sendingswitch_pause")
-    monkeypatch.setattr(desk, "pause", breaks)
+    monkeypatch.setattr(acts, "pause", breaks)
     with pytest.raises(ConnectionError):
         yes(client, where, once)
     monkeypatch.undo()

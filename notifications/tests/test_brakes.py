@@ -2,9 +2,9 @@
 
 import pytest
 
+from notifications.fcm.outcomes import REFUSED, Meaning
 from notifications.reasons import ADVICE
 from notifications.worker.brakes import Tally, misconfigured
-from notifications.worker.outcomes import REFUSED, Meaning
 from notifications.worker.work import Target
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from notifications.fcm.outcomes import Meaning
 from notifications.worker.fanout import Fanout
-from notifications.worker.outcomes import Meaning
 from notifications.worker.repository import ClaimedBatch
 from notifications.worker.work import Result, Target
 

@@ -11,12 +11,12 @@ from django.db import DataError, OperationalError
 from django.utils import timezone
 
 from notifications import payload
+from notifications.fcm.connection import STREAMS
+from notifications.fcm.outcomes import REFUSED, Meaning
 from notifications.models import Batch, Delivery, DeviceToken, Notification
-from notifications.worker.fcm import STREAMS
 from notifications.worker.inbox import Answered, HelperDied, Inbox, Stop, TalkPosted
 from notifications.worker.invoker import EXIT_GAVE_UP, EXIT_HELPER_DIED, Invoker
 from notifications.worker.lease import Lease
-from notifications.worker.outcomes import REFUSED, Meaning
 from notifications.worker.rate import Rate
 from notifications.worker.repository import Repository
 from notifications.worker.sender import Sender

@@ -14,8 +14,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from notifications import retention
 from notifications.models import Delivery, DeviceToken, Notification
+from notifications.operators import retention
 from notifications.worker.repository import Entry, Repository, candidates, census
 from programs.models import Clip, Program, Talk
 from programs.tests.factories import ProgramFactory

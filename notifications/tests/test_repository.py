@@ -11,7 +11,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from notifications import desk
 from notifications.models import (
     Batch,
     Delivery,
@@ -20,6 +19,7 @@ from notifications.models import (
     SendingSwitch,
     WorkerLease,
 )
+from notifications.operators import acts
 from notifications.worker.lease import Lease, LeaseLostError
 from notifications.worker.repository import Claim, Entry, Repository, Standing
 from notifications.worker.work import Target
@@ -809,7 +809,7 @@ def test_what_is_due_is_read_with_its_talk_and_program_in_one_statement(
 
 def allow(audience: int) -> None:
     """Let anna go live for so many."""
-    desk.go_live(by="anna", reason="a test", now=NOW, max_audience=audience)
+    acts.go_live(by="anna", reason="a test", now=NOW, max_audience=audience)
 
 
 def test_a_larger_audience_than_was_allowed_is_held_before_anybody_is_sent_to(
@@ -847,7 +847,7 @@ def test_what_somebody_else_approved_is_sent(repository: Repository, program: Pr
     notification = Talk.objects.create(program=program, title="Hello").notification
     repository.due.start(notification, now=NOW)
 
-    desk.release(notification.id, by="ben", reason="agreed")
+    acts.release(notification.id, by="ben", reason="agreed")
     notification.refresh_from_db()
 
     assert repository.due.start(notification, now=NOW)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from notifications.fcm.outcomes import Meaning
 from notifications.worker import retry
-from notifications.worker.outcomes import Meaning
 
 
 def least(low: float, high: float) -> float:

@@ -15,11 +15,11 @@ import pytest
 from fcm_emulator import oauth
 from fcm_emulator.journal import read
 from fcm_emulator.process import EmulatorProcess, running
+from notifications.fcm.connection import STREAMS, Endpoint
+from notifications.fcm.credentials import AccessToken
+from notifications.fcm.outcomes import Meaning
 from notifications.worker import sender as sender_module
-from notifications.worker.credentials import AccessToken
-from notifications.worker.fcm import STREAMS, Endpoint
 from notifications.worker.inbox import Answered, Event, HelperDied
-from notifications.worker.outcomes import Meaning
 from notifications.worker.sender import Sender
 from notifications.worker.work import Job, Result, Target
 from testbed.hostile import fcm as hostile

@@ -12,10 +12,10 @@ from django.db import OperationalError
 from django.utils import timezone
 from pytest_django import Settings
 
-from notifications import status
 from notifications.management.commands import sending
 from notifications.models import Delivery, SendingSwitch
 from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
+from notifications.operators import status
 from notifications.tests.factories import (
     DeliveryFactory,
     NotificationFactory,

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 
-from fcm_emulator.journal import Entry
 from notifications.models import Batch, Delivery
+
+if TYPE_CHECKING:
+    from fcm_emulator.journal import Entry
 
 CHUNK = 10_000  # rows that are in memory at a time
 
@@ -75,7 +77,7 @@ class Journal:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnusableEvidenceError(f"{file} is no journal of the emulator: {error}") from error
 
-    def _enter(self, entry: Entry) -> None:
+    def _enter(self, entry: "Entry") -> None:
         data, token = entry["data"], entry["token"]
         named = data.get("notification_id", "") if isinstance(data, dict) else ""
         if not (token and str(named).isdecimal()):

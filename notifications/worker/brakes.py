@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from notifications import reasons
+from notifications.fcm.outcomes import NOT_YET, Meaning
 
-from .outcomes import NOT_YET, Meaning
 from .work import Target
 
 # "More than 20 % UNREGISTERED among at least 100 targets": a wrong table was loaded, say.

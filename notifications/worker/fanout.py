@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from notifications import payload
+from notifications.fcm.outcomes import NOT_YET, REFUSED, Meaning
 from notifications.models import Delivery, Notification
 from notifications.models.notification import max_age
 
 from . import retry
 from .brakes import Objection, Tally, misconfigured
-from .outcomes import NOT_YET, REFUSED, Meaning
 from .repository import ClaimedBatch, Entry
 from .work import Job, Result
 

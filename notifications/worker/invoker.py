@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, InternalError, OperationalE
 from django.utils import timezone
 
 from notifications import failpoints, reasons
+from notifications.fcm.outcomes import Meaning
 from notifications.models import Notification
 from notifications.models.notification import max_age
 
@@ -23,7 +24,6 @@ from .inbox import Answered, Event, HelperDied, Inbox, Stop, TalkPosted, Wake
 from .lease import Kept, Lease, LeaseLostError
 from .ledger import Ledger
 from .outage import Outage
-from .outcomes import Meaning
 from .rate import Rate
 from .repository import POISON, Repository, Standing
 from .rotation import Rotation

@@ -12,7 +12,7 @@ https://firebase.google.com/docs/cloud-messaging/scale-fcm (at least 10 s before
 import random
 from collections.abc import Callable
 
-from .outcomes import Meaning
+from notifications.fcm.outcomes import Meaning
 
 UNREACHED_MOST_SECONDS = 60.0
 THROTTLED_FIRST_SECONDS = 60.0  # FCM: "if there is no Retry-After, 60 seconds"

@@ -12,10 +12,15 @@ from contextlib import suppress
 from json.encoder import encode_basestring_ascii
 from queue import Empty, SimpleQueue
 
-from .credentials import AccessToken, CredentialsRefusedError, CredentialsUnavailableError
-from .fcm import STREAMS, Connection, Endpoint
+from notifications.fcm.connection import STREAMS, Connection, Endpoint
+from notifications.fcm.credentials import (
+    AccessToken,
+    CredentialsRefusedError,
+    CredentialsUnavailableError,
+)
+from notifications.fcm.outcomes import REFUSED, Answer, Meaning, Verdict, classify
+
 from .inbox import Answered, Event, HelperDied
-from .outcomes import REFUSED, Answer, Meaning, Verdict, classify
 from .timer import Timer
 from .work import Job, Result, Target
 

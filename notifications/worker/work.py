@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from .outcomes import Meaning
+from notifications.fcm.outcomes import Meaning
 
 
 class Target(NamedTuple):

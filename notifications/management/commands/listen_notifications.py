@@ -13,9 +13,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from notifications.checks import credentials_problem
+from notifications.fcm.connection import Endpoint
+from notifications.fcm.credentials import AccessToken
 from notifications.management import arguments
-from notifications.worker.credentials import AccessToken
-from notifications.worker.fcm import Endpoint
 from notifications.worker.inbox import Inbox, Stop
 from notifications.worker.invoker import Invoker
 from notifications.worker.lease import Lease

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from notifications import retention
 from notifications.management.arguments import whole_number
+from notifications.operators import retention
 
 STOPPED = 130  # what a shell answers for Ctrl-C
 MAX_DAYS = 36_500  # a hundred years

@@ -1,4 +1,4 @@
-"""The operators' desk on the command line: what would happen to a talk posted now, and why."""
+"""What operators ask and do, on the command line: status, switch, stops, unknowns."""
 
 import getpass
 import json
@@ -12,19 +12,19 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 from django.utils import timezone
 
-from notifications import desk, status
 from notifications.management.arguments import row_id, whole_number
 from notifications.models import Delivery
 from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
+from notifications.operators import acts, status
 
 SWITCHES = {
-    "dry-run": (desk.dry_run, "let FCM validate, deliver to nobody"),
-    "pause": (desk.pause, "claim nothing more until resumed; nothing is lost"),
-    "resume": (desk.resume, "go on after a pause"),
+    "dry-run": (acts.dry_run, "let FCM validate, deliver to nobody"),
+    "pause": (acts.pause, "claim nothing more until resumed; nothing is lost"),
+    "resume": (acts.resume, "go on after a pause"),
 }
 STOPS = {
-    "cancel": (desk.cancel, "send no more of a notification, for good"),
-    "hold": (desk.hold, "send no more of a notification until it is released"),
+    "cancel": (acts.cancel, "send no more of a notification, for good"),
+    "hold": (acts.hold, "send no more of a notification until it is released"),
 }
 
 # `unknown list` shows so many unless told otherwise.
@@ -66,7 +66,7 @@ class Command(BaseCommand):
             raise CommandError(f"--reason has over {MAX_REASON} characters.", returncode=2)
         try:
             told = self.act(action, options, now=timezone.now())
-        except desk.Refused as refusal:
+        except acts.Refused as refusal:
             raise CommandError(str(refusal), returncode=2) from refusal
         except OperationalError as error:
             raise CommandError(f"The database does not answer: {error}") from error
@@ -84,10 +84,10 @@ class Command(BaseCommand):
             stop = STOPS[action][0](options["notification"], now=now, **who)
             return {"notification": options["notification"], "told": str(stop)}
         if action == "release":
-            desk.release(options["notification"], **who)
+            acts.release(options["notification"], **who)
             return {"notification": options["notification"], "told": "released"}
         if action == "live":
-            desk.go_live(now=now, until=end_of_live(options["minutes"], now=now), **who)
+            acts.go_live(now=now, until=end_of_live(options["minutes"], now=now), **who)
         elif action in SWITCHES:
             SWITCHES[action][0](now=now, **who)
         return status.status(now=now)
@@ -141,12 +141,12 @@ def settle(options: dict[str, Any], who: dict[str, Any], *, now: datetime) -> An
     if act == "list":
         return unknown_rows(number, limit=options["limit"])
     if not who["reason"].strip():
-        raise desk.Refused("Not settled: --reason is empty.")
+        raise acts.Refused("Not settled: --reason is empty.")
     devices = options["device"]
     if act == "resend":
-        count = desk.resend_unknown(number, device_ids=devices, now=now, **who)
+        count = acts.resend_unknown(number, device_ids=devices, now=now, **who)
         return {"notification": number, "told": f"{count:,} are sent again"}
-    count = desk.abandon_unknown(number, device_ids=devices, **who)
+    count = acts.abandon_unknown(number, device_ids=devices, **who)
     return {"notification": number, "told": f"{count:,} are abandoned"}
 
 
@@ -173,7 +173,7 @@ def end_of_live(minutes: int | None, *, now: datetime) -> datetime | None:
     if minutes is None:
         return None
     if not 1 <= minutes <= MAX_LIVE_MINUTES:
-        raise desk.Refused(f"Not switched to live: --for wants 1 to {MAX_LIVE_MINUTES} minutes.")
+        raise acts.Refused(f"Not switched to live: --for wants 1 to {MAX_LIVE_MINUTES} minutes.")
     return now + timedelta(minutes=minutes)
 
 

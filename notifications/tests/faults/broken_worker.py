@@ -22,9 +22,9 @@ def sdk_retries() -> None:
     from django.conf import settings
     from firebase_admin import credentials, messaging
 
+    from notifications.fcm.connection import Connection, Endpoint
+    from notifications.fcm.outcomes import Answer
     from notifications.worker import sender
-    from notifications.worker.fcm import Connection, Endpoint
-    from notifications.worker.outcomes import Answer
 
     address = f"{settings.FCM_ENDPOINT}/v1/projects/{{0}}/messages:send"
     messaging._MessagingService.FCM_URL = address
@@ -159,7 +159,7 @@ def dry_run_ignored() -> None:
 
 def prune_by_status() -> None:
     """Whatever is answered 400, 403 or 404, the device is taken for gone."""
-    from notifications.worker import outcomes
+    from notifications.fcm import outcomes
 
     classify = outcomes.classify_status
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from django.db.models import F
 
-from notifications import desk
 from notifications.models import Notification
+from notifications.operators import acts
 from radiotalk.settings import BASE_DIR
 from testbed.hostile.fcm import HostileFcm
 from testbed.lasting_system import assert_outcomes, ended, half_way
@@ -83,7 +83,7 @@ def test_a_clock_set_forward_an_hour_holds_what_google_refuses_until_it_is_right
     assert ended(system, notification).state == Notification.State.HELD
     assert "clock wrong" in notification.reason
     clock.set(0)
-    desk.release(notification.id, by="anna", reason="the clock is right")
+    acts.release(notification.id, by="anna", reason="the clock is right")
     # What was to be attempted again is due when the time comes that the clock had told.
     retries = notification.deliveries.filter(outcome="retry")
     retries.update(next_attempt_at=F("next_attempt_at") - timedelta(seconds=AN_HOUR))

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from notifications import desk
 from notifications.models import DeviceToken, Notification
+from notifications.operators import acts
 from testbed.lasting_system import assert_outcomes, ended, journal_of, lasting_system
 from testbed.system import System, add_listeners, post
 
@@ -47,7 +47,7 @@ def mend(fault: str) -> None:
 
 def release(notification: Notification) -> None:
     """Release it, as an operator would."""
-    desk.release(notification.id, by="anna", reason="looked")
+    acts.release(notification.id, by="anna", reason="looked")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What operators do in the middle of a fan-out, with real processes: what went out after the click.
 
-The click is what the admin and `manage.py sending` call (desk.py); FCM's journal is what counts.
+The click is an act of operators/acts.py, as the admin and `manage.py sending` call it. FCM's
+journal is what counts.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 from django.utils import timezone
 
-from notifications import desk
 from notifications.models import Batch, Notification
+from notifications.operators import acts
 from testbed.hostile.fcm import HostileFcm
 from testbed.lasting_system import assert_outcomes, ended, half_way, journal_of, lasting_world
 from testbed.system import System
@@ -36,7 +37,7 @@ def system(world: tuple[System, HostileFcm]) -> Iterator[System]:
     """Yield the system, as live as ever, whatever a test has switched."""
     system, _fcm = world
     yield system
-    desk.resume(by="test", reason="", now=timezone.now())
+    acts.resume(by="test", reason="", now=timezone.now())
     system.go_live()
 
 
@@ -101,15 +102,15 @@ def test_a_cancel_half_way_lets_only_what_is_in_flight_out_and_is_for_good(
     clicked = click(
         system,
         fcm,
-        lambda it: desk.cancel(it.id, by="anna", reason="wrong talk", now=timezone.now()),
+        lambda it: acts.cancel(it.id, by="anna", reason="wrong talk", now=timezone.now()),
     )
 
     notification = ended(system, clicked.notification)
     assert notification.state == Notification.State.CANCELLED
     assert_it_is_counted(system, clicked)
     assert_outcomes(notification, sent=notification.target_count)
-    with pytest.raises(desk.Refused):
-        desk.release(notification.id, by="anna", reason="changed my mind")
+    with pytest.raises(acts.Refused):
+        acts.release(notification.id, by="anna", reason="changed my mind")
     system.verify(kills=0)
 
 
@@ -119,12 +120,12 @@ def test_a_hold_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_releas
     clicked = click(
         system,
         fcm,
-        lambda it: desk.hold(it.id, by="anna", reason="let me look", now=timezone.now()),
+        lambda it: acts.hold(it.id, by="anna", reason="let me look", now=timezone.now()),
     )
     assert clicked.notification.state == Notification.State.HELD
     assert_it_is_counted(system, clicked)
 
-    desk.release(clicked.notification.id, by="ben", reason="it is fine")
+    acts.release(clicked.notification.id, by="ben", reason="it is fine")
 
     assert_all_sent_once(system, clicked.notification)
 
@@ -132,11 +133,11 @@ def test_a_hold_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_releas
 def test_a_pause_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_resumed(
     system: System, fcm: HostileFcm
 ) -> None:
-    clicked = click(system, fcm, lambda _: desk.pause(by="anna", reason="odd", now=timezone.now()))
+    clicked = click(system, fcm, lambda _: acts.pause(by="anna", reason="odd", now=timezone.now()))
     assert clicked.notification.state == Notification.State.SENDING
     assert_it_is_counted(system, clicked)
 
-    desk.resume(by="ben", reason="it is fine", now=timezone.now())
+    acts.resume(by="ben", reason="it is fine", now=timezone.now())
 
     assert_all_sent_once(system, clicked.notification)
 
@@ -145,7 +146,7 @@ def test_a_dry_run_half_way_holds_what_was_sent_live_and_is_never_half_a_dry_run
     system: System, fcm: HostileFcm
 ) -> None:
     clicked = click(
-        system, fcm, lambda _: desk.dry_run(by="anna", reason="odd", now=timezone.now())
+        system, fcm, lambda _: acts.dry_run(by="anna", reason="odd", now=timezone.now())
     )
     notification = ended(system, clicked.notification)
     assert notification.state == Notification.State.HELD
@@ -153,6 +154,6 @@ def test_a_dry_run_half_way_holds_what_was_sent_live_and_is_never_half_a_dry_run
     assert_it_is_counted(system, clicked)
 
     system.go_live()
-    desk.release(notification.id, by="ben", reason="live again")
+    acts.release(notification.id, by="ben", reason="live again")
 
     assert_all_sent_once(system, notification)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from notifications import desk
 from notifications.models import Notification, SendingSwitch
+from notifications.operators import acts
 from testbed.hostile.fcm import HostileFcm
 from testbed.lasting_system import assert_outcomes, ended, half_way
 from testbed.system import System, kill, post
@@ -47,7 +47,7 @@ def test_productions_dump_started_in_staging_sends_nothing_live(
     assert system.verdicts()["accepted"] == accepted
 
     # Released there by mistake, it is held again.
-    desk.release(half_sent.id, by="anna", reason="mistaken")
+    acts.release(half_sent.id, by="anna", reason="mistaken")
     assert ended(system, half_sent).state == Notification.State.HELD
     assert system.verdicts()["accepted"] == accepted
     system.verify(kills=1, threads=LANES)

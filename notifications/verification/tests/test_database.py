@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from notifications import retention
 from notifications.models import Batch, Delivery, DeviceToken, Notification, WorkerLease
 from notifications.models.delivery import WORKER_LOST
+from notifications.operators import retention
 from programs.models import Clip
 
 from .scene import BEGAN, Scene, change

@@ -11,10 +11,9 @@ from enum import Enum, auto
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from notifications import reasons
+from notifications.models import Delivery, DeviceToken, Notification
 from programs.models import Clip, Talk
-
-from . import reasons
-from .models import Delivery, DeviceToken, Notification
 
 State = Notification.State
 Outcome = Delivery.Outcome

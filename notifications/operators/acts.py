@@ -16,10 +16,10 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from . import policy, reasons
-from .models import Delivery, Notification, SendingSwitch
-from .models.delivery import DeliveryQuerySet
-from .models.notification import NotificationQuerySet, max_age
+from notifications import policy, reasons
+from notifications.models import Delivery, Notification, SendingSwitch
+from notifications.models.delivery import DeliveryQuerySet
+from notifications.models.notification import NotificationQuerySet, max_age
 
 logger = logging.getLogger(__name__)
 

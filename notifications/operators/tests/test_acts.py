@@ -1,4 +1,4 @@
-"""The operators' desk: each act takes effect at once and says what happened, who did it and why."""
+"""What operators do: each act takes effect at once and says what happened, who did it and why."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from notifications import desk
 from notifications.models import Delivery, Notification, SendingSwitch
+from notifications.operators import acts
 from notifications.tests.factories import (
     DeliveryFactory,
     NotificationFactory,
@@ -56,9 +56,9 @@ def with_deliveries(outcome: str, *, count: int = 2, **fields: object) -> Notifi
 def test_a_cancelled_notification_tells_what_went_out_and_what_never_will() -> None:
     notification = half_sent()
 
-    stop = desk.cancel(notification.id, now=NOW, **ANNA)
+    stop = acts.cancel(notification.id, now=NOW, **ANNA)
 
-    assert stop == desk.Stop(sent=300, in_flight=100, unsent=600)
+    assert stop == acts.Stop(sent=300, in_flight=100, unsent=600)
     assert str(stop) == (
         "stopped after 300; 100 are in flight and may still go out; 600 will not be sent"
     )
@@ -69,7 +69,7 @@ def test_a_cancelled_notification_tells_what_went_out_and_what_never_will() -> N
 
 def test_what_is_recorded_after_the_stop_is_told_apart() -> None:
     notification = half_sent()
-    desk.cancel(notification.id, now=NOW, **ANNA)
+    acts.cancel(notification.id, now=NOW, **ANNA)
 
     Notification.objects.update(sent_count=390)
 
@@ -83,33 +83,33 @@ def test_an_audience_that_was_not_counted_is_not_made_up() -> None:
     notification = half_sent()
     Notification.objects.update(audience_count=None)
 
-    stop = desk.hold(notification.id, now=NOW, **ANNA)
+    stop = acts.hold(notification.id, now=NOW, **ANNA)
 
     assert stop.unsent is None
     assert str(stop) == "stopped after 300; 100 are in flight and may still go out"
 
 
-@pytest.mark.parametrize("act", [desk.cancel, desk.hold])
+@pytest.mark.parametrize("act", [acts.cancel, acts.hold])
 def test_what_is_over_cannot_be_stopped(act: object) -> None:
     notification = with_deliveries("sent")
 
-    with pytest.raises(desk.Refused, match=f"Notification {notification.id} is done"):
+    with pytest.raises(acts.Refused, match=f"Notification {notification.id} is done"):
         act(notification.id, now=NOW, **ANNA)  # type: ignore[operator]
 
 
 def test_a_notification_that_is_not_there_is_named() -> None:
-    with pytest.raises(desk.Refused, match="There is no notification 42"):
-        desk.cancel(42, now=NOW, **ANNA)
+    with pytest.raises(acts.Refused, match="There is no notification 42"):
+        acts.cancel(42, now=NOW, **ANNA)
 
 
 def test_a_pause_notes_how_far_each_had_come_and_a_resume_forgets_it() -> None:
     notification = half_sent()
 
-    desk.pause(now=NOW, **ANNA)
+    acts.pause(now=NOW, **ANNA)
     notification.refresh_from_db()
     assert (notification.stopped_at, notification.sent_at_stop) == (NOW, 300)
 
-    desk.resume(now=NOW, **ANNA)
+    acts.resume(now=NOW, **ANNA)
     notification.refresh_from_db()
     assert (notification.stopped_at, notification.sent_at_stop) == (None, None)
 
@@ -118,7 +118,7 @@ def test_a_switch_to_dry_run_stops_what_is_live_and_not_what_is_dry() -> None:
     live, dry = half_sent(), half_sent()
     Notification.objects.filter(id=dry.id).update(dry_run=True)
 
-    desk.dry_run(now=NOW, **ANNA)
+    acts.dry_run(now=NOW, **ANNA)
 
     stopped = Notification.objects.exclude(stopped_at=None)
     assert [each.id for each in stopped] == [live.id]
@@ -129,10 +129,10 @@ def test_a_switch_to_dry_run_stops_what_is_live_and_not_what_is_dry() -> None:
 
 def test_a_released_notification_goes_on_where_it_was_held() -> None:
     notification = half_sent()
-    desk.hold(notification.id, now=NOW, **ANNA)
+    acts.hold(notification.id, now=NOW, **ANNA)
     Notification.objects.update(crashes=3)
 
-    desk.release(notification.id, by="ben", reason="checked")
+    acts.release(notification.id, by="ben", reason="checked")
 
     notification.refresh_from_db()
     assert notification.state == State.SENDING
@@ -141,18 +141,18 @@ def test_a_released_notification_goes_on_where_it_was_held() -> None:
 
 
 def test_only_a_held_notification_can_be_released() -> None:
-    with pytest.raises(desk.Refused, match="only a held one"):
-        desk.release(half_sent().id, **ANNA)
+    with pytest.raises(acts.Refused, match="only a held one"):
+        acts.release(half_sent().id, **ANNA)
 
 
 def test_who_went_live_cannot_approve_a_larger_audience_than_they_allowed() -> None:
     notification = NotificationFactory.create()
     Notification.objects.hold(reason="too many", now=NOW, live_by=ANNA["by"])
-    desk.go_live(by="ben", reason="an encore", now=NOW)  # who went live later does not matter
+    acts.go_live(by="ben", reason="an encore", now=NOW)  # who went live later does not matter
 
-    with pytest.raises(desk.Refused, match="somebody else"):
-        desk.release(notification.id, **ANNA)
-    desk.release(notification.id, by="ben", reason="agreed")
+    with pytest.raises(acts.Refused, match="somebody else"):
+        acts.release(notification.id, **ANNA)
+    acts.release(notification.id, by="ben", reason="agreed")
 
     notification.refresh_from_db()
     assert (notification.state, notification.approved_by) == (State.PENDING, "ben")
@@ -162,7 +162,7 @@ def test_who_went_live_cannot_approve_a_larger_audience_than_they_allowed() -> N
 def test_an_approval_outlasts_a_later_hold() -> None:
     notification = NotificationFactory.create(approved_by="ben", state=State.HELD)
 
-    desk.release(notification.id, **ANNA)
+    acts.release(notification.id, **ANNA)
 
     notification.refresh_from_db()
     assert notification.approved_by == "ben"
@@ -171,20 +171,20 @@ def test_an_approval_outlasts_a_later_hold() -> None:
 def test_live_is_refused_outside_production(settings: Settings) -> None:
     settings.ENVIRONMENT = "staging"
 
-    with pytest.raises(desk.Refused, match="only production may send"):
-        desk.go_live(now=NOW, **ANNA)
+    with pytest.raises(acts.Refused, match="only production may send"):
+        acts.go_live(now=NOW, **ANNA)
     assert SendingSwitch.objects.current().mode == SendingSwitch.Mode.DRY_RUN
 
 
 def test_live_is_refused_without_a_reason() -> None:
-    with pytest.raises(desk.Refused, match="reason is empty"):
-        desk.go_live(now=NOW, by="anna", reason=" ")
+    with pytest.raises(acts.Refused, match="reason is empty"):
+        acts.go_live(now=NOW, by="anna", reason=" ")
 
 
 def test_going_live_again_forgets_an_earlier_limit() -> None:
     SendingSwitchFactory.create(max_audience=10)
 
-    switch = desk.go_live(now=NOW, **ANNA)
+    switch = acts.go_live(now=NOW, **ANNA)
 
     assert (switch.max_audience, switch.live_by) == (None, "anna")
 
@@ -195,7 +195,7 @@ def test_going_live_again_forgets_an_earlier_limit() -> None:
 def test_unknown_deliveries_are_sent_again_only_by_an_operator_with_name_and_reason() -> None:
     notification = with_deliveries("unknown")
 
-    assert desk.resend_unknown(notification.id, now=NOW, **ANNA) == 2
+    assert acts.resend_unknown(notification.id, now=NOW, **ANNA) == 2
 
     notification.refresh_from_db()
     assert notification.state == State.SENDING
@@ -210,7 +210,7 @@ def test_one_of_several_unknown_deliveries_can_be_settled() -> None:
     device_id = Delivery.objects.earliest("id").device_id
     assert device_id
 
-    assert desk.abandon_unknown(notification.id, device_ids=[device_id], **ANNA) == 1
+    assert acts.abandon_unknown(notification.id, device_ids=[device_id], **ANNA) == 1
 
     notification.refresh_from_db()
     assert notification.state == State.DONE
@@ -219,10 +219,10 @@ def test_one_of_several_unknown_deliveries_can_be_settled() -> None:
 
 def test_what_an_operator_gave_up_is_not_retried_as_if_it_had_failed() -> None:
     notification = with_deliveries("unknown")
-    desk.abandon_unknown(notification.id, **ANNA)
+    acts.abandon_unknown(notification.id, **ANNA)
 
-    with pytest.raises(desk.Refused, match="nothing left"):
-        desk.retry_failed(notification.id, now=NOW, **ANNA)
+    with pytest.raises(acts.Refused, match="nothing left"):
+        acts.retry_failed(notification.id, now=NOW, **ANNA)
 
     notification.refresh_from_db()
     assert notification.state == State.DONE
@@ -231,7 +231,7 @@ def test_what_an_operator_gave_up_is_not_retried_as_if_it_had_failed() -> None:
 def test_what_fcm_never_accepted_is_attempted_again() -> None:
     notification = with_deliveries("abandoned")
 
-    assert desk.retry_failed(notification.id, now=NOW, **ANNA) == 2
+    assert acts.retry_failed(notification.id, now=NOW, **ANNA) == 2
 
     notification.refresh_from_db()
     assert (notification.state, notification.finished_at) == (State.SENDING, None)
@@ -242,22 +242,22 @@ def test_what_fcm_never_accepted_is_attempted_again() -> None:
 def test_nothing_is_sent_again_of_what_was_stopped_for_good(state: str) -> None:
     notification = with_deliveries("unknown", state=state)
 
-    with pytest.raises(desk.Refused, match="nothing more is sent"):
-        desk.resend_unknown(notification.id, now=NOW, **ANNA)
-    assert desk.abandon_unknown(notification.id, **ANNA) == 2
+    with pytest.raises(acts.Refused, match="nothing more is sent"):
+        acts.resend_unknown(notification.id, now=NOW, **ANNA)
+    assert acts.abandon_unknown(notification.id, **ANNA) == 2
 
 
 def test_nobody_is_told_of_a_talk_too_late() -> None:
     notification = with_deliveries("unknown")
 
-    with pytest.raises(desk.Refused, match="nobody is told that late"):
-        desk.resend_unknown(notification.id, now=NOW + timedelta(hours=2), **ANNA)
+    with pytest.raises(acts.Refused, match="nobody is told that late"):
+        acts.resend_unknown(notification.id, now=NOW + timedelta(hours=2), **ANNA)
 
 
 def test_a_held_notification_stays_held_when_its_unknowns_are_to_be_sent_again() -> None:
     notification = with_deliveries("unknown", state=State.HELD)
 
-    desk.resend_unknown(notification.id, now=NOW, **ANNA)
+    acts.resend_unknown(notification.id, now=NOW, **ANNA)
 
     notification.refresh_from_db()
     assert notification.state == State.HELD

@@ -7,8 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from notifications import retention
 from notifications.models import Batch, Delivery, Notification
+from notifications.operators import retention
 from notifications.tests.factories import BatchFactory, DeliveryFactory, NotificationFactory
 
 pytestmark = pytest.mark.django_db

@@ -17,9 +17,9 @@ from h2.errors import ErrorCodes
 
 from fcm_emulator.journal import Entry
 from fcm_emulator.process import EmulatorProcess, running
-from notifications.worker.credentials import AccessToken
-from notifications.worker.fcm import MOST_ANSWER_BYTES, STREAMS, Connection, Endpoint
-from notifications.worker.outcomes import Answer, Meaning, classify
+from notifications.fcm.connection import MOST_ANSWER_BYTES, STREAMS, Connection, Endpoint
+from notifications.fcm.credentials import AccessToken
+from notifications.fcm.outcomes import Answer, Meaning, classify
 from testbed.hostile import fcm as hostile
 from testbed.hostile.certificates import Authority
 from testbed.hostile.http import Http2Peer, Peer

@@ -12,9 +12,9 @@ from firebase_admin import credentials, exceptions, messaging
 from fcm_emulator import answers
 from fcm_emulator.faults import FAULTS
 from fcm_emulator.process import EmulatorProcess, running
-from notifications.worker.credentials import AccessToken
-from notifications.worker.fcm import Connection, Endpoint
-from notifications.worker.outcomes import NOTHING_WAS_SENT, Answer, Meaning, Verdict, classify
+from notifications.fcm.connection import Connection, Endpoint
+from notifications.fcm.credentials import AccessToken
+from notifications.fcm.outcomes import NOTHING_WAS_SENT, Answer, Meaning, Verdict, classify
 
 NAME = "projects/radiotalk/messages/0:1795475874222594%00000000000408ae"
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"

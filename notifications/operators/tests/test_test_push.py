@@ -16,10 +16,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from fcm_emulator.process import EmulatorProcess, running
-from notifications import trial
 from notifications.models import Delivery, DeviceToken, SendingSwitch
-
-from .admin_world import listener, staff, superuser
+from notifications.operators import test_push
+from notifications.tests.admin_world import listener, staff, superuser
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db]
 
@@ -130,7 +129,7 @@ def test_without_credentials_nothing_breaks(
     settings.GOOGLE_APPLICATION_CREDENTIALS = file
     _client, device = own_device()
 
-    result = trial.send(device, by="anna", now=timezone.now())
+    result = test_push.send(device, by="anna", now=timezone.now())
 
     assert (result.outcome, result.code) == ("rejected", "CREDENTIALS_REFUSED")
     assert fcm.entries() == []

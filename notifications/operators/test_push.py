@@ -12,15 +12,15 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from firebase_admin import messaging
 
-from .models import Delivery, DeviceToken
-from .payload import ANY_TARGET
-from .worker.credentials import (
+from notifications.fcm.connection import Connection, Endpoint
+from notifications.fcm.credentials import (
     AccessToken,
     CredentialsRefusedError,
     CredentialsUnavailableError,
 )
-from .worker.fcm import Connection, Endpoint
-from .worker.outcomes import Answer, Meaning, Verdict, classify
+from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
+from notifications.models import Delivery, DeviceToken
+from notifications.payload import ANY_TARGET
 
 TTL = timedelta(minutes=5)  # a test that comes later confuses
 WAIT_SECONDS = 0.5  # between two looks; the connection itself ends after FCM_TIMEOUT

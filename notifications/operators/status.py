@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from . import policy, reasons
-from .models import Notification, SendingSwitch, Standby, WorkerLease
+from notifications import policy, reasons
+from notifications.models import Notification, SendingSwitch, Standby, WorkerLease
 
 OPEN_STATES = [*Notification.ACTIVE_STATES, Notification.State.HELD]
 

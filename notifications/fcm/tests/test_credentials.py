@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from fcm_emulator import certificates, oauth
-from notifications.worker import credentials
-from notifications.worker.credentials import (
+from notifications.fcm import credentials
+from notifications.fcm.credentials import (
     AccessToken,
     CredentialsRefusedError,
     CredentialsUnavailableError,

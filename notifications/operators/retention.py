@@ -11,8 +11,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from .models import Batch, Delivery, Notification
-from .models.batch import BatchQuerySet
+from notifications.models import Batch, Delivery, Notification
+from notifications.models.batch import BatchQuerySet
 
 # Rows a transaction: some 20 ms, in which a sending worker's inserts do not wait.
 STEP_ROWS = 5_000

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from notifications.models import Delivery, DeviceToken, Notification
-from notifications.why import Answer, Facts, Verdict, explain, headline
+from notifications.operators.why import Answer, Facts, Verdict, explain, headline
 from programs.models import Clip, Program, Talk
 
 User = get_user_model()
