@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["testbed.fixtures"]
+
 OURS = ("notifications", "programs", "radiotalk", "fcm_emulator", "testbed", "django")
 
 

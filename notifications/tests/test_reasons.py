@@ -8,9 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext, override
 
 from notifications import reasons
+from notifications.admin.tests.rows import listener, listing, notification, superuser
 from notifications.models import DeviceToken, Notification
-
-from .admin_world import listener, listing, notification, superuser
 
 # A stored text of each kind, as it stands in the database, and what is read in Japanese.
 STORED = {

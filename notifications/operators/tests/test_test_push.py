@@ -16,9 +16,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from fcm_emulator.process import EmulatorProcess, running
+from notifications.admin.tests.rows import listener, staff, superuser
 from notifications.models import Delivery, DeviceToken, SendingSwitch
 from notifications.operators import test_push
-from notifications.tests.admin_world import listener, staff, superuser
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db]
 

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
+from notifications.admin.tests.rows import batch, delivery, listener, notification
 from notifications.models import (
     Delivery,
     DeviceToken,
@@ -14,7 +15,6 @@ from notifications.models import (
     Standby,
 )
 from notifications.operators import acts
-from notifications.tests.admin_world import batch, delivery, listener, notification
 from testbed.system import go_live_for_the_evening
 
 OUTCOMES = ["sent", "sent", "sent", "rejected", "retry", "unknown", "abandoned", "skipped"]

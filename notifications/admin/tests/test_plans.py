@@ -8,7 +8,7 @@ from django.utils import timezone
 from notifications.admin.delivery import DeliveryAdmin
 from notifications.models import Delivery, DeviceToken, Notification
 
-from .admin_world import listener, notification
+from .rows import listener, notification
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db]
 

@@ -26,7 +26,7 @@ from notifications.models import (
 )
 from programs.models import Clip, Program, Talk
 
-from .admin_world import User, batch, delivery, listener, notification, staff, worker
+from .rows import User, batch, delivery, listener, notification, staff, worker
 
 pytestmark = pytest.mark.django_db
 

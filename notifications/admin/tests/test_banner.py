@@ -16,7 +16,7 @@ from notifications.admin import subscribers
 from notifications.models import Notification, SendingSwitch, Standby
 from testbed.process import LOOPBACK
 
-from .admin_world import listing, notification, staff, superuser, worker
+from .rows import listing, notification, staff, superuser, worker
 
 pytestmark = pytest.mark.django_db
 

@@ -9,17 +9,8 @@ from rest_framework.authtoken.models import TokenProxy
 from notifications import models
 from notifications.models import DeviceToken
 
-from .admin_world import (
-    SECRET,
-    batch,
-    delivery,
-    listener,
-    listing,
-    notification,
-    staff,
-    superuser,
-)
-from .admin_world import worker as active_worker
+from .rows import SECRET, batch, delivery, listener, listing, notification, staff, superuser
+from .rows import worker as active_worker
 
 pytestmark = pytest.mark.django_db
 

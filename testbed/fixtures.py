@@ -1,4 +1,4 @@
-"""Fixtures of the notification tests."""
+"""Fixtures for the tests of every folder: a live system, and the lease that a worker holds."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

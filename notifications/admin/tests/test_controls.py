@@ -12,7 +12,7 @@ from django.utils.html import escape
 from notifications.admin.controls import CONTROLS
 from notifications.models import Delivery, Notification
 
-from .admin_world import delivery, listener, listing, notification, staff, superuser
+from .rows import delivery, listener, listing, notification, staff, superuser
 
 pytestmark = pytest.mark.django_db
 

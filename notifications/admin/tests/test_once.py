@@ -13,7 +13,7 @@ from pytest_django import Settings
 from notifications.models import AnsweredForm, Delivery, Notification, SendingSwitch
 from notifications.operators import acts
 
-from .admin_world import delivery, listener, notification, superuser
+from .rows import delivery, listener, notification, superuser
 
 pytestmark = pytest.mark.django_db
 

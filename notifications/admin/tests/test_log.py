@@ -10,7 +10,7 @@ from notifications.admin.delivery import DeliveryAdmin
 from notifications.models import Delivery, DeviceToken, Notification
 from radiotalk.lookahead import LAST_PAGE, LookAheadPaginator
 
-from .admin_world import delivery, listener, listing, notification, superuser
+from .rows import delivery, listener, listing, notification, superuser
 
 pytestmark = pytest.mark.django_db
 

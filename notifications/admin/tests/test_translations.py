@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.translation import override
 from django.utils.translation.template import templatize
 
-from .admin_world import listing, superuser
+from .rows import listing, superuser
 
 MESSAGES = Path(settings.LOCALE_PATHS[0]) / "ja" / "LC_MESSAGES"
 PACKAGES = ("notifications", "programs", "radiotalk", "templates")

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 from notifications.admin.device import DeviceTokenAdmin
 from notifications.models import DeviceToken, Notification
 
-from .admin_world import act, listener, listing, notification, staff, superuser
+from .rows import act, listener, listing, notification, staff, superuser
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from notifications.admin.filters import freshness
 from notifications.models import DeviceToken, Notification
 from programs.models import Clip, Program
 
-from .admin_world import User, listener, listing, notification, staff, superuser
+from .rows import User, listener, listing, notification, staff, superuser
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from notifications.admin import charts, errors
 from notifications.admin.progress import Progress
 from notifications.models import Delivery, Notification, SendingMinute, Standby
 
-from .admin_world import batch, delivery, listener, listing, notification, staff, superuser, worker
+from .rows import batch, delivery, listener, listing, notification, staff, superuser, worker
 
 NOON = datetime(2026, 11, 25, 12, 0, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

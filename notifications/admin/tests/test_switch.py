@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from notifications.models import SendingSwitch
 
-from .admin_world import listing, notification, staff, superuser, worker
+from .rows import listing, notification, staff, superuser, worker
 
 pytestmark = pytest.mark.django_db
 
