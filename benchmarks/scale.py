@@ -27,7 +27,7 @@ from django.utils import timezone  # noqa: E402
 from benchmarks.measuring import table  # noqa: E402
 from notifications.models import DeviceToken, SendingSwitch  # noqa: E402
 from notifications.worker.lease import Lease  # noqa: E402
-from notifications.worker.repository import Repository, Standing, candidates  # noqa: E402
+from notifications.worker.repository import ClaimEnd, Repository, candidates  # noqa: E402
 from programs.models import Clip, Program, Talk  # noqa: E402
 
 # Devices, and the audiences among them.
@@ -118,10 +118,10 @@ def measure(program: Program, *, listeners: int, devices: int) -> Measured:
         first = first or time.perf_counter() - began
         statements += len(connection.queries_log)
         claimed += sum(len(batch.targets) for batch in claim.batches)
-        if claim.standing is not Standing.OPEN:
+        if claim.end is not ClaimEnd.OPEN:
             break
     if not claimed:
-        raise SystemExit(f"Nothing was claimed: {claim.standing}.")
+        raise SystemExit(f"Nothing was claimed: {claim.end}.")
     took = time.perf_counter() - began
     connection.force_debug_cursor = False
     lease.release()

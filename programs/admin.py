@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
-from radiotalk.lookahead import LookAheadMixin
+from radiotalk.uncounted_lists import UncountedListMixin
 
 from .audio import InvalidAudio, read_audio
 from .files import save_with_audio
@@ -45,7 +45,7 @@ class StaffFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class ListenerAdmin(LookAheadMixin, UserAdmin):  # type: ignore[type-arg]  # generic for mypy
+class ListenerAdmin(UncountedListMixin, UserAdmin):  # type: ignore[type-arg]  # generic for mypy
     """Django's page of users, with a million listeners among them."""
 
     search_fields = ("username__startswith",)
@@ -174,7 +174,7 @@ class TalkAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy
 
 
 @admin.register(Clip)
-class ClipAdmin(LookAheadMixin, admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+class ClipAdmin(UncountedListMixin, admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
     list_display = ["listener", "program", "muted", "created_at"]
     list_filter = ["muted"]
     list_select_related = ["listener", "program"]

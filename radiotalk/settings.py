@@ -106,8 +106,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "radiotalk.turns.take_turns",
-    "radiotalk.nul.refuse_nul",
+    "radiotalk.middleware.request_limit.limit_requests",
+    "radiotalk.middleware.null_bytes.refuse_null_bytes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -82,7 +82,7 @@ def crash(cluster: Cluster) -> None:
     """Stop it without a checkpoint, as `pg_ctl stop -m immediate` does."""
     assert cluster.child is not None
     os.kill(pid_of(cluster.child), signal.SIGQUIT)
-    cluster.child.tether.wait()
+    cluster.child.wrapper.wait()
     cluster.stop()
 
 

@@ -172,7 +172,7 @@ class Cluster:
 
     def runs(self) -> bool:
         """Return whether it was started and has not ended."""
-        return self.child is not None and self.child.tether.poll() is None
+        return self.child is not None and self.child.wrapper.poll() is None
 
     def execute(self, statement: str) -> None:
         """Run a statement of the superuser's."""

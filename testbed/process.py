@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-TETHER = Path(__file__).with_name("tether.py")
+WRAPPER = Path(__file__).with_name("end_with_parent.py")
 LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.01  # how often readiness is looked at; a start takes 20 ms and more
 READY_SECONDS = 60.0  # a deadline for a busy machine with two cores, not an expectation
@@ -24,11 +24,11 @@ class ProcessFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Child:
-    """A running command, the file that has its output, and its tether."""
+    """A running command, the file that has its output, and its wrapper."""
 
     name: str
     log: Path
-    tether: subprocess.Popen[bytes]
+    wrapper: subprocess.Popen[bytes]
 
     def last_lines(self) -> str:
         """Return the end of what the command wrote, to be shown to a person."""
@@ -37,15 +37,15 @@ class Child:
 
     def check(self) -> None:
         """Raise ProcessFailed when the command has ended."""
-        code = self.tether.poll()
+        code = self.wrapper.poll()
         if code is not None:
             raise ProcessFailed(f"{self.name} ended with exit code {code}:\n{self.last_lines()}")
 
     def stop(self) -> int:
         """Return the exit code, once the command has stopped."""
-        if self.tether.stdin is not None:
-            self.tether.stdin.close()
-        return self.tether.wait(GRACE_SECONDS + 5)
+        if self.wrapper.stdin is not None:
+            self.wrapper.stdin.close()
+        return self.wrapper.wait(GRACE_SECONDS + 5)
 
 
 def start(
@@ -62,11 +62,11 @@ def start(
 
     It stands in a session of its own, so Ctrl-C in a terminal does not reach it before us.
     """
-    tether = [sys.executable, "-I", "-S", str(TETHER), "--grace", str(GRACE_SECONDS)]
-    tether += ["--stop-signal", str(int(stop_signal))] + (["--user", user] if user else [])
+    wrapper = [sys.executable, "-I", "-S", str(WRAPPER), "--grace", str(GRACE_SECONDS)]
+    wrapper += ["--stop-signal", str(int(stop_signal))] + (["--user", user] if user else [])
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*tether, *map(str, command)],
+            [*wrapper, *map(str, command)],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -155,7 +155,7 @@ class System:
         def has_started() -> bool:
             return "worker.started" in worker.log.read_text()
 
-        self.wait(lambda: has_started() or worker.tether.poll() is not None)
+        self.wait(lambda: has_started() or worker.wrapper.poll() is not None)
         if not has_started():
             worker.check()
         return worker
@@ -328,14 +328,14 @@ def logged_at(event: str, child: Child) -> float:
 
 
 def pid_of(child: Child) -> int:
-    """Return the process itself, which is the only child of its tether."""
-    children = Path(f"/proc/{child.tether.pid}/task/{child.tether.pid}/children").read_text()
+    """Return the process itself, which is the only child of its wrapper."""
+    children = Path(f"/proc/{child.wrapper.pid}/task/{child.wrapper.pid}/children").read_text()
     return int(children.split()[0])
 
 
 def end(child: Child) -> None:
     """End the process at the end of its test: what it would do now is of no interest."""
-    if child.tether.poll() is None:
+    if child.wrapper.poll() is None:
         with suppress(IndexError, OSError):  # it ends by itself just now
             os.kill(pid_of(child), signal.SIGKILL)
     child.stop()
@@ -344,10 +344,10 @@ def end(child: Child) -> None:
 def kill(child: Child) -> None:
     """Kill the process, as the kernel's OOM killer would."""
     os.kill(pid_of(child), signal.SIGKILL)
-    child.tether.wait()
+    child.wrapper.wait()
 
 
 def terminate(child: Child) -> int:
     """Ask the process to stop, and return its exit code."""
-    child.tether.terminate()
-    return child.tether.wait()
+    child.wrapper.terminate()
+    return child.wrapper.wait()

@@ -10,6 +10,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from radiotalk.uncounted_lists import UncountedListMixin
+
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
     """Rows that the API and the worker write: no form adds, changes or deletes them."""
@@ -30,6 +32,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         return request.user.has_perm(
             f"{self.opts.app_label}.change_{self.opts.model_name}"  # what the form would ask for
         )
+
+
+class UncountedAdmin(UncountedListMixin, ReadOnlyAdmin):
+    """A read-only list that reads one page and one row, however large its table is."""
 
 
 def exact(

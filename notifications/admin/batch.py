@@ -6,13 +6,12 @@ from django.http import HttpRequest
 
 from notifications.models import Batch
 
-from .base import exact
+from .base import UncountedAdmin, exact
 from .filters import NotificationFilter
-from .lookahead import LookAheadAdmin
 
 
 @admin.register(Batch)
-class BatchAdmin(LookAheadAdmin):
+class BatchAdmin(UncountedAdmin):
     list_display = ("id", "notification", "state", "size", "claimed", "finished", "worker")
     list_select_related = ("notification",)
     list_filter = (NotificationFilter, "state")

@@ -14,9 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from notifications.models import Delivery, DeviceToken, Notification
 
 from . import controls, errors
-from .base import exact
+from .base import UncountedAdmin, exact
 from .filters import MAX_ID, PARAMETER, NotificationFilter
-from .lookahead import LookAheadAdmin
 
 Outcome = Delivery.Outcome
 
@@ -50,7 +49,7 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(LookAheadAdmin):
+class DeliveryAdmin(UncountedAdmin):
     list_display = (
         "time", "listener", "outcome", "error_code", "notification", "device_shown", "attempts",
     )  # fmt: skip

@@ -19,9 +19,8 @@ from notifications.models.device import DeviceTokenQuerySet
 from notifications.operators import test_push
 
 from . import asking, errors
-from .base import exact
+from .base import UncountedAdmin, exact
 from .filters import DisabledFilter, EnabledFilter, FreshnessFilter, MineFilter, freshness
-from .lookahead import LookAheadAdmin
 
 TEST = asking.Control(
     "test",
@@ -32,7 +31,7 @@ TEST = asking.Control(
 
 
 @admin.register(DeviceToken)
-class DeviceTokenAdmin(LookAheadAdmin):
+class DeviceTokenAdmin(UncountedAdmin):
     list_display = (
         "__str__", "user", "is_enabled", "freshness_shown", "refreshed", "disabled",
         "disabled_because",

@@ -15,14 +15,14 @@ KEPT_SECONDS = 5.0
 
 
 @dataclass
-class Kept:
+class LastAnswer:
     """The last answer of this process, and when it was given."""
 
     count: int | None = None
     at: float = float("-inf")
 
 
-kept = Kept()
+last = LastAnswer()
 
 
 def count() -> int | None:
@@ -30,10 +30,10 @@ def count() -> int | None:
 
     A subscriber that was stopped counts too: 0 proves that nobody listens, 1 proves nothing.
     """
-    if time.monotonic() - kept.at > KEPT_SECONDS:
-        kept.count = ask()
-        kept.at = time.monotonic()
-    return kept.count
+    if time.monotonic() - last.at > KEPT_SECONDS:
+        last.count = ask()
+        last.at = time.monotonic()
+    return last.count
 
 
 def ask() -> int | None:

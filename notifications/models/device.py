@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from programs.models import Clip
 
-from . import among  # noqa: F401  (its lookup)
+from . import id_lookup  # noqa: F401  (its lookup)
 
 # Characters, and where it matters bytes: PostgreSQL's unique index takes no token of over 2,704.
 MAX_TOKEN = 1024

@@ -102,7 +102,7 @@ def retry_failed(notification_id: int, *, by: str, reason: str, now: datetime) -
     """Attempt again what FCM never accepted, and return how many that are."""
     row = open_again(notification_id, now=now)
     failed = Delivery.objects.filter(notification=row)
-    count = some(failed.retry_abandoned(now=now), row)
+    count = require_any(failed.retry_abandoned(now=now), row)
     recount(row, said(_("Retried by %(who)s"), by, reason), abandoned=-count, retry=count)
     logged("retried", by, reason, notification=row.id, count=count)
     return count
@@ -123,7 +123,7 @@ def resend_unknown(
     """
     row = open_again(notification_id, now=now)
     text = said(_("Sent again by %(who)s"), by, reason)
-    count = some(unknown_of(row, device_ids).resend(note=text, now=now), row)
+    count = require_any(unknown_of(row, device_ids).resend(note=text, now=now), row)
     recount(row, text, unknown=-count, retry=count)
     logged("unknown.resent", by, reason, notification=row.id, count=count)
     return count
@@ -136,7 +136,7 @@ def abandon_unknown(
     """Leave it at that for what may or may not have been delivered; return how many that are."""
     row = locked(notification_id)
     text = said(_("Abandoned by %(who)s"), by, reason)
-    count = some(unknown_of(row, device_ids).give_up_unknown(note=text), row)
+    count = require_any(unknown_of(row, device_ids).give_up_unknown(note=text), row)
     change(row, unknown=-count, abandoned=count)
     logged("unknown.abandoned", by, reason, notification=row.id, count=count)
     return count
@@ -236,7 +236,7 @@ def over(row: Notification) -> str:
     }
 
 
-def some(count: int, row: Notification) -> int:
+def require_any(count: int, row: Notification) -> int:
     """Return the count; raise Refused when there was nothing left to be settled."""
     if not count:
         raise Refused(

@@ -117,7 +117,7 @@ def test_a_second_worker_exits_3_and_says_who_holds_the_lease(system: System) ->
 
     second = system.start("listen_notifications")
 
-    assert second.tether.wait() == 3
+    assert second.wrapper.wait() == 3
     assert WorkerLease.objects.get().holder in second.log.read_text()
 
 
@@ -127,22 +127,22 @@ def test_once_sends_what_is_due_and_exits(system: System) -> None:
 
     worker = system.start("listen_notifications", "--once")
 
-    assert worker.tether.wait() == 0
+    assert worker.wrapper.wait() == 0
     assert outcomes() == {"sent": 20}
 
 
 def test_a_pause_lets_everything_wait_and_loses_nothing(system: System) -> None:
     program = system.listeners(20)
-    system.start("sending", "pause").tether.wait()
+    system.start("sending", "pause").wrapper.wait()
     notification = post(program)
 
     worker = system.start("listen_notifications", "--once")
-    assert worker.tether.wait() == 0
+    assert worker.wrapper.wait() == 0
     notification.refresh_from_db()
     assert notification.state == Notification.State.PENDING
 
-    system.start("sending", "resume").tether.wait()
-    assert system.start("listen_notifications", "--once").tether.wait() == 0
+    system.start("sending", "resume").wrapper.wait()
+    assert system.start("listen_notifications", "--once").wrapper.wait() == 0
     assert outcomes() == {"sent": 20}
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from notifications.models import Delivery, DeviceToken, Notification
 from notifications.operators import retention
-from notifications.worker.repository import Entry, Repository, candidates, census
+from notifications.worker.repository import Entry, Repository, audience_count, candidates
 from programs.models import Clip, Program, Talk
 from programs.tests.factories import ProgramFactory
 
@@ -183,13 +183,14 @@ def test_retention_finds_the_end_of_a_step_by_the_index(program: Program) -> Non
     assert indexes(plans) == {"delivery_once_per_notification_and_device"}
 
 
-def test_a_slice_of_the_census_looks_up_its_listeners(
+def test_a_slice_of_the_audience_looks_up_its_listeners(
     program: Program, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(census, "SLICE_LISTENERS", 200)  # as few of all as 5,000 of millions
+    # As few of all as 5,000 of millions.
+    monkeypatch.setattr(audience_count, "SLICE_LISTENERS", 200)
     notification = sending(program, repository)
 
-    plans = plans_of(lambda: repository.census.go_on(notification.id))
+    plans = plans_of(lambda: repository.audience_count.go_on(notification.id))
 
     assert passes(plans) == []
     assert DeviceToken.objects.count() == Delivery.objects.count() == DEVICES

@@ -75,7 +75,7 @@ class Tally:
             return self._objection(Meaning.INVALID, reasons.MANY_INVALID)
         return None
 
-    def convicted(self, *, final: bool) -> dict[Meaning, list[Target]]:
+    def to_disable(self, *, final: bool) -> dict[Meaning, list[Target]]:
         """Return, once each, the devices that may be disabled now.
 
         None before so many answers that the brake could have stopped it, or `final`, when all are

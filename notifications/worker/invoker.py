@@ -21,11 +21,11 @@ from notifications.models.notification import max_age
 from .brakes import Objection
 from .fanout import Fanout
 from .inbox import Answered, Event, HelperDied, Inbox, Stop, TalkPosted, Wake
-from .lease import Kept, Lease, LeaseLostError
+from .lease import Lease, LeaseLostError, LeaseState
 from .ledger import Ledger
 from .outage import Outage
 from .rate import Rate
-from .repository import POISON, Repository, Standing
+from .repository import POISON, ClaimEnd, Repository
 from .rotation import Rotation
 from .sender import Sender
 from .timer import Timer
@@ -223,14 +223,14 @@ class Invoker:
         seen = self.lease.rival
         kept = self.lease.keep()
         self.outage.end()
-        if kept is Kept.ACQUIRED:
+        if kept is LeaseState.ACQUIRED:
             self.on_lease_acquired(now)
         elif self.lease.rival and not seen:
             logger.info("lease.held", extra={"by": self.lease.rival.name})
         if self.standby and not self.lease.epoch and self.standby_timer.due():
             self.standby_timer.restart()
             self.lease.announce()
-        if kept is Kept.TAKEN and self.lease.rival:
+        if kept is LeaseState.TAKEN and self.lease.rival:
             self.named_talks.clear()  # the other worker heard of them as well
             if not self.standby:
                 held_by = f"the lease is held by {self.lease.rival.name}"
@@ -309,12 +309,12 @@ class Invoker:
         """Count a slice of the first audience of which its first claim did not see the end."""
         for fanout in self.rotation:
             if fanout.in_flight and not (fanout.counted or fanout.exhausted):
-                fanout.counted = not self.repository.census.go_on(fanout.notification_id)
+                fanout.counted = not self.repository.audience_count.go_on(fanout.notification_id)
                 return
 
     def disable_refused(self, fanout: Fanout, *, final: bool, now: datetime) -> None:
         """Send no more to the devices that FCM proved to be gone."""
-        for meaning, refused in fanout.tally.convicted(final=final).items():
+        for meaning, refused in fanout.tally.to_disable(final=final).items():
             reason = reasons.REFUSED[meaning]
             count = self.repository.results.disable(refused, reason=reason, now=now)
             logger.info(
@@ -412,7 +412,7 @@ class Invoker:
             return False
         self.hurry = False
         self.claim_timer.restart()
-        waiting = self.rotation.take_turns()
+        waiting = self.rotation.limit_requests()
         for fanout in waiting:
             size, limit = self.room()
             if not limit:
@@ -448,11 +448,11 @@ class Invoker:
         )
         self.rotation.served(fanout)
         failpoints.reach("after_claim", fanout.notification_id)
-        if claim.standing is Standing.CLOSED:
+        if claim.end is ClaimEnd.CLOSED:
             self.rotation.drop(fanout.notification_id)
-        elif claim.standing is Standing.EXHAUSTED:
+        elif claim.end is ClaimEnd.EXHAUSTED:
             fanout.exhaust()
-        self.hurry |= claim.standing is Standing.OPEN
+        self.hurry |= claim.end is ClaimEnd.OPEN
         for job in fanout.jobs(claim.batches):
             self.ledger.open(job, fanout)
             self.rate.spend(len(job.targets))

@@ -24,7 +24,7 @@ class LeaseLostError(Exception):
     """Another worker has taken over; what was claimed under this lease stays claimed."""
 
 
-class Kept(Enum):
+class LeaseState(Enum):
     """What came of keeping the lease."""
 
     HELD = auto()  # still ours
@@ -66,19 +66,19 @@ class Lease:
     epoch: int = 0
     rival: Holder | None = None
 
-    def keep(self) -> Kept:
+    def keep(self) -> LeaseState:
         """Renew the lease, or try to get it; raise LeaseLostError if it was taken over."""
         if self.epoch:
             if not lease_row().renew(holder=self.holder, epoch=self.epoch, ttl=self.ttl):
                 self.lose()
-            return Kept.HELD
+            return LeaseState.HELD
         if not lease_row().exists():
             WorkerLease.objects.get_or_create(name=NAME, defaults={"epoch": last_epoch()})
         if lease_row().acquire(holder=self.holder, ttl=self.ttl):
             self.epoch = lease_row().get().epoch
             self.rival = None
             Standby.objects.withdraw(holder=self.holder)
-            return Kept.ACQUIRED
+            return LeaseState.ACQUIRED
         return self._watch()
 
     def fence(self) -> None:
@@ -107,9 +107,11 @@ class Lease:
         elif self.rival:
             Standby.objects.withdraw(holder=self.holder)
 
-    def _watch(self) -> Kept:
+    def _watch(self) -> LeaseState:
         """Tell a living rival, who renews, from a dead one, who lets the lease expire."""
         row = lease_row().held()
         seen = self.rival
         self.rival = Holder(row.holder, row.epoch, row.heartbeat_at) if row else None
-        return Kept.TAKEN if seen and self.rival and seen != self.rival else Kept.AWAITED
+        if seen and self.rival and seen != self.rival:
+            return LeaseState.TAKEN
+        return LeaseState.AWAITED

@@ -48,7 +48,7 @@ class Rotation:
         """Return whether there may be something to claim."""
         return any(fanout.has_work for fanout in self._fanouts.values())
 
-    def take_turns(self) -> list[Fanout]:
+    def limit_requests(self) -> list[Fanout]:
         """Return those with something to claim, in the order in which it is their turn."""
         return [fanout for fanout in self if fanout.has_work]
 

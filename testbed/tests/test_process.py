@@ -59,18 +59,18 @@ def test_a_child_that_ignores_the_request_to_stop_is_killed(
     ) as child:
         assert listens(port)
 
-    assert child.tether.returncode == 128 + signal.SIGKILL
+    assert child.wrapper.returncode == 128 + signal.SIGKILL
     assert not listens(port)
 
 
-def test_the_tether_passes_sigterm_on(tmp_path: Path) -> None:
+def test_the_wrapper_passes_sigterm_on(tmp_path: Path) -> None:
     port = free_port()
     child = start("server", server(port), log=tmp_path / "log")
     assert eventually(lambda: listens(port))
 
-    child.tether.terminate()
+    child.wrapper.terminate()
 
-    assert child.tether.wait(10) == 128 + signal.SIGTERM
+    assert child.wrapper.wait(10) == 128 + signal.SIGTERM
     assert not listens(port)
     child.stop()
 
@@ -78,7 +78,7 @@ def test_the_tether_passes_sigterm_on(tmp_path: Path) -> None:
 def test_ctrl_c_in_the_terminal_does_not_reach_a_child(tmp_path: Path) -> None:
     child = start("sleeper", ["sleep", "60"], log=tmp_path / "log")
 
-    own_session, session_of_child = os.getsid(0), os.getsid(child.tether.pid)
+    own_session, session_of_child = os.getsid(0), os.getsid(child.wrapper.pid)
 
     assert session_of_child != own_session
     child.stop()
@@ -106,11 +106,11 @@ def test_a_start_that_never_gets_ready_is_given_up(
     ):
         pytest.fail("it must not be called ready")
 
-    assert child.tether.returncode is not None
+    assert child.wrapper.returncode is not None
 
 
 def test_the_exit_code_of_a_child_is_known(tmp_path: Path) -> None:
     child: Child = start("command", ["sh", "-c", "exit 5"], log=tmp_path / "log")
 
-    assert child.tether.wait(10) == 5
+    assert child.wrapper.wait(10) == 5
     assert child.stop() == 5

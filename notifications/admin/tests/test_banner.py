@@ -215,7 +215,7 @@ def test_a_redis_that_hangs_is_not_asked_by_every_page(
 ) -> None:
     with socket.create_server((LOOPBACK, 0)) as deaf:  # accepts, and never answers
         settings.REDIS_URL = f"redis://{LOOPBACK}:{deaf.getsockname()[1]}/0"
-        monkeypatch.setattr(subscribers, "kept", subscribers.Kept())
+        monkeypatch.setattr(subscribers, "last", subscribers.LastAnswer())
 
         first = subscribers.count()
         monkeypatch.setattr(subscribers, "ask", lambda: 7)

@@ -70,7 +70,7 @@ def claim_after_send() -> None:
     from django.db import transaction
 
     from notifications.models import Batch, Notification
-    from notifications.worker.repository import Claim, Standing
+    from notifications.worker.repository import Claim, ClaimEnd
     from notifications.worker.repository.claims import Claims
     from notifications.worker.repository.results import Results
 
@@ -79,7 +79,7 @@ def claim_after_send() -> None:
 
     def claim(self: Claims, notification_id: int, **options: Any) -> Claim:
         if notification_id in uncommitted:
-            return Claim(Standing.PAUSED)
+            return Claim(ClaimEnd.PAUSED)
         with transaction.atomic():
             claimed = claim_first(self, notification_id, **options)
             rows = Batch.objects.filter(id__in=[batch.id for batch in claimed.batches])
@@ -101,12 +101,12 @@ def claim_after_send() -> None:
 
 def fence_removed() -> None:
     """A worker that once had the lease believes that it has it for ever."""
-    from notifications.worker.lease import Kept, Lease
+    from notifications.worker.lease import Lease, LeaseState
 
     keep = Lease.keep
     replace(Lease, "fence", lambda self: None)
     replace(Lease, "doubt", lambda self: None)
-    replace(Lease, "keep", lambda self: Kept.HELD if self.epoch else keep(self))
+    replace(Lease, "keep", lambda self: LeaseState.HELD if self.epoch else keep(self))
 
 
 def cursor_lost() -> None:
@@ -115,7 +115,7 @@ def cursor_lost() -> None:
     What then keeps a device out of two batches is the unique constraint alone.
     """
     from notifications.models import Notification
-    from notifications.worker.repository import Claim, Standing
+    from notifications.worker.repository import Claim, ClaimEnd
     from notifications.worker.repository.claims import Claims
 
     claim_first = Claims.first_attempts
@@ -126,7 +126,7 @@ def cursor_lost() -> None:
         if claimed.batches and notification_id not in lost:
             lost.add(notification_id)
             Notification.objects.filter(id=notification_id).update(cursor=0)
-            return Claim(Standing.OPEN, claimed.batches)
+            return Claim(ClaimEnd.OPEN, claimed.batches)
         return claimed
 
     replace(Claims, "first_attempts", claim)

@@ -114,7 +114,7 @@ class Playground:
         self.start_fcm()
 
     def _restart_web(self) -> None:
-        self.web.tether.wait(STOP_SECONDS)
+        self.web.wrapper.wait(STOP_SECONDS)
         self.start_web()
 
     # --- The end of a round ----------------------------------------------------------------------
@@ -126,10 +126,10 @@ class Playground:
 
     def start_missing(self) -> None:
         """Start the web and each worker that does not run, as a supervisor would."""
-        if self.web.tether.poll() is not None:
+        if self.web.wrapper.poll() is not None:
             self.start_web()
         for number, worker in enumerate(self.workers):
-            if worker.tether.poll() is not None:
+            if worker.wrapper.poll() is not None:
                 self.start_worker(number)
 
     def stop_workers(self) -> list[Child]:
@@ -137,15 +137,15 @@ class Playground:
         ended = [each for each in self.system.children if each.name == "listen_notifications"]
         for worker in ended:
             wait_until_it_listens(worker)
-            worker.tether.terminate()
+            worker.wrapper.terminate()
         for worker in ended:
-            worker.tether.wait(STOP_SECONDS)
+            worker.wrapper.wait(STOP_SECONDS)
             worker.stop()  # closes the pipe; before, that would be a second SIGTERM
         return ended
 
     def forget(self) -> None:
         """Let go of all that has ended."""
-        ended = [each for each in self.system.children if each.tether.poll() is not None]
+        ended = [each for each in self.system.children if each.wrapper.poll() is not None]
         for child in ended:
             child.stop()
             self.system.children.remove(child)
@@ -155,7 +155,7 @@ class Playground:
 def wait_until_it_listens(worker: Child) -> None:
     """Return once a worker that was just started hears signals, or has ended."""
     assert eventually(
-        lambda: worker.tether.poll() is not None or "worker.started" in worker.log.read_text()
+        lambda: worker.wrapper.poll() is not None or "worker.started" in worker.log.read_text()
     )
 
 

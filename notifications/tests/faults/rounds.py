@@ -181,7 +181,7 @@ def found(
             f"{Talk.objects.count()} talks, {Notification.objects.count()} of notifications"
         )
     for worker in workers:
-        code, log = worker.tether.returncode, worker.log.read_text()
+        code, log = worker.wrapper.returncode, worker.log.read_text()
         if code == NOT_YET_LISTENING and "worker.started" not in log:
             continue
         if code not in EXIT_CODES or "Traceback" in log:

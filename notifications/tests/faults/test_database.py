@@ -91,13 +91,13 @@ def test_sigterm_while_the_database_is_away_writes_what_was_answered(
     worker = start_and_send_half(system)
     own_cluster.stop()
     system.wait_for_the_log("database.away", worker)
-    worker.tether.terminate()
+    worker.wrapper.terminate()
     system.wait_for_the_log("worker.stopping", worker)
     fcm.hurry()
     own_cluster.start()
     connection.close()
 
-    assert worker.tether.wait() == 0
+    assert worker.wrapper.wait() == 0
     assert set(outcomes()) == {"sent"}
     system.expire_lease()  # which it could not give back
     system.start_worker()
@@ -193,7 +193,7 @@ def test_a_worker_whose_connection_falls_silent_is_replaced_and_its_answers_are_
     doubts = outcomes()["unknown"]
     proxy.speak()
 
-    assert deaf.tether.wait() == LEASE_HELD
+    assert deaf.wrapper.wait() == LEASE_HELD
     assert doubts > 0
     assert outcomes() == {"sent": MANY}
     system.verify(kills=0)

@@ -148,7 +148,7 @@ def test_the_unique_constraint_of_the_claims_stops_a_second_one(
     worker = start_broken(system, "cursor_lost")
 
     post(program)
-    system.wait(lambda: worker.tether.poll() is not None)
+    system.wait(lambda: worker.wrapper.poll() is not None)
 
     assert "batch_claimed_once_per_cursor" in worker.log.read_text()
     assert system.report()["I1"].violations == 0

@@ -60,7 +60,7 @@ def test_live_asked_for_outside_production_is_refused(system: System, environmen
 
     asked = system.start("sending", "live", "--reason", "just once")
 
-    assert asked.tether.wait() == 2
+    assert asked.wrapper.wait() == 2
     assert "only production may send" in asked.log.read_text()
     assert SendingSwitch.objects.current().mode == SendingSwitch.Mode.DRY_RUN
     system.verify(kills=0)

@@ -46,7 +46,7 @@ def test_kill_9_between_commit_and_publish_loses_no_notification(system: System)
 
     with pytest.raises(requests.ConnectionError):
         upload()
-    assert web.tether.wait() == KILLED
+    assert web.wrapper.wait() == KILLED
     system.wait_until_settled()
     system.start_web()
 

@@ -52,7 +52,7 @@ def assert_nothing_is_open() -> None:
 def die_at(system: System, failpoint: str) -> None:
     """Let a worker die at a failpoint, and the next one finish."""
     worker = system.start("listen_notifications", *ONE_LANE, **failing_at(failpoint))
-    assert worker.tether.wait() == KILLED
+    assert worker.wrapper.wait() == KILLED
     system.expire_lease()
 
 
@@ -168,10 +168,10 @@ def test_kill_9_again_and_again_doubles_nothing_and_owns_up_to_its_doubts(
 
 def terminate_half_way(system: System, worker: Child, fcm: Dawdles) -> int:
     """Ask the worker to stop, let FCM answer what is in flight, and return the exit code."""
-    worker.tether.terminate()
+    worker.wrapper.terminate()
     system.wait_for_the_log("worker.stopping", worker)
     fcm.hurry()
-    return worker.tether.wait()
+    return worker.wrapper.wait()
 
 
 def test_sigterm_half_way_loses_nothing_and_leaves_nothing_unknown(
@@ -195,7 +195,7 @@ def test_sigterm_twice_is_as_patient_as_once(system: System, fcm: Dawdles) -> No
     post(system.listeners(MANY))
     system.wait_for_deliveries(HALF_WAY)
 
-    worker.tether.terminate()
+    worker.wrapper.terminate()
     system.wait_for_the_log("worker.stopping", worker)
 
     assert terminate_half_way(system, worker, fcm) == 0
@@ -250,7 +250,7 @@ def test_a_worker_stopped_past_its_lease_claims_nothing_when_it_goes_on(
     fcm.hurry()
     system.wait_until_settled()
 
-    assert slept.tether.wait() == LEASE_HELD
+    assert slept.wrapper.wait() == LEASE_HELD
     assert Batch.objects.filter(epoch=1).count() == claimed
     system.verify(kills=0)
 
@@ -265,7 +265,7 @@ def test_late_answers_of_a_worker_that_was_stopped_are_recorded(system: System) 
     assert outcomes() == {"unknown": 100, "sent": 50}
     os.kill(pid_of(slept), signal.SIGCONT)
 
-    assert slept.tether.wait() == LEASE_HELD
+    assert slept.wrapper.wait() == LEASE_HELD
     assert outcomes() == {"sent": 150}
     notification.refresh_from_db()
     assert (notification.sent_count, notification.unknown_count) == (150, 0)
@@ -284,7 +284,7 @@ def test_a_worker_stopped_within_a_transaction_does_not_keep_the_lease(system: S
     system.wait_until_settled()
     os.kill(pid_of(slept), signal.SIGCONT)
 
-    assert slept.tether.wait() == LEASE_HELD
+    assert slept.wrapper.wait() == LEASE_HELD
     system.verify(kills=0)
 
 
@@ -295,13 +295,13 @@ def test_of_two_workers_started_at_once_one_works_and_a_third_changes_nothing(
     system: System,
 ) -> None:
     both = [system.start("listen_notifications") for _ in range(2)]
-    system.wait(lambda: any(each.tether.poll() is not None for each in both))
+    system.wait(lambda: any(each.wrapper.poll() is not None for each in both))
     third = system.start("listen_notifications")
     post(system.listeners(50))
     system.wait_until_settled()
 
-    assert third.tether.wait() == LEASE_HELD
-    assert sorted(each.tether.poll() or 0 for each in both) == [0, LEASE_HELD]
+    assert third.wrapper.wait() == LEASE_HELD
+    assert sorted(each.wrapper.poll() or 0 for each in both) == [0, LEASE_HELD]
     assert WorkerLease.objects.get().epoch == 1
     assert outcomes() == {"sent": 50}
     system.verify(kills=0)

@@ -4,7 +4,7 @@
     claims      who is next: taken on in one fenced transaction before the first byte is sent
     candidates  who may be next, read ahead for the claims
     targets     who of some devices is one now, for the claims
-    census      how many there are in all, where they are many
+    audience_count      how many there are in all, where they are many
     results     what became of each target, and the counters that say so
     log         the table of the send log, for the results
     recovery    what an earlier epoch left behind
@@ -15,8 +15,8 @@ rest.
 """
 
 from ..lease import Lease
-from .census import Census
-from .claims import Claim, ClaimedBatch, Claims, Standing
+from .audience_count import AudienceCount
+from .claims import Claim, ClaimedBatch, ClaimEnd, Claims
 from .due import Due
 from .log import Entry
 from .recovery import POISON, Recovery
@@ -25,10 +25,10 @@ from .results import Results
 __all__ = [
     "POISON",
     "Claim",
+    "ClaimEnd",
     "ClaimedBatch",
     "Entry",
     "Repository",
-    "Standing",
 ]
 
 
@@ -38,6 +38,6 @@ class Repository:
     def __init__(self, lease: Lease) -> None:
         self.due = Due(lease)
         self.claims = Claims(lease)
-        self.census = Census()
+        self.audience_count = AudienceCount()
         self.results = Results()
         self.recovery = Recovery(lease)

@@ -22,7 +22,7 @@ from .candidates import Candidates, Whose, Window
 logger = logging.getLogger(__name__)
 
 
-class Standing(Enum):
+class ClaimEnd(Enum):
     """Whether there may be more to claim from a notification."""
 
     OPEN = auto()  # claim again
@@ -43,7 +43,7 @@ class ClaimedBatch:
 class Claim:
     """What was claimed, and whether to ask again."""
 
-    standing: Standing
+    end: ClaimEnd
     batches: tuple[ClaimedBatch, ...] = ()
 
 
@@ -96,11 +96,11 @@ class Claims:
         window = self._candidates.window(notification_id, now=now)
         with transaction.atomic():
             opened = self._open(notification_id, now=now)
-            if isinstance(opened, Standing):
+            if isinstance(opened, ClaimEnd):
                 return Claim(opened)
             if opened.whose != window.whose:  # its talk was moved to another program
                 self._candidates.forget(notification_id)
-                return Claim(Standing.OPEN)
+                return Claim(ClaimEnd.OPEN)
             candidates = window.next(limit, after=opened.cursor)
             taken = [Target(*row) for row in opened.targets_among(candidates)]
             batches = self._write(opened, cut(taken, size), from_cursor=True, now=now)
@@ -108,15 +108,15 @@ class Claims:
             self._move_cursor(opened, upto, window, claimed=len(taken))
         window.cursor = upto  # committed
         if not window.exhausted:
-            return Claim(Standing.OPEN, batches)
+            return Claim(ClaimEnd.OPEN, batches)
         self._candidates.forget(notification_id)
-        return Claim(Standing.EXHAUSTED, batches)
+        return Claim(ClaimEnd.EXHAUSTED, batches)
 
     def retries(self, notification_id: int, *, size: int, limit: int, now: datetime) -> Claim:
         """Claim what is due to be attempted again; whoever is no target any more is skipped."""
         with transaction.atomic():
             opened = self._open(notification_id, now=now)
-            if isinstance(opened, Standing):
+            if isinstance(opened, ClaimEnd):
                 return Claim(opened)
             due = Delivery.objects.filter(notification_id=notification_id).due_for_retry(now=now)
             before = {
@@ -133,9 +133,9 @@ class Claims:
             Delivery.objects.of(notification_id, claimed).claim_retry()
             self._skip(notification_id, set(before) - claimed, now=now)
             batches = self._write(opened, cut(taken, size), from_cursor=False, now=now)
-        return Claim(Standing.OPEN if len(before) == limit else Standing.EXHAUSTED, batches)
+        return Claim(ClaimEnd.OPEN if len(before) == limit else ClaimEnd.EXHAUSTED, batches)
 
-    def _open(self, notification_id: int, *, now: datetime) -> Opened | Standing:
+    def _open(self, notification_id: int, *, now: datetime) -> Opened | ClaimEnd:
         """Return the locked notification with its program, or why nothing may be claimed."""
         self._lease.fence()
         row = Notification.objects.filter(id=notification_id)
@@ -144,23 +144,23 @@ class Claims:
         # Under the lock: a pause waits for a claim that has begun, and later ones see it.
         switch = SendingSwitch.objects.current()
         if switch.paused:
-            return Standing.PAUSED
+            return ClaimEnd.PAUSED
         if locked is None:
-            return Standing.CLOSED
+            return ClaimEnd.CLOSED
         opened = Opened(*locked)
         if opened.created_at + max_age() < now:
-            return Standing.CLOSED  # the next look says what becomes of it
+            return ClaimEnd.CLOSED  # the next look says what becomes of it
         if opened.talk_id is None:
             row.cancel(reason=reasons.TALK_DELETED, now=now)
             logger.warning("notification.cancelled", extra={"notification": notification_id})
-            return Standing.CLOSED
+            return ClaimEnd.CLOSED
         decision = policy.decide(switch=switch, program_dry_run=opened.program_dry_run, now=now)
         if decision.dry_run and opened.dry_run is False:
             reason = reasons.NO_LONGER_LIVE % {"objection": decision.reason}
             row.hold(reason=reason, now=now)
             told = {"notification": notification_id, "reason": reason, **row.get().counts()}
             logger.error("notification.held", extra=told)
-            return Standing.CLOSED
+            return ClaimEnd.CLOSED
         return opened
 
     def _move_cursor(self, opened: Opened, upto: int, window: Window, *, claimed: int) -> None:

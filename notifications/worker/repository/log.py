@@ -7,7 +7,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from notifications.models import Delivery
-from notifications.models.among import array_of
+from notifications.models.id_lookup import array_of
 
 
 class Entry(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 
 from notifications.models import DeviceToken
-from notifications.models.among import array_of
+from notifications.models.id_lookup import array_of
 
 # What a Target is made of, in its order.
 Row = tuple[int, str, str, datetime]

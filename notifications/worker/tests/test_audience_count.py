@@ -1,11 +1,11 @@
-"""The census: the size of a large audience, counted a slice at a time."""
+"""The audience_count: the size of a large audience, counted a slice at a time."""
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from notifications.models import DeviceToken, Notification
 from notifications.tests.factories import DeviceTokenFactory
-from notifications.worker.repository import census
+from notifications.worker.repository import audience_count
 from programs.models import Clip, Program, Talk
 from programs.tests.factories import ProgramFactory
 
@@ -27,9 +27,9 @@ def counted(notification: Notification) -> int | None:
 
 
 def test_it_counts_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(census, "SLICE_LISTENERS", 2)
+    monkeypatch.setattr(audience_count, "SLICE_LISTENERS", 2)
     notification = notification_for(5)
-    counting = census.Census()
+    counting = audience_count.AudienceCount()
 
     assert [counting.go_on(notification.id) for _ in range(2)] == [True, True]
     assert counted(notification) is None
@@ -44,7 +44,7 @@ def test_it_counts_the_devices_that_are_targets() -> None:
     DeviceTokenFactory.create()
     Clip.objects.filter(listener=second.user).update(muted=True)
 
-    census.Census().go_on(notification.id)
+    audience_count.AudienceCount().go_on(notification.id)
 
     assert counted(notification) == 3
 
@@ -53,7 +53,7 @@ def test_it_does_not_replace_what_is_known() -> None:
     notification = notification_for(3)
     Notification.objects.update(audience_count=7)
 
-    census.Census().go_on(notification.id)
+    audience_count.AudienceCount().go_on(notification.id)
 
     assert counted(notification) == 7
 
@@ -62,7 +62,7 @@ def test_a_deleted_talk_is_not_counted() -> None:
     notification = notification_for(1)
     Talk.objects.all().delete()
 
-    assert census.Census().go_on(notification.id) is False
+    assert audience_count.AudienceCount().go_on(notification.id) is False
     assert counted(notification) is None
 
 
@@ -71,4 +71,4 @@ def test_a_slice_takes_few_statements(django_assert_num_queries: DjangoAssertNum
 
     # Whose, listeners, devices, the sum.
     with django_assert_num_queries(4):
-        census.Census().go_on(notification.id)
+        audience_count.AudienceCount().go_on(notification.id)

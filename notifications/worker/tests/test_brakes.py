@@ -28,9 +28,9 @@ def answer(counted: Tally, meaning: str, device_id: int) -> None:
     counted.count(Meaning(meaning), device(device_id) if meaning in REFUSED else None)
 
 
-def ids(convicted: dict[Meaning, list[Target]]) -> dict[Meaning, list[int]]:
-    """Return which devices are convicted of what."""
-    return {meaning: [each.device_id for each in those] for meaning, those in convicted.items()}
+def ids(to_disable: dict[Meaning, list[Target]]) -> dict[Meaning, list[int]]:
+    """Return which devices are to_disable of what."""
+    return {meaning: [each.device_id for each in those] for meaning, those in to_disable.items()}
 
 
 @pytest.mark.parametrize(
@@ -116,26 +116,26 @@ def test_an_outage_does_not_hide_what_the_others_say(meaning: str) -> None:
 def test_nobody_is_disabled_before_a_brake_could_have_judged(accepted: int) -> None:
     counted = tally(unregistered=1, accepted=accepted)
 
-    assert counted.convicted(final=False) == {}
-    assert ids(counted.convicted(final=True)) == {Meaning.UNREGISTERED: [1]}
+    assert counted.to_disable(final=False) == {}
+    assert ids(counted.to_disable(final=True)) == {Meaning.UNREGISTERED: [1]}
 
 
 def test_an_unregistered_device_is_disabled_under_way() -> None:
     counted = tally(unregistered=1, accepted=99)
 
-    assert ids(counted.convicted(final=False)) == {Meaning.UNREGISTERED: [1]}
+    assert ids(counted.to_disable(final=False)) == {Meaning.UNREGISTERED: [1]}
 
 
 def test_a_device_is_convicted_once() -> None:
     counted = tally(unregistered=1, accepted=99)
-    counted.convicted(final=False)
+    counted.to_disable(final=False)
 
-    assert counted.convicted(final=True) == {}
+    assert counted.to_disable(final=True) == {}
 
 
 @pytest.mark.parametrize("final", [False, True])
 def test_an_invalid_device_stays_while_nobody_was_sent_the_same_body(final: bool) -> None:
-    assert tally(invalid=12, unknown=100).convicted(final=final) == {}
+    assert tally(invalid=12, unknown=100).to_disable(final=final) == {}
 
 
 @pytest.mark.parametrize("order", [["accepted", "invalid"], ["invalid", "accepted"]])
@@ -144,19 +144,19 @@ def test_an_invalid_device_may_be_disabled_once_the_body_was_accepted(order: lis
     for device_id, meaning in enumerate(order):
         answer(counted, meaning, device_id)
 
-    assert ids(counted.convicted(final=True)) == {Meaning.INVALID: [order.index("invalid")]}
+    assert ids(counted.to_disable(final=True)) == {Meaning.INVALID: [order.index("invalid")]}
 
 
 def test_an_invalid_device_waits_for_a_batch_of_answers() -> None:
-    assert tally(accepted=1, invalid=12).convicted(final=False) == {}
-    assert tally(accepted=13, invalid=12).convicted(final=False)
+    assert tally(accepted=1, invalid=12).to_disable(final=False) == {}
+    assert tally(accepted=13, invalid=12).to_disable(final=False)
 
 
 def test_a_mismatched_device_waits_until_all_answers_are_in() -> None:
     counted = tally(accepted=100, mismatched=1)
 
-    assert counted.convicted(final=False) == {}
-    assert ids(counted.convicted(final=True)) == {Meaning.MISMATCHED: [101]}
+    assert counted.to_disable(final=False) == {}
+    assert ids(counted.to_disable(final=True)) == {Meaning.MISMATCHED: [101]}
 
 
 @pytest.mark.parametrize(
@@ -166,4 +166,4 @@ def test_no_other_answer_convicts_a_device(meaning: Meaning) -> None:
     counted = tally(accepted=10)
     answer(counted, meaning, 99)
 
-    assert counted.convicted(final=True) == {}
+    assert counted.to_disable(final=True) == {}

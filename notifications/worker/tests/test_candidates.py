@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from notifications.models import DeviceToken, Notification
 from notifications.tests.factories import DeviceTokenFactory
-from notifications.worker.repository import Claim, Repository, Standing, candidates
+from notifications.worker.repository import Claim, ClaimEnd, Repository, candidates
 from programs.models import Clip, Program, Talk
 from programs.tests.factories import ProgramFactory
 
@@ -111,8 +111,8 @@ def test_candidates_that_are_no_targets_any_more_do_not_stop_the_claims(
     nobody = claim(repository, notification, 3)
     rest = claim(repository, notification, 3)
 
-    assert (nobody.standing, nobody.batches) == (Standing.OPEN, ())
-    assert (rest.standing, claimed(rest)) == (Standing.EXHAUSTED, [each.id for each in devices[4:]])
+    assert (nobody.end, nobody.batches) == (ClaimEnd.OPEN, ())
+    assert (rest.end, claimed(rest)) == (ClaimEnd.EXHAUSTED, [each.id for each in devices[4:]])
 
 
 def test_who_becomes_a_target_is_found_when_the_window_has_stood_its_time(
@@ -151,7 +151,7 @@ def test_windows_follow_one_another_without_a_gap(
     claims = [claim(repository, notification, 2) for _ in range(9)]
 
     assert [each for one in claims for each in claimed(one)] == ids
-    assert claims[-1].standing is Standing.EXHAUSTED
+    assert claims[-1].end is ClaimEnd.EXHAUSTED
 
 
 def test_what_was_not_committed_is_claimed_again(
@@ -204,7 +204,7 @@ def test_the_audience_is_counted_when_the_end_is_seen(
 def test_an_audience_of_nobody_is_counted_too(repository: Repository, program: Program) -> None:
     notification = sending(program, repository)
 
-    assert claim(repository, notification, 2).standing is Standing.EXHAUSTED
+    assert claim(repository, notification, 2).end is ClaimEnd.EXHAUSTED
     notification.refresh_from_db()
     assert notification.audience_count == 0
 

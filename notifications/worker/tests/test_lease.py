@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from notifications.models import Notification, Standby, WorkerLease
-from notifications.worker.lease import Kept, Lease, LeaseLostError
+from notifications.worker.lease import Lease, LeaseLostError, LeaseState
 
 TTL = timedelta(seconds=15)
 
@@ -22,7 +22,7 @@ def expire() -> None:
 def test_the_first_worker_gets_the_lease() -> None:
     lease = Lease(TTL)
 
-    assert lease.keep() is Kept.ACQUIRED
+    assert lease.keep() is LeaseState.ACQUIRED
     assert lease.epoch == 1
 
 
@@ -31,7 +31,7 @@ def test_it_stays_with_its_holder_while_it_is_renewed() -> None:
     lease = Lease(TTL)
     lease.keep()
 
-    assert lease.keep() is Kept.HELD
+    assert lease.keep() is LeaseState.HELD
     assert lease.epoch == 1
 
 
@@ -39,7 +39,7 @@ def test_it_stays_with_its_holder_while_it_is_renewed() -> None:
 def test_a_second_worker_waits_for_a_rival_not_yet_seen_alive() -> None:
     Lease(TTL).keep()
 
-    assert Lease(TTL).keep() is Kept.AWAITED
+    assert Lease(TTL).keep() is LeaseState.AWAITED
 
 
 @pytest.mark.django_db
@@ -50,7 +50,7 @@ def test_a_second_worker_knows_a_living_rival_by_its_renewal() -> None:
 
     WorkerLease.objects.update(heartbeat_at=Now() + timedelta(seconds=1))  # as a renewal does
 
-    assert second.keep() is Kept.TAKEN
+    assert second.keep() is LeaseState.TAKEN
     assert second.rival
     assert second.rival.name == first.holder
 
@@ -61,7 +61,7 @@ def test_an_expired_lease_is_taken_over_in_a_new_epoch() -> None:
     first.keep()
     expire()
 
-    assert second.keep() is Kept.ACQUIRED
+    assert second.keep() is LeaseState.ACQUIRED
     assert second.epoch == first.epoch + 1
 
 
@@ -83,7 +83,7 @@ def test_an_expired_lease_that_nobody_took_is_still_its_holders() -> None:
     lease.keep()
     expire()
 
-    assert lease.keep() is Kept.HELD
+    assert lease.keep() is LeaseState.HELD
 
 
 @pytest.mark.django_db
@@ -93,7 +93,7 @@ def test_a_lease_given_back_is_free_at_once() -> None:
     first.release()
 
     assert WorkerLease.objects.held() is None
-    assert second.keep() is Kept.ACQUIRED
+    assert second.keep() is LeaseState.ACQUIRED
 
 
 @pytest.mark.django_db
@@ -105,7 +105,7 @@ def test_giving_back_a_lost_lease_does_not_take_it_from_its_new_holder() -> None
 
     slept.release()
 
-    assert other.keep() is Kept.HELD
+    assert other.keep() is LeaseState.HELD
 
 
 @pytest.mark.django_db
@@ -114,7 +114,7 @@ def test_a_holder_in_doubt_comes_back_in_a_new_epoch() -> None:
     lease.keep()
     lease.doubt()
 
-    assert lease.keep() is Kept.ACQUIRED
+    assert lease.keep() is LeaseState.ACQUIRED
     assert lease.epoch == 2
 
 
@@ -145,7 +145,7 @@ def test_no_takeover_commits_between_a_fence_and_the_end_of_its_transaction() ->
     held, rival = Lease(TTL), Lease(TTL)
     held.keep()
     expire()
-    taken: list[Kept] = []
+    taken: list[LeaseState] = []
 
     def take_over() -> None:
         taken.append(rival.keep())
@@ -159,14 +159,14 @@ def test_no_takeover_commits_between_a_fence_and_the_end_of_its_transaction() ->
         assert taken == []
     thread.join(10)
 
-    assert taken == [Kept.ACQUIRED]
+    assert taken == [LeaseState.ACQUIRED]
 
 
 @pytest.mark.engines
 @pytest.mark.django_db(transaction=True)
 def test_of_many_workers_that_start_at_once_one_gets_the_lease() -> None:
     start = threading.Barrier(8)
-    results: list[Kept] = []
+    results: list[LeaseState] = []
 
     def compete() -> None:
         lease = Lease(TTL)
@@ -180,7 +180,7 @@ def test_of_many_workers_that_start_at_once_one_gets_the_lease() -> None:
     for thread in threads:
         thread.join(30)
 
-    assert results.count(Kept.ACQUIRED) == 1
+    assert results.count(LeaseState.ACQUIRED) == 1
     assert WorkerLease.objects.get().epoch == 1
 
 

@@ -21,7 +21,7 @@ from notifications.models import (
 )
 from notifications.operators import acts
 from notifications.worker.lease import Lease, LeaseLostError
-from notifications.worker.repository import Claim, Entry, Repository, Standing
+from notifications.worker.repository import Claim, ClaimEnd, Entry, Repository
 from notifications.worker.work import Target
 from programs.models import Clip, Program, Talk
 
@@ -106,7 +106,7 @@ def test_a_claim_takes_the_next_devices_in_order_and_cuts_them_into_batches(
         ids[0:2],
         ids[2:4],
     ]
-    assert result.standing is Standing.OPEN
+    assert result.end is ClaimEnd.OPEN
     assert list(Batch.objects.order_by("id").values_list("after_id", "upto_id", "targets")) == [
         (0, ids[1], ids[0:2]),
         (ids[1], ids[3], ids[2:4]),
@@ -130,7 +130,7 @@ def test_a_claim_that_finds_the_end_says_so(repository: Repository, program: Pro
     listener(program)
     notification = sending(program, repository)
 
-    assert claim(repository, notification).standing is Standing.EXHAUSTED
+    assert claim(repository, notification).end is ClaimEnd.EXHAUSTED
 
 
 def test_all_devices_of_a_listener_are_targets(repository: Repository, program: Program) -> None:
@@ -180,7 +180,7 @@ def test_a_pause_stops_the_next_claim(repository: Repository, program: Program) 
     notification = sending(program, repository)
     SendingSwitch.objects.change(changed_by="anna", now=NOW, reason="", paused=True)
 
-    assert claim(repository, notification) == Claim(Standing.PAUSED)
+    assert claim(repository, notification) == Claim(ClaimEnd.PAUSED)
 
 
 def test_what_waits_for_a_resume_locks_nothing(repository: Repository, program: Program) -> None:
@@ -201,7 +201,7 @@ def test_a_live_notification_is_held_when_the_switch_goes_back_to_dry_run(
     notification = sending(program, repository)
     SendingSwitch.objects.change(changed_by="anna", now=NOW, reason="", mode="dry_run")
 
-    assert claim(repository, notification) == Claim(Standing.CLOSED)
+    assert claim(repository, notification) == Claim(ClaimEnd.CLOSED)
     notification.refresh_from_db()
     assert notification.state == Notification.State.HELD
     assert "dry run" in notification.reason
@@ -216,7 +216,7 @@ def test_nothing_is_claimed_of_what_became_too_old_since_the_last_look(
 
     result = repository.claims.first_attempts(notification.id, size=25, limit=25, now=tomorrow)
 
-    assert result == Claim(Standing.CLOSED)
+    assert result == Claim(ClaimEnd.CLOSED)
 
 
 def test_a_deleted_talk_is_not_announced_any_further(
@@ -226,7 +226,7 @@ def test_a_deleted_talk_is_not_announced_any_further(
     notification = sending(program, repository)
     Talk.objects.all().delete()
 
-    assert claim(repository, notification) == Claim(Standing.CLOSED)
+    assert claim(repository, notification) == Claim(ClaimEnd.CLOSED)
     notification.refresh_from_db()
     assert notification.state == Notification.State.CANCELLED
 
@@ -238,7 +238,7 @@ def test_a_cancelled_notification_is_not_claimed_from(
     notification = sending(program, repository)
     Notification.objects.cancel(reason="a test", now=NOW)
 
-    assert claim(repository, notification) == Claim(Standing.CLOSED)
+    assert claim(repository, notification) == Claim(ClaimEnd.CLOSED)
 
 
 def test_the_statements_of_a_claim_do_not_grow_with_its_targets(

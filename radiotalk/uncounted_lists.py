@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 LAST_PAGE = 100
 
 
-class LookAheadPaginator(Paginator):  # type: ignore[type-arg]  # generic for mypy only
+class UncountedPaginator(Paginator):  # type: ignore[type-arg]  # generic for mypy only
     """Knows of the rows up to the first one behind a page, and asks for no others."""
 
     def __init__(self, rows: QuerySet[Any], per_page: int, *, page: int) -> None:
@@ -30,7 +30,7 @@ class LookAheadPaginator(Paginator):  # type: ignore[type-arg]  # generic for my
         return min(self.skipped + found, LAST_PAGE * self.per_page)
 
 
-class LookAheadChangeList(ChangeList):
+class UncountedChangeList(ChangeList):
     """A list in its one order, which an index serves, that tells no number of results."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
@@ -43,7 +43,7 @@ class LookAheadChangeList(ChangeList):
         self.full_result_count = self.result_count = len(self.result_list)
 
 
-class LookAheadMixin:
+class UncountedListMixin:
     """A list that reads one page and one row, however large the table is."""
 
     show_facets = admin.ShowFacets.NEVER  # they count
@@ -52,7 +52,7 @@ class LookAheadMixin:
     sortable_by: Any = ()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return LookAheadChangeList
+        return UncountedChangeList
 
     def get_paginator(
         self,
@@ -61,13 +61,13 @@ class LookAheadMixin:
         per_page: int,
         *args: Any,
         **kwargs: Any,
-    ) -> LookAheadPaginator:
+    ) -> UncountedPaginator:
         try:
             # `page`: a form's choices, as they are scrolled
             page = int(request.GET.get(PAGE_VAR) or request.GET.get("page") or 1)
         except ValueError:
             page = 1
-        return LookAheadPaginator(queryset, per_page, page=page)
+        return UncountedPaginator(queryset, per_page, page=page)
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any

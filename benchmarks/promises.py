@@ -1,6 +1,6 @@
 """What the project promises about speed, each measured by one command on a quiet machine.
 
-python -m testbed.engines --postgresql -- python -m benchmarks.shows 1 2 4 5 6 7
+python -m testbed.engines --postgresql -- python -m benchmarks.promises 1 2 4 5 6 7
 
 1  230 ms, 10 threads: 100, 1,000 and 10,000 in at most 0.6, 0.6 and 3.0 s
 2  230 ms, 40 threads: at least 6,000/s over 100,000
@@ -240,7 +240,7 @@ SHOWS: dict[str, Callable[[Show], None]] = {
 
 def main() -> int:
     """Return 1 when a promise is not kept."""
-    parser = argparse.ArgumentParser("python -m benchmarks.shows", description=__doc__)
+    parser = argparse.ArgumentParser("python -m benchmarks.promises", description=__doc__)
     parser.add_argument("numbers", nargs="+", choices=SHOWS)
     options = parser.parse_args()
     call_command("migrate", verbosity=0)

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponseBase
 
-NUL = "%00"
+NULL_BYTE = "%00"
 
 
-def refuse_nul(
+def refuse_null_bytes(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """Return the middleware; it answers 400 where the database would make it a 500."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         is_page = not request.path.startswith("/api/")
-        if is_page and NUL in request.META.get("QUERY_STRING", ""):
+        if is_page and NULL_BYTE in request.META.get("QUERY_STRING", ""):
             raise BadRequest("There is a NUL in the address.")
         return get_response(request)
 

@@ -9,7 +9,7 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
-from radiotalk.turns import TURNS, take_turns
+from radiotalk.middleware.request_limit import REQUEST_LIMIT, limit_requests
 
 DEADLINE_SECONDS = 10
 
@@ -18,7 +18,7 @@ def test_only_so_many_requests_are_handled_at_once_and_none_is_refused() -> None
     handled: list[int] = []
     inside = 0
     change = threading.Lock()
-    full = threading.Barrier(TURNS)  # each waits until so many are inside
+    full = threading.Barrier(REQUEST_LIMIT)  # each waits until so many are inside
 
     def view(request: HttpRequest) -> HttpResponse:
         nonlocal inside
@@ -30,13 +30,15 @@ def test_only_so_many_requests_are_handled_at_once_and_none_is_refused() -> None
             inside -= 1
         return HttpResponse()
 
-    handle = take_turns(view)
-    requests = [RequestFactory().post("/api/v1/programs/1/talks/") for _ in range(3 * TURNS)]
+    handle = limit_requests(view)
+    requests = [
+        RequestFactory().post("/api/v1/programs/1/talks/") for _ in range(3 * REQUEST_LIMIT)
+    ]
     with ThreadPoolExecutor(len(requests)) as clients:
         answers = list(clients.map(handle, requests))
 
     assert [answer.status_code for answer in answers] == [200] * len(requests)
-    assert max(handled) <= TURNS
+    assert max(handled) <= REQUEST_LIMIT
 
 
 def test_healthz_waits_for_nobody() -> None:
@@ -50,9 +52,9 @@ def test_healthz_waits_for_nobody() -> None:
             release.wait(DEADLINE_SECONDS)
         return HttpResponse()
 
-    handle = take_turns(view)
-    with ThreadPoolExecutor(TURNS) as clients:
-        slow = [clients.submit(handle, ask("/api/v1/programs/")) for _ in range(TURNS)]
+    handle = limit_requests(view)
+    with ThreadPoolExecutor(REQUEST_LIMIT) as clients:
+        slow = [clients.submit(handle, ask("/api/v1/programs/")) for _ in range(REQUEST_LIMIT)]
         for _ in slow:
             assert began.acquire(timeout=DEADLINE_SECONDS)
 
@@ -65,16 +67,16 @@ def test_healthz_waits_for_nobody() -> None:
 def test_a_thread_of_many_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[str] = []
     monkeypatch.setattr(connections, "close_all", lambda: closed.append("all"))
-    handle = take_turns(lambda request: HttpResponse())
+    handle = limit_requests(lambda request: HttpResponse())
     request = RequestFactory().get("/api/v1/programs/")
 
     handle(request)
     alone = list(closed)
-    monkeypatch.setattr(threading, "active_count", lambda: TURNS + 1)
+    monkeypatch.setattr(threading, "active_count", lambda: REQUEST_LIMIT + 1)
     handle(request)
 
     assert (alone, closed) == ([], ["all"])
 
 
 def test_it_comes_before_whatever_reads_the_database() -> None:
-    assert settings.MIDDLEWARE[0] == "radiotalk.turns.take_turns"
+    assert settings.MIDDLEWARE[0] == "radiotalk.middleware.request_limit.limit_requests"

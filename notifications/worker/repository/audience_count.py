@@ -20,7 +20,7 @@ class Count:
     after_listener: int = 0
 
 
-class Census:
+class AudienceCount:
     """Counts audiences, a slice at each call; one notification after the other."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigAutoField, Lookup
 
 
-class Among(Lookup):
+class IdLookup(Lookup):
     """Whether an id is one of these."""
 
     lookup_name = "among"
@@ -31,7 +31,7 @@ class Among(Lookup):
         return f"{column} = ANY(%s::bigint[])", (*parameters, array_of(self.rhs))
 
 
-BigAutoField.register_lookup(Among)
+BigAutoField.register_lookup(IdLookup)
 
 
 def array_of(ids: Iterable[int]) -> str:
