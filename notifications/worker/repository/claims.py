@@ -14,10 +14,11 @@ from notifications import policy, reasons
 from notifications.models import Batch, Delivery, Notification, SendingSwitch
 from notifications.models.notification import max_age
 
+from ..held import tell_held
 from ..lease import Lease
 from ..work import Target
-from . import targets
 from .candidates import Candidates, Whose, Window
+from .targets import Row, targets_among
 
 logger = logging.getLogger(__name__)
 
@@ -73,9 +74,9 @@ class Opened(NamedTuple):
         """Return what its audience hangs on."""
         return self.program_id, self.cutoff
 
-    def targets_among(self, device_ids: Collection[int]) -> Iterable[targets.Row]:
+    def targets_among(self, device_ids: Collection[int]) -> Iterable[Row]:
         """Return what a Target is made of, for each of these that is one now."""
-        return targets.among(device_ids, self.program_id, cutoff=self.cutoff)
+        return targets_among(device_ids, self.program_id, cutoff=self.cutoff)
 
 
 class Claims:
@@ -158,8 +159,7 @@ class Claims:
         if decision.dry_run and opened.dry_run is False:
             reason = reasons.NO_LONGER_LIVE % {"objection": decision.reason}
             row.hold(reason=reason, now=now)
-            told = {"notification": notification_id, "reason": reason, **row.get().counts()}
-            logger.error("notification.held", extra=told)
+            tell_held(notification_id, reason, **row.get().counts())
             return ClaimEnd.CLOSED
         return opened
 

@@ -1,11 +1,11 @@
-"""Which of some devices are targets now: the query of every claim, compiled once.
+"""Which of some devices are targets now: the query of every claim.
 
-Django takes 0.7 ms to compile it and PostgreSQL 0.1 ms to run it for a hundred (measured).
+It is plain SQL on PostgreSQL: Django takes 0.7 ms to compile the same, and PostgreSQL 0.1 ms to run
+it for a hundred devices (measured). A test holds it against the ORM's audience.
 """
 
-import functools
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -17,39 +17,30 @@ from notifications.models.id_lookup import array_of
 Row = tuple[int, str, str, datetime]
 COLUMNS = ("id", "kind", "token", "refreshed_at")
 
-# They stand in the compiled query for what each claim puts there.
-SOME_ID = -1
-SOME_TIME = datetime(1, 1, 1, tzinfo=UTC)
+# OFFSET 0: each device is looked up among the clips, whatever the planner believes of their number.
+TARGETS_AMONG = """
+    SELECT device.id, device.kind, device.token, device.refreshed_at
+    FROM notifications_devicetoken AS device
+    WHERE device.id = ANY(%(ids)s::bigint[])
+      AND device.disabled_at IS NULL AND device.created_at <= %(cutoff)s
+      AND EXISTS (SELECT 1 FROM programs_clip
+                  WHERE listener_id = device.user_id AND program_id = %(program)s AND NOT muted
+                  OFFSET 0)
+    ORDER BY device.id
+"""
 
 
-def among(device_ids: Collection[int], program_id: int, *, cutoff: datetime) -> Iterable[Row]:
+def targets_among(
+    device_ids: Collection[int], program_id: int, *, cutoff: datetime
+) -> Iterable[Row]:
     """Return those of the devices that are the program's targets now, in order of their ids."""
     if not device_ids:
         return []
     if connection.vendor != "postgresql":
         found = DeviceToken.objects.audience_among(device_ids, program_id, cutoff=cutoff)
         return found.values_list(*COLUMNS)
-    sql, samples = compiled()
-    values: dict[Any, Any] = {
-        array_of([SOME_ID]): array_of(device_ids),
-        SOME_ID: program_id,
-        SOME_TIME: cutoff,
-    }
+    values: dict[str, Any] = {"ids": array_of(device_ids), "program": program_id, "cutoff": cutoff}
     with connection.cursor() as cursor:
-        cursor.execute(sql, [values.get(sample, sample) for sample in samples])
+        cursor.execute(TARGETS_AMONG, values)
         rows: list[Row] = cursor.fetchall()
     return rows
-
-
-@functools.cache
-def compiled() -> tuple[str, tuple[Any, ...]]:
-    """Return the query as Django writes it, with its parameters for some devices.
-
-    Raise RuntimeError when a claim could not put its own in their place: it would find nobody.
-    """
-    sample = DeviceToken.objects.audience_among([SOME_ID], SOME_ID, cutoff=SOME_TIME)
-    query = sample.values_list(*COLUMNS).query
-    sql, parameters = query.get_compiler(connection=connection).as_sql()
-    if not {array_of([SOME_ID]), SOME_ID, SOME_TIME} <= set(parameters):
-        raise RuntimeError("The audience is asked for in a way that cannot be compiled ahead.")
-    return sql, tuple(parameters)

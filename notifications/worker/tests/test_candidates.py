@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from notifications.models import DeviceToken, Notification
 from notifications.tests.factories import DeviceTokenFactory
 from notifications.worker.repository import Claim, ClaimEnd, Repository, candidates
+from notifications.worker.repository.targets import targets_among
 from programs.models import Clip, Program, Talk
 from programs.tests.factories import ProgramFactory
 
@@ -253,3 +254,24 @@ def test_both_ways_find_the_audience_in_its_order(program: Program) -> None:
 
     assert len(expected) == 6
     assert found == [expected[:5]] * 2
+
+
+@pytest.mark.engines
+def test_the_claims_sql_finds_whom_the_orm_calls_the_audience(program: Program) -> None:
+    followers = listeners(program, 7)
+    muted, disabled, late, moved, *_targets = followers
+    listeners(ProgramFactory.create(), 2)
+    strangers = [DeviceTokenFactory.create(created_at=NOW) for _ in range(2)]
+    Clip.objects.filter(listener=muted.user).update(muted=True)
+    DeviceToken.objects.filter(id=disabled.id).disable(reason="a test", now=NOW)
+    DeviceToken.objects.filter(id=late.id).update(created_at=LATER)
+    DeviceToken.objects.filter(id=moved.id).update(user=strangers[0].user)
+    everybody = [*DeviceToken.objects.values_list("id", flat=True), 10**9]
+
+    found = list(targets_among(everybody, program.id, cutoff=NOW))
+
+    audience = DeviceToken.objects.audience_of(program.id, cutoff=NOW)
+    assert found == list(audience.values_list("id", "kind", "token", "refreshed_at"))
+    assert len(found) == 3
+    assert targets_among([found[0][0]], program.id, cutoff=NOW) == found[:1]
+    assert list(targets_among([muted.id], program.id, cutoff=NOW)) == []
