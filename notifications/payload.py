@@ -3,16 +3,13 @@
 https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages
 """
 
-import json
 from datetime import datetime, timedelta
 
 from firebase_admin import messaging
 
+from .fcm.message import ANY_TARGET, split
 from .models import Notification
 from .models.notification import max_age
-
-# The SDK wants a target to build a message; the real ones take its place one by one.
-ANY_TARGET = "target"
 
 # What is left is at least this much, so that the last retry of an hour is not born expired.
 LEAST_TTL = timedelta(seconds=60)
@@ -24,15 +21,8 @@ def encode(notification: Notification, *, now: datetime) -> tuple[bytes, bytes]:
     Everything but the target is the same for all, so it is built, checked and encoded once.
     """
     ttl = max(notification.created_at + max_age() - now, LEAST_TTL)
-    message = json.loads(str(build(notification, ttl=ttl, now=now)))
-    del message["fid"]
-    text = json.dumps(
-        {"validate_only": notification.dry_run is not False, "message": message},
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
-    # …"message":{…}}  becomes  …"message":{…,  and  }}
-    return text[:-2].encode() + b",", b"}}"
+    message = build(notification, ttl=ttl, now=now)
+    return split(message, validate_only=notification.dry_run is not False)
 
 
 def build(notification: Notification, *, ttl: timedelta, now: datetime) -> messaging.Message:

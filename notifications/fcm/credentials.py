@@ -9,6 +9,8 @@ from firebase_admin import credentials
 from google.auth import exceptions
 from google.auth.transport.requests import Request
 
+from .outcomes import Meaning, Verdict
+
 logger = logging.getLogger(__name__)
 
 # google-auth's default is 120 s; a lane waits for this while its answers come in.
@@ -19,12 +21,22 @@ REFRESH_TIMEOUT_SECONDS = 10
 PAUSE_SECONDS = 2.0
 
 
-class CredentialsUnavailableError(Exception):
+class NoAccessTokenError(Exception):
+    """There is no access token, so nothing is sent; `verdict` says what that means for a target."""
+
+    verdict: Verdict
+
+
+class CredentialsUnavailableError(NoAccessTokenError):
     """No access token can be had now (the token endpoint is away); later one may."""
 
+    verdict = Verdict(Meaning.UNREACHED, code="NO_ACCESS_TOKEN")
 
-class CredentialsRefusedError(Exception):
+
+class CredentialsRefusedError(NoAccessTokenError):
     """The token endpoint refused the service account: an operator must look."""
+
+    verdict = Verdict(Meaning.MISCONFIGURED, code="CREDENTIALS_REFUSED")
 
 
 class AccessToken:

@@ -9,9 +9,8 @@ from firebase_admin import messaging
 from pytest_django import Settings
 
 from notifications import payload
+from notifications.fcm.message import ANY_TARGET, complete
 from notifications.models import Notification
-from notifications.worker.sender import body
-from notifications.worker.work import Job, Target
 
 NOW = datetime(2026, 11, 23, 22, 37, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -38,7 +37,7 @@ def notification(**values: Any) -> Notification:
 def request(one: Notification, *, kind: str = "token", token: str = DEVICE) -> Any:
     """Return what FCM reads in a request for this target."""
     head, tail = payload.encode(one, now=NOW)
-    return json.loads(body(Job(1, 7, head, tail, ()), Target(1, kind, token)))
+    return json.loads(complete(head, tail, kind=kind, token=token))
 
 
 @pytest.mark.parametrize("kind", ["token", "fid"])
@@ -146,4 +145,4 @@ def test_the_sdk_is_not_asked_for_what_it_deprecates() -> None:
     built = payload.build(notification(), ttl=HOUR, now=NOW)
 
     assert isinstance(built, messaging.Message)
-    assert built.fid == payload.ANY_TARGET
+    assert built.fid == ANY_TARGET

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from notifications import reasons
-from notifications.fcm.outcomes import NOT_YET, Meaning
+from notifications.fcm.outcomes import NOT_YET, REFUSED, Meaning
 
 from .work import Target
 
@@ -44,20 +44,21 @@ def misconfigured(code: str) -> Objection:
 class Tally:
     """The answers of one notification so far, and the refused devices that await a judgement.
 
-    `seen` is the brake that held it before: an operator has looked and released it.
+    `seen` is the brake that held it before: an operator has looked and released it. Held for the
+    same refusals again, a large notification would stop after every hundred answers.
     """
 
     seen: str = ""
     answers: Counter[Meaning] = field(default_factory=Counter)
     suspects: dict[Meaning, list[Target]] = field(default_factory=dict)
 
-    def count(self, meaning: Meaning, refused: Target | None) -> None:
+    def count(self, meaning: Meaning, target: Target) -> None:
         """Take in one answer; one that is to be asked for again says nothing of the device."""
         if meaning in NOT_YET:
             return
         self.answers[meaning] += 1
-        if refused:
-            self.suspects.setdefault(meaning, []).append(refused)
+        if meaning in REFUSED:
+            self.suspects.setdefault(meaning, []).append(target)
 
     def objection(self) -> Objection | None:
         """Return why the notification must be held, with what to do; None to go on."""

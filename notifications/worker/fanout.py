@@ -85,19 +85,20 @@ class Fanout:
 
     def take(self, result: Result, *, now: datetime) -> Entry:
         """Return the line of the send log for a result, and keep what it says about us."""
+        target, verdict = result.target, result.verdict
         self.in_flight -= 1
-        self.tally.count(result.meaning, result.refused)
-        if result.meaning is Meaning.MISCONFIGURED:
-            self.misconfigured = result.code
-        unreached = result.unreached + (result.meaning is Meaning.UNREACHED)
+        self.tally.count(verdict.meaning, target)
+        if verdict.meaning is Meaning.MISCONFIGURED:
+            self.misconfigured = verdict.code
+        unreached = target.unreached + (verdict.meaning is Meaning.UNREACHED)
         next_attempt_at = self._next_attempt_at(result, unreached, now=now)
         return Entry(
             notification_id=self.notification_id,
-            device_id=result.device_id,
-            outcome=self._outcome(result.meaning, again=next_attempt_at is not None),
-            error_code=result.code,
-            message_id=result.message_id,
-            attempts=result.attempt,
+            device_id=target.device_id,
+            outcome=self._outcome(verdict.meaning, again=next_attempt_at is not None),
+            error_code=verdict.code,
+            message_id=verdict.message_id,
+            attempts=target.attempt,
             unreached=unreached,
             next_attempt_at=next_attempt_at,
         )
@@ -113,12 +114,13 @@ class Fanout:
 
         An outage of the network does not use up the few attempts that FCM may refuse.
         """
-        if result.meaning not in NOT_YET or self._in_doubt(result.meaning):
+        meaning = result.verdict.meaning
+        if meaning not in NOT_YET or self._in_doubt(meaning):
             return None
-        is_unreached = result.meaning is Meaning.UNREACHED
+        is_unreached = meaning is Meaning.UNREACHED
         wait = retry.delay(
-            result.meaning,
-            attempt=unreached if is_unreached else result.attempt - unreached,
+            meaning,
+            attempt=unreached if is_unreached else result.target.attempt - unreached,
             retry_after=result.retry_after,
         )
         at = None if wait is None else now + timedelta(seconds=wait)

@@ -4,7 +4,12 @@ import logging
 import time
 from dataclasses import dataclass
 
+from django.db import InterfaceError, InternalError, OperationalError
+
 logger = logging.getLogger(__name__)
+
+# What Django raises when the database is away; any other of its errors is a notification's fault.
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 
 @dataclass

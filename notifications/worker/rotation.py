@@ -1,6 +1,6 @@
 """The notifications that are being sent, in the order in which it is their turn."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from .fanout import Fanout
 from .timer import Timer
@@ -39,6 +39,12 @@ class Rotation:
         """Claim no more of it; what is in flight of it is still recorded."""
         self._fanouts.pop(notification_id, None)
 
+    def keep_only(self, notification_ids: Container[int]) -> None:
+        """Drop all but these: the others have ended, or wait for an operator."""
+        self._fanouts = {
+            number: fanout for number, fanout in self._fanouts.items() if number in notification_ids
+        }
+
     def clear(self) -> None:
         """Drop all: what is still ours to do is found again in the database."""
         self._fanouts.clear()
@@ -48,9 +54,9 @@ class Rotation:
         """Return whether there may be something to claim."""
         return any(fanout.has_work for fanout in self._fanouts.values())
 
-    def limit_requests(self) -> list[Fanout]:
+    def in_turn(self) -> list[Fanout]:
         """Return those with something to claim, in the order in which it is their turn."""
-        return [fanout for fanout in self if fanout.has_work]
+        return [fanout for fanout in self._fanouts.values() if fanout.has_work]
 
     def served(self, fanout: Fanout) -> None:
         """Note that it claimed; when its turn is over, the others come first."""

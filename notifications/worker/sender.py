@@ -9,16 +9,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from json.encoder import encode_basestring_ascii
 from queue import Empty, SimpleQueue
 
 from notifications.fcm.connection import STREAMS, Connection, Endpoint
-from notifications.fcm.credentials import (
-    AccessToken,
-    CredentialsRefusedError,
-    CredentialsUnavailableError,
-)
-from notifications.fcm.outcomes import REFUSED, Answer, Meaning, Verdict, classify
+from notifications.fcm.credentials import AccessToken, NoAccessTokenError
+from notifications.fcm.message import complete
+from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
 
 from .inbox import Answered, Event, HelperDied
 from .timer import Timer
@@ -55,6 +51,7 @@ class Sender:
         report: Callable[[Event], None],
     ) -> None:
         self._held = [0] * lanes
+        self.in_flight = 0  # targets that were handed to lanes and are not answered yet
         gather = GATHER_SECONDS_A_LANE * lanes
         self._lanes = [Lane(number, endpoint, access, report, gather) for number in range(lanes)]
         self._pool = ThreadPoolExecutor(max_workers=lanes, thread_name_prefix="lane")
@@ -64,11 +61,6 @@ class Sender:
         except RuntimeError:  # no more threads can be had; the interpreter would wait for the first
             self.close()
             raise
-
-    @property
-    def in_flight(self) -> int:
-        """Return how many targets were handed to lanes and not answered yet."""
-        return sum(self._held)
 
     @property
     def capacity(self) -> int:
@@ -93,25 +85,25 @@ class Sender:
 
     def send(self, job: Job) -> None:
         """Hand a claimed batch to the emptiest lane."""
+        self._lanes[self._take_on(job)].give(job)
+
+    def _take_on(self, job: Job) -> int:
+        """Return the number of the lane that holds least, which holds this job from now on."""
         number = self._held.index(min(self._held))
         self._held[number] += len(job.targets)
-        self._lanes[number].give(job)
+        self.in_flight += len(job.targets)
+        return number
 
     def settle(self, answered: Answered) -> None:
         """Note that a lane has got room again."""
         self._held[answered.lane] -= len(answered.results)
+        self.in_flight -= len(answered.results)
 
     def close(self) -> None:
         """Let the lanes finish what they hold, and end their threads."""
         for lane in self._lanes:
             lane.give(None)
         self._pool.shutdown()
-
-
-def body(job: Job, target: Target) -> bytes:
-    """Return the request for one target, whose token is anything that a device may claim."""
-    addressed = f'"{target.kind}":{encode_basestring_ascii(target.token)}'
-    return b"".join((job.head, addressed.encode(), job.tail))
 
 
 class Lane:
@@ -182,7 +174,7 @@ class Lane:
         self._warm_timer.restart()
         connection.warm()
         if self.number == 0:
-            with suppress(CredentialsUnavailableError, CredentialsRefusedError):
+            with suppress(NoAccessTokenError):
                 self._access.header()
 
     def _start(self, connection: Connection, job: Job) -> None:
@@ -198,17 +190,15 @@ class Lane:
         """Return the Authorization; when there is none, report that nothing was sent, return ""."""
         try:
             return self._access.header(refused=refused)
-        except CredentialsUnavailableError:
-            verdict = Verdict(Meaning.UNREACHED, code="NO_ACCESS_TOKEN")
-        except CredentialsRefusedError:
-            verdict = Verdict(Meaning.MISCONFIGURED, code="CREDENTIALS_REFUSED")
-        self._tell([self._result(job, target, verdict) for target in targets])
-        return ""
+        except NoAccessTokenError as error:
+            self._tell([self._result(job, target, error.verdict) for target in targets])
+            return ""
 
     def _post(self, connection: Connection, job: Job, target: Target, authorization: str) -> None:
         key = (job.batch_id, target.device_id)
         self._attempts[key] = (job, target, authorization)
-        connection.post(key, body(job, target), authorization=authorization)
+        body = complete(job.head, job.tail, kind=target.kind, token=target.token)
+        connection.post(key, body, authorization=authorization)
 
     def _give_results(self, connection: Connection) -> None:
         """Report the answers that came; then each unauthenticated one gets its second try."""
@@ -246,18 +236,8 @@ class Lane:
     ) -> Result:
         """Return what became of the attempt, which is no longer in flight."""
         del self._attempts[job.batch_id, target.device_id]
-        return Result(
-            batch_id=job.batch_id,
-            notification_id=job.notification_id,
-            device_id=target.device_id,
-            attempt=target.attempt,
-            unreached=target.unreached,
-            meaning=verdict.meaning,
-            code=verdict.code,
-            message_id=verdict.message_id,
-            retry_after=answer.retry_after if answer else 0,
-            refused=target if verdict.meaning in REFUSED else None,
-        )
+        retry_after = answer.retry_after if answer else 0
+        return Result(job.batch_id, job.notification_id, target, verdict, retry_after)
 
     def _tell(self, results: list[Result]) -> None:
         if results:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 class Timer:
     """Due at first, and again `every` so many seconds after each `restart`."""
 
-    every: float
-    at: float = 0.0
+    every: float  # seconds
+    at: float = 0.0  # when it is due, on the monotonic clock
 
     def due(self) -> bool:
         """Return whether the time has come."""

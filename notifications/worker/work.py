@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from notifications.fcm.outcomes import Meaning
+from notifications.fcm.outcomes import Verdict
 
 
 class Target(NamedTuple):
@@ -28,15 +28,10 @@ class Job(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of one attempt; `retry_after` in seconds, 0 when FCM named none."""
+    """What became of one attempt: whom it was for, and what FCM's answer means."""
 
     batch_id: int
     notification_id: int
-    device_id: int
-    attempt: int
-    meaning: Meaning
-    code: str = ""
-    message_id: str = ""
-    retry_after: float = 0
-    refused: Target | None = None  # whom FCM refused
-    unreached: int = 0  # of the earlier attempts, those of which nothing left
+    target: Target  # as it was attempted last: with a newer access token it is another attempt
+    verdict: Verdict
+    retry_after: float = 0  # seconds; 0 when FCM named none

@@ -12,8 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from notifications import fcm_config
 from notifications.checks import credentials_problem
-from notifications.fcm.connection import Endpoint
 from notifications.fcm.credentials import AccessToken
 from notifications.management import arguments
 from notifications.worker.inbox import Inbox, Stop
@@ -53,7 +53,10 @@ class Command(BaseCommand):
         lease = Lease(timedelta(seconds=settings.NOTIFICATIONS_LEASE_TTL))
         access = access_token()
         sender = Sender(
-            lanes=max_workers, endpoint=endpoint(access), access=access, report=inbox.put
+            lanes=max_workers,
+            endpoint=fcm_config.endpoint(access),
+            access=access,
+            report=inbox.put,
         )
         receiver = Receiver(inbox.put)
         invoker = Invoker(
@@ -102,17 +105,8 @@ def access_token() -> AccessToken:
     if problem := credentials_problem(Path(path)):
         raise CommandError(f"GOOGLE_APPLICATION_CREDENTIALS: {path} {problem}.", returncode=2)
     try:
-        return AccessToken(path, ca_file=settings.FCM_CA_FILE)
+        return fcm_config.access_token()
     except ValueError as error:
         raise CommandError(
             f"GOOGLE_APPLICATION_CREDENTIALS: {path} is refused: {error}", returncode=2
         ) from error
-
-
-def endpoint(access: AccessToken) -> Endpoint:
-    """Return where FCM is for the credentials' project."""
-    return Endpoint(
-        url=f"{settings.FCM_ENDPOINT}/v1/projects/{access.project_id}/messages:send",
-        ca_file=settings.FCM_CA_FILE,
-        timeout=settings.FCM_TIMEOUT,
-    )

@@ -19,14 +19,14 @@ from .audience_count import AudienceCount
 from .claims import Claim, ClaimedBatch, ClaimEnd, Claims
 from .due import Due
 from .log import Entry
-from .recovery import POISON, Recovery
+from .recovery import Recovery
 from .results import Results
 
 __all__ = [
-    "POISON",
     "Claim",
     "ClaimEnd",
     "ClaimedBatch",
+    "Claims",
     "Entry",
     "Repository",
 ]

@@ -1,6 +1,5 @@
 """Which notifications want something, and the transitions that the worker moves them through."""
 
-import logging
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
@@ -13,9 +12,8 @@ from notifications.models.device import DeviceTokenQuerySet
 from notifications.models.notification import max_age
 from programs.models import Talk
 
+from ..held import tell_held
 from ..lease import Lease
-
-logger = logging.getLogger(__name__)
 
 
 class Due:
@@ -93,14 +91,14 @@ class Due:
             return False
         row = Notification.objects.filter(id=notification.id)
         row.hold(reason=objection, now=now, live_by=switch.live_by)
-        told = {"notification": notification.id, "reason": objection}
-        logger.error("notification.held", extra=told)
+        tell_held(notification.id, objection)
         return True
 
-    def hold(self, notification_id: int, *, reason: str, now: datetime, brake: str = "") -> int:
-        """Stop it until an operator has looked; a brake then holds it no more."""
+    def hold(self, notification_id: int, *, reason: str, now: datetime, brake: str = "") -> None:
+        """Leave a notification to an operator; the brake of one that is released is off."""
         row = Notification.objects.filter(id=notification_id)
-        return row.hold(reason=reason, now=now, brake=brake)
+        row.hold(reason=reason, now=now, brake=brake)
+        tell_held(notification_id, reason)
 
     def cancel(self, notification_id: int, *, reason: str, now: datetime) -> int:
         """Send no more of it."""

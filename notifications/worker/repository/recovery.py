@@ -10,6 +10,7 @@ from notifications import reasons
 from notifications.models import Batch, Delivery, Notification
 from notifications.models.delivery import WORKER_LOST
 
+from ..held import tell_held
 from ..lease import Lease
 from .results import count
 
@@ -52,6 +53,8 @@ class Recovery:
         )
         ids = list(poison.order_by("id").values_list("id", flat=True))
         Notification.objects.filter(id__in=ids).hold(reason=POISON, now=now)
+        for notification_id in ids:
+            tell_held(notification_id, POISON)
         return ids
 
     @staticmethod

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifications.fcm.outcomes import REFUSED, Meaning
+from notifications.fcm.outcomes import Meaning
 from notifications.reasons import ADVICE
 from notifications.worker.brakes import Tally, misconfigured
 from notifications.worker.work import Target
@@ -25,7 +25,7 @@ def tally(**counts: int) -> Tally:
 
 def answer(counted: Tally, meaning: str, device_id: int) -> None:
     """Count one answer."""
-    counted.count(Meaning(meaning), device(device_id) if meaning in REFUSED else None)
+    counted.count(Meaning(meaning), device(device_id))
 
 
 def ids(to_disable: dict[Meaning, list[Target]]) -> dict[Meaning, list[int]]:

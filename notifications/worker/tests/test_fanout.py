@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from notifications.fcm.outcomes import Meaning
+from notifications.fcm.outcomes import Meaning, Verdict
 from notifications.worker.fanout import Fanout
 from notifications.worker.repository import ClaimedBatch
 from notifications.worker.work import Result, Target
@@ -30,8 +30,11 @@ def fanout(**values: Any) -> Fanout:
 
 def result(meaning: Meaning, **values: Any) -> Result:
     """Return what became of a first attempt for device 5."""
-    given = {"batch_id": 1, "notification_id": 7, "device_id": 5, "attempt": 1}
-    return Result(**(given | values), meaning=meaning)
+    of_the_answer = ("code", "message_id", "retry_after")
+    told = {name: values.pop(name) for name in of_the_answer if name in values}
+    retry_after = told.pop("retry_after", 0)
+    given: dict[str, Any] = {"device_id": 5, "kind": "token", "token": "t"}
+    return Result(1, 7, Target(**(given | values)), Verdict(meaning, **told), retry_after)
 
 
 @pytest.mark.parametrize(

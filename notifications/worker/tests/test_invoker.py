@@ -1,8 +1,9 @@
 """The invoker's decisions, with lanes that answer at once what the device's token asks for."""
 
+import itertools
 import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,13 +13,15 @@ from django.utils import timezone
 
 from notifications import payload
 from notifications.fcm.connection import STREAMS
-from notifications.fcm.outcomes import REFUSED, Meaning
+from notifications.fcm.outcomes import Meaning, Verdict
 from notifications.models import Batch, Delivery, DeviceToken, Notification
 from notifications.worker.inbox import Answered, HelperDied, Inbox, Stop, TalkPosted
 from notifications.worker.invoker import EXIT_GAVE_UP, EXIT_HELPER_DIED, Invoker
 from notifications.worker.lease import Lease
 from notifications.worker.rate import Rate
-from notifications.worker.repository import Repository
+from notifications.worker.repository import Entry, Repository
+from notifications.worker.repository.recovery import Recovery
+from notifications.worker.repository.results import Results
 from notifications.worker.sender import Sender
 from notifications.worker.watchdog import Watchdog
 from notifications.worker.work import Job, Result
@@ -34,23 +37,16 @@ class InstantSender(Sender):
 
     def __init__(self, inbox: Inbox, *, lanes: int = 2) -> None:
         self._held = [0] * lanes
+        self.in_flight = 0
         self.inbox = inbox
         self.jobs: list[Job] = []
 
     def send(self, job: Job) -> None:
         """Note the job and answer it."""
         self.jobs.append(job)
-        lane = self._held.index(min(self._held))
-        self._held[lane] += len(job.targets)
+        lane = self._take_on(job)
         results = tuple(
-            Result(
-                batch_id=job.batch_id,
-                notification_id=job.notification_id,
-                device_id=target.device_id,
-                attempt=target.attempt,
-                meaning=(meaning := meaning_of(target.token)),
-                refused=target if meaning in REFUSED else None,
-            )
+            Result(job.batch_id, job.notification_id, target, Verdict(meaning_of(target.token)))
             for target in job.targets
         )
         self.inbox.put(Answered(lane, results))
@@ -73,7 +69,7 @@ class PatientSender(InstantSender):
 
 def turn(invoker: Invoker) -> None:
     """Let the worker go once around its loop, at a moment at which it may claim."""
-    invoker.claim_timer.ring()
+    invoker.claiming.timer.ring()
     invoker.receive(invoker.inbox.drain(timeout=0))
     invoker.turn(timezone.now())
 
@@ -108,19 +104,83 @@ def post(program: Program) -> Notification:
     return Talk.objects.create(program=program, title="Hello").notification
 
 
-def worker(*, once: bool = True, rate: int = 600_000) -> Invoker:
+class StoppedRate(Rate):
+    """A rate for which the time does not pass, or only as much as a test says."""
+
+    moments: Iterator[float] = itertools.repeat(0.0)
+
+    def allowance(self, now: float) -> int:
+        """Return how many may be sent at the next of the moments."""
+        return super().allowance(next(self.moments))
+
+
+class UnreliableResults(Results):
+    """Results that cannot be written the first so many times, since the database is away."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+
+    def record(
+        self, entries: Iterable[Entry], *, closed_batches: Collection[int], now: datetime
+    ) -> None:
+        """Write the entries, or raise as if the connection was lost."""
+        if self.failures:
+            self.failures -= 1
+            raise OperationalError("connection lost")
+        super().record(entries, closed_batches=closed_batches, now=now)
+
+
+class NotingRecovery(Recovery):
+    """A recovery that remembers what it found at the beginning of each epoch."""
+
+    def __init__(self, lease: Lease) -> None:
+        super().__init__(lease)
+        self.recovered: list[dict[int, int]] = []
+
+    def recover(self, *, in_flight: Collection[int], now: datetime) -> dict[int, int]:
+        """Recover, and note how many targets of which notification are unknown."""
+        self.recovered.append(super().recover(in_flight=in_flight, now=now))
+        return self.recovered[-1]
+
+
+def unreliable_repository(*, failures: int) -> Callable[[Lease], Repository]:
+    """Return what makes a repository whose results cannot be written so many times."""
+
+    def make(lease: Lease) -> Repository:
+        repository = Repository(lease)
+        repository.results = UnreliableResults(failures)
+        repository.recovery = NotingRecovery(lease)
+        return repository
+
+    return make
+
+
+def worker(
+    *,
+    once: bool = True,
+    rate: Rate | None = None,
+    sender: type[InstantSender] = InstantSender,
+    repository: Callable[[Lease], Repository] = Repository,
+) -> Invoker:
     """Return a worker that has not begun."""
     inbox = Inbox()
     lease = Lease(timedelta(seconds=15))
     return Invoker(
         inbox=inbox,
         lease=lease,
-        repository=Repository(lease),
-        sender=InstantSender(inbox),
-        rate=Rate(rate),
+        repository=repository(lease),
+        sender=sender(inbox),
+        rate=rate or Rate(600_000),
         watchdog=Watchdog(""),
         once=once,
     )
+
+
+def patient_worker() -> tuple[Invoker, PatientSender]:
+    """Return a worker that goes on, and its lanes, whose answers come when the test lets them."""
+    invoker = worker(once=False, sender=PatientSender)
+    assert isinstance(invoker.sender, PatientSender)
+    return invoker, invoker.sender
 
 
 def outcomes() -> Counter[str]:
@@ -170,12 +230,11 @@ def test_two_notifications_share_the_lanes() -> None:
 
 def test_a_talk_for_few_does_not_wait_for_one_for_many() -> None:
     large = post(program_with("ok", count=600))
-    invoker = worker(once=False)
-    sender = invoker.sender = PatientSender(invoker.inbox)
+    invoker, sender = patient_worker()
     turn(invoker)
     assert handed_over(invoker, large) == 2 * STREAMS  # all that the lanes hold
     small = post(program_with("ok", count=100))
-    invoker.look_timer.ring()
+    invoker.opening.timer.ring()
 
     for _ in range(4):  # each time half of the lanes' streams are free
         sender.answer(batches=4)
@@ -187,9 +246,8 @@ def test_a_talk_for_few_does_not_wait_for_one_for_many() -> None:
 
 def test_it_is_one_notifications_turn_for_a_while_and_then_the_others() -> None:
     several = [post(program_with("ok", count=400)) for _ in range(3)]
-    invoker = worker(once=False)
+    invoker, sender = patient_worker()
     invoker.rotation.turn_timer.every = AN_HOUR  # it is over when the test says so
-    sender = invoker.sender = PatientSender(invoker.inbox)
     turn(invoker)
     assert sorted(handed_over(invoker, each) for each in several) == [0, 0, 200]
 
@@ -206,8 +264,7 @@ def test_it_is_one_notifications_turn_for_a_while_and_then_the_others() -> None:
 
 def test_what_the_end_of_one_leaves_free_is_the_next_ones() -> None:
     several = [post(program_with("ok", count=150)) for _ in range(2)]
-    invoker = worker(once=False)
-    invoker.sender = PatientSender(invoker.inbox)
+    invoker, _sender = patient_worker()
 
     turn(invoker)
 
@@ -216,8 +273,7 @@ def test_what_the_end_of_one_leaves_free_is_the_next_ones() -> None:
 
 def test_lanes_that_wait_for_slow_answers_are_given_smaller_batches() -> None:
     post(program_with("ok", count=300))
-    invoker = worker(once=False)
-    sender = invoker.sender = PatientSender(invoker.inbox)
+    invoker, sender = patient_worker()
     turn(invoker)
     (first, *_) = sender.later.drain(timeout=0)
     assert isinstance(first, Answered)
@@ -230,9 +286,9 @@ def test_lanes_that_wait_for_slow_answers_are_given_smaller_batches() -> None:
 
 def test_a_low_rate_is_shared() -> None:
     several = [post(program_with("ok", count=5)) for _ in range(2)]
-    invoker = worker(rate=60, once=False)
-    moments = iter(range(100))
-    invoker.rate.allowance = lambda now: Rate.allowance(invoker.rate, float(next(moments)))  # type: ignore[method-assign]
+    rate = StoppedRate(60)
+    rate.moments = itertools.count(0.0)
+    invoker = worker(rate=rate, once=False)
 
     for _ in range(8):
         invoker.rotation.turn_timer.ring()  # its time passes while the rate says wait
@@ -243,14 +299,13 @@ def test_a_low_rate_is_shared() -> None:
 
 def test_a_low_rate_is_kept() -> None:
     post(program_with("ok", count=5))
-    invoker = worker(rate=60)
-    invoker.rate.allowance = lambda now: Rate.allowance(invoker.rate, 0.0)  # type: ignore[method-assign]
+    invoker = worker(rate=StoppedRate(60))
 
     for _ in range(3):
         turn(invoker)
 
     assert sum(len(job.targets) for job in jobs_of(invoker)) == 1
-    assert invoker.throttled
+    assert invoker.claiming.throttled
 
 
 def test_many_unregistered_hold_the_notification_and_disable_nobody() -> None:
@@ -392,7 +447,7 @@ def test_one_that_cannot_be_started_is_held_and_others_go_on(
 def test_those_that_are_begun_do_not_wait_for_all_that_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("notifications.worker.invoker.BEGIN_SECONDS", 0)
+    monkeypatch.setattr("notifications.worker.opening.BEGIN_SECONDS", 0)
     first, *others = (post(program_with("ok")) for _ in range(3))
     invoker = worker()
 
@@ -404,32 +459,19 @@ def test_those_that_are_begun_do_not_wait_for_all_that_wait(
     assert outcomes() == {"sent": 3}
 
 
-def test_stopping_without_a_database_ends_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopping_without_a_database_ends_some_time() -> None:
     post(program_with("ok"))
-    invoker = worker(once=False)
+    invoker = worker(once=False, repository=unreliable_repository(failures=1_000))
     invoker.give_up_timer.every = 0
-
-    def fail(*args: object, **kwargs: object) -> None:
-        invoker.inbox.put(Stop("SIGTERM"))
-        raise OperationalError("connection lost")
-
-    monkeypatch.setattr(invoker.repository.results, "record", fail)
+    turn(invoker)  # its answers are there, and cannot be written
+    invoker.inbox.put(Stop("SIGTERM"))
 
     assert invoker.run() == EXIT_GAVE_UP
 
 
-def test_answers_are_kept_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_are_kept_while_the_database_is_away() -> None:
     post(program_with("ok", count=3))
-    invoker = worker()
-    record = invoker.repository.results.record
-    failures = iter([OperationalError("connection lost"), OperationalError("still away")])
-
-    def fail_twice(*args: object, **kwargs: object) -> None:
-        if error := next(failures, None):
-            raise error
-        record(*args, **kwargs)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(invoker.repository.results, "record", fail_twice)
+    invoker = worker(repository=unreliable_repository(failures=2))
 
     invoker.run()
 
@@ -437,29 +479,13 @@ def test_answers_are_kept_while_the_database_is_away(monkeypatch: pytest.MonkeyP
     assert invoker.outage.since is None
 
 
-def test_what_is_answered_but_not_written_is_not_lost_with_a_lease_in_doubt(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_is_answered_but_not_written_is_not_lost_with_a_lease_in_doubt() -> None:
     post(program_with("ok", count=3))
-    invoker = worker()
-    recovered: list[dict[int, int]] = []
-    recover, record = invoker.repository.recovery.recover, invoker.repository.results.record
-    failures = iter([OperationalError("connection lost")])
-
-    def fail_once(*args: object, **kwargs: object) -> None:
-        if error := next(failures, None):
-            raise error
-        record(*args, **kwargs)  # type: ignore[arg-type]
-
-    def note(*, in_flight: Collection[int], now: datetime) -> dict[int, int]:
-        recovered.append(recover(in_flight=in_flight, now=now))
-        return recovered[-1]
-
-    monkeypatch.setattr(invoker.repository.results, "record", fail_once)
-    monkeypatch.setattr(invoker.repository.recovery, "recover", note)
+    invoker = worker(repository=unreliable_repository(failures=1))
 
     invoker.run()
 
-    assert recovered == [{}, {}]
+    assert isinstance(invoker.recovery, NotingRecovery)
+    assert invoker.recovery.recovered == [{}, {}]
     assert set(Batch.objects.values_list("state", flat=True)) == {Batch.State.DONE}
     assert outcomes() == {"sent": 3}

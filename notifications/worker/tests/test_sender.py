@@ -109,6 +109,10 @@ class Lanes:
             self.events.append(self.reports.get(timeout=deadline - time.monotonic()))
         return self.results
 
+    def devices(self, meaning: Meaning) -> set[int]:
+        """Return the devices whose answer had this meaning."""
+        return {each.target.device_id for each in self.results if each.verdict.meaning is meaning}
+
     def finish(self) -> list[Result]:
         """Close the sender, and return all results."""
         self.sender.close()
@@ -118,7 +122,7 @@ class Lanes:
 
     def answers(self) -> Counter[tuple[int, int]]:
         """Return how many results each target got."""
-        return Counter((result.batch_id, result.device_id) for result in self.results)
+        return Counter((result.batch_id, result.target.device_id) for result in self.results)
 
     def once_each(self) -> Counter[tuple[int, int]]:
         """Return one result for each target that was handed over."""
@@ -187,7 +191,7 @@ def test_each_target_is_sent_to_once(start: Start, fcm: EmulatorProcess, token: 
     lanes.finish()
 
     assert lanes.answers() == lanes.once_each()
-    assert {result.meaning for result in lanes.results} == {Meaning.ACCEPTED}
+    assert {result.verdict.meaning for result in lanes.results} == {Meaning.ACCEPTED}
     assert len({entry["token"] for entry in entries(fcm, token)}) == 300
     assert len(entries(fcm, token)) == 300
 
@@ -200,9 +204,13 @@ def test_a_result_says_what_became_of_which_attempt(start: Start, token: str) ->
     lanes.sender.send(job)
 
     result = lanes.wait_for(1)[0]
-    assert (result.batch_id, result.notification_id, result.device_id) == (5, 9, 17)
-    assert (result.attempt, result.meaning, result.retry_after) == (4, Meaning.THROTTLED, 30)
-    assert result.code == "QUOTA_EXCEEDED"
+    assert (result.batch_id, result.notification_id, result.target.device_id) == (5, 9, 17)
+    assert (result.target.attempt, result.verdict.meaning, result.retry_after) == (
+        4,
+        Meaning.THROTTLED,
+        30,
+    )
+    assert result.verdict.code == "QUOTA_EXCEEDED"
 
 
 @pytest.mark.engines
@@ -239,7 +247,7 @@ def test_a_slow_answer_holds_back_nobody(tmp_path: Path) -> None:
 
     # The first is answered only after the others: else its time would have been up.
     assert lanes.answers() == lanes.once_each()
-    assert {result.meaning for result in lanes.results} == {Meaning.ACCEPTED}
+    assert {result.verdict.meaning for result in lanes.results} == {Meaning.ACCEPTED}
 
 
 @pytest.mark.engines
@@ -252,8 +260,8 @@ def test_all_lanes_share_one_refresh_after_a_401(
         lanes.send(*[f"{token}-{batch}-{number}-expiredauth" for number in range(25)])
     results = lanes.finish()
 
-    assert {result.meaning for result in results} == {Meaning.ACCEPTED}
-    assert {result.attempt for result in results} == {2}
+    assert {result.verdict.meaning for result in results} == {Meaning.ACCEPTED}
+    assert {result.target.attempt for result in results} == {2}
     assert lanes.answers() == lanes.once_each()
     assert len({entry["access_token"] for entry in entries(fcm, token)}) == 2
 
@@ -266,7 +274,7 @@ def test_a_second_401_is_for_an_operator(start: Start, fcm: EmulatorProcess, tok
     lanes.send(token)
     results = lanes.finish()
 
-    assert [(each.meaning, each.code) for each in results] == [
+    assert [(each.verdict.meaning, each.verdict.code) for each in results] == [
         (Meaning.MISCONFIGURED, "UNAUTHENTICATED")
     ]
     assert access.refused == ["Bearer never-valid"]
@@ -281,7 +289,7 @@ def test_a_401_of_a_third_party_is_not_tried_again(
 
     lanes.send(f"{token}-thirdparty")
 
-    assert lanes.wait_for(1)[0].meaning is Meaning.MISCONFIGURED
+    assert lanes.wait_for(1)[0].verdict.meaning is Meaning.MISCONFIGURED
     assert len(entries(fcm, token)) == 1
 
 
@@ -304,7 +312,7 @@ def test_nothing_is_posted_while_the_token_endpoint_is_down(
         lanes.send(*[f"{token}-{batch}-{number}" for number in range(25)])
     results = lanes.finish()
 
-    assert {(each.meaning, each.code) for each in results} == {
+    assert {(each.verdict.meaning, each.verdict.code) for each in results} == {
         (Meaning.UNREACHED, "NO_ACCESS_TOKEN")
     }
     assert lanes.answers() == lanes.once_each()
@@ -322,7 +330,7 @@ def test_nothing_is_posted_for_an_account_that_is_refused(
 
     lanes.send(token, f"{token}-2")
 
-    assert {(each.meaning, each.code) for each in lanes.wait_for(2)} == {
+    assert {(each.verdict.meaning, each.verdict.code) for each in lanes.wait_for(2)} == {
         (Meaning.MISCONFIGURED, "CREDENTIALS_REFUSED")
     }
     assert entries(fcm, token) == []
@@ -341,8 +349,12 @@ def test_a_lane_that_dies_of_an_answer_leaves_nobody_without_a_result(
 
     assert lanes.answers() == lanes.once_each()
     assert len(lanes.deaths) == 1
-    accepted = {each.device_id for each in lanes.results if each.meaning is Meaning.ACCEPTED}
-    unknown = {each.device_id for each in lanes.results if each.meaning is Meaning.UNKNOWN}
+    accepted = {
+        each.target.device_id for each in lanes.results if each.verdict.meaning is Meaning.ACCEPTED
+    }
+    unknown = {
+        each.target.device_id for each in lanes.results if each.verdict.meaning is Meaning.UNKNOWN
+    }
     assert 24 in unknown
     assert accepted | unknown == set(range(25))
 
@@ -352,7 +364,7 @@ def test_a_lane_that_dies_makes_what_it_held_unknown(away: Start) -> None:
 
     lanes.send("a", "b", "c")
 
-    assert {(each.meaning, each.code) for each in lanes.wait_for(3)} == {
+    assert {(each.verdict.meaning, each.verdict.code) for each in lanes.wait_for(3)} == {
         (Meaning.UNKNOWN, "LANE_DIED")
     }
     lanes.finish()
@@ -377,7 +389,7 @@ def test_a_batch_that_is_handed_to_a_dead_lane_is_answered_all_the_same(away: St
 
     lanes.send("b", "c")
 
-    assert [each.code for each in lanes.wait_for(3)] == ["LANE_DIED"] * 3
+    assert [each.verdict.code for each in lanes.wait_for(3)] == ["LANE_DIED"] * 3
     lanes.finish()
     assert lanes.answers() == lanes.once_each()
 
@@ -438,7 +450,7 @@ def test_one_dead_lane_does_not_take_the_others_with_it(away: Start) -> None:
     lanes.finish()
 
     assert lanes.answers() == lanes.once_each()
-    assert Meaning.UNREACHED in {result.meaning for result in lanes.results}
+    assert Meaning.UNREACHED in {result.verdict.meaning for result in lanes.results}
 
 
 def test_a_network_that_is_away_reaches_nobody(away: Start) -> None:
@@ -449,7 +461,7 @@ def test_a_network_that_is_away_reaches_nobody(away: Start) -> None:
     lanes.finish()
 
     assert lanes.answers() == lanes.once_each()
-    assert {result.meaning for result in lanes.results} == {Meaning.UNREACHED}
+    assert {result.verdict.meaning for result in lanes.results} == {Meaning.UNREACHED}
 
 
 def test_closing_ends_the_threads(away: Start) -> None:
@@ -469,7 +481,7 @@ def test_closing_waits_for_what_is_in_flight(start: Start, token: str) -> None:
     lanes.send(f"{token}-slow1")
     results = lanes.finish()
 
-    assert [result.meaning for result in results] == [Meaning.ACCEPTED]
+    assert [result.verdict.meaning for result in results] == [Meaning.ACCEPTED]
 
 
 def test_a_lane_never_holds_more_than_its_streams(away: Start) -> None:
@@ -544,7 +556,7 @@ def test_a_lane_that_waits_for_a_slow_answer_is_woken_for_new_work(
         lanes.send("quick")
         lanes.finish()
 
-    assert {result.meaning for result in lanes.results} == {Meaning.ACCEPTED}
+    assert {result.verdict.meaning for result in lanes.results} == {Meaning.ACCEPTED}
 
 
 @pytest.mark.engines

@@ -1,0 +1,23 @@
+"""Who we are to FCM and where it is, as the settings say: for the worker and for the test push."""
+
+from django.conf import settings
+
+from .fcm.connection import Endpoint
+from .fcm.credentials import AccessToken
+
+
+def access_token() -> AccessToken:
+    """Return the access token of the settings' service account, which is asked for later.
+
+    Raise OSError when its file cannot be read, ValueError when it is no service account's.
+    """
+    return AccessToken(settings.GOOGLE_APPLICATION_CREDENTIALS, ca_file=settings.FCM_CA_FILE)
+
+
+def endpoint(access: AccessToken) -> Endpoint:
+    """Return where FCM takes messages for the service account's project."""
+    return Endpoint(
+        url=f"{settings.FCM_ENDPOINT}/v1/projects/{access.project_id}/messages:send",
+        ca_file=settings.FCM_CA_FILE,
+        timeout=settings.FCM_TIMEOUT,
+    )

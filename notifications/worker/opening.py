@@ -1,0 +1,120 @@
+"""Opening: which notifications are sent now; each is begun here, or ended when it is overdue."""
+
+import logging
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import DatabaseError
+
+from notifications import reasons
+from notifications.models import Notification
+from notifications.models.notification import max_age
+
+from .fanout import Fanout
+from .outage import DATABASE_AWAY
+from .repository.due import Due
+from .rotation import Rotation
+from .timer import Timer
+
+logger = logging.getLogger(__name__)
+
+# How long an event may be missed at most: Redis may be away, a retry become due, a clock strike.
+TICK_SECONDS = 1.0
+# How long notifications are begun at a time, each in a transaction: many wait after an outage, and
+# those that are begun, their answers and the lease must not wait for the last.
+BEGIN_SECONDS = 0.25
+
+
+class Opening:
+    """Looks into the database at each wake-up and each tick, and keeps the rotation true to it."""
+
+    def __init__(self, due: Due, rotation: Rotation) -> None:
+        self._due = due
+        self._rotation = rotation
+        self._named_talks: set[int] = set()  # by messages, since the last look
+        self.timer = Timer(TICK_SECONDS)
+
+    def name(self, talk_id: int) -> None:
+        """Look at once, for this talk among others: another producer's has no notification yet."""
+        self._named_talks.add(talk_id)
+        self.timer.ring()
+
+    def forget_named(self) -> None:
+        """Leave the named talks to the active worker, which heard the same messages."""
+        self._named_talks.clear()
+
+    def look(self, now: datetime) -> bool:
+        """Bring what is due from the database, if it is time to; return whether it was."""
+        if not self.timer.due():
+            return False
+        if self._named_talks:
+            self._due.add_missing(self._named_talks, now=now)
+            self._named_talks.clear()
+        active = {each.id: each for each in self._due.active()}
+        self._rotation.keep_only(active)
+        is_complete = self._open_all(active.values(), now)
+        for notification_id in self._due.with_retries(self._rotation.ids(), now=now):
+            self._rotation[notification_id].retries_due = True
+        self.timer.restart()
+        if not is_complete:
+            self.timer.ring()
+        return True
+
+    def _open_all(self, active: Iterable[Notification], now: datetime) -> bool:
+        """Begin, go on with or end each of these; return False when some must wait for the next."""
+        enough_at = time.monotonic() + BEGIN_SECONDS
+        is_complete = True
+        for notification in active:
+            if notification.created_at + max_age() < now:
+                self._end_overdue(notification, now)
+            elif notification.id in self._rotation:
+                self._rotation[notification.id].encode(notification, now=now)
+            elif self._rotation.has_work and time.monotonic() >= enough_at:
+                is_complete = False
+            else:
+                self._begin(notification, now)
+        return is_complete
+
+    def _end_overdue(self, notification: Notification, now: datetime) -> None:
+        """Send no more of a notification whose time is up."""
+        self._rotation.drop(notification.id)
+        state = self._due.end_overdue(notification, now=now)
+        logger.warning(
+            "notification.overdue",
+            extra={"notification": notification.id, "state": state, **notification.counts()},
+        )
+
+    def _begin(self, notification: Notification, now: datetime) -> None:
+        """Start a pending notification, or go on with one that was being sent.
+
+        What is wrong with one notification holds that one, and the others go on.
+        """
+        if notification.talk is None:
+            self._due.cancel(notification.id, reason=reasons.TALK_DELETED, now=now)
+            logger.warning("notification.cancelled", extra={"notification": notification.id})
+            return
+        try:
+            if notification.state == Notification.State.SENDING or self._start(notification, now):
+                self._rotation.add(Fanout.of(notification, now=now))
+        except DATABASE_AWAY:
+            raise
+        except (ValueError, DatabaseError) as error:
+            reason = reasons.CANNOT_BE_STARTED % {"error": error}
+            self._due.hold(notification.id, reason=reason, now=now)
+
+    def _start(self, notification: Notification, now: datetime) -> bool:
+        """Freeze how a pending notification is sent; return False if it has to wait."""
+        decision = self._due.start(notification, now=now)
+        if decision is None:
+            return False
+        logger.info(
+            "notification.started",
+            extra={
+                "notification": notification.id,
+                "talk": notification.talk_id,
+                "dry_run": decision.dry_run,
+                "reason": decision.reason,
+            },
+        )
+        return True

@@ -1,0 +1,106 @@
+"""Recording: what was answered is judged, written into the send log, and closed when complete."""
+
+import logging
+from datetime import datetime
+
+from notifications import failpoints, reasons
+from notifications.fcm.outcomes import Meaning
+
+from .fanout import Fanout
+from .inbox import Answered
+from .ledger import Ledger
+from .repository import Repository
+from .rotation import Rotation
+from .sender import Sender
+from .timer import Timer
+
+logger = logging.getLogger(__name__)
+
+# How often results are written; what a killed worker had not written is unknown.
+RECORD_SECONDS = 0.1
+
+
+class Recording:
+    """Turns answers into lines of the log, into verdicts on devices, and into an end."""
+
+    def __init__(
+        self, *, repository: Repository, sender: Sender, rotation: Rotation, ledger: Ledger
+    ) -> None:
+        self._repository = repository
+        self._sender = sender
+        self._rotation = rotation
+        self._ledger = ledger
+        self._is_judged = True  # of all answers so far
+        self.timer = Timer(RECORD_SECONDS)
+
+    def take(self, answered: Answered, now: datetime) -> bool:
+        """Note results, to be written with the next record; return whether FCM said 429."""
+        self._sender.settle(answered)
+        self._is_judged = False
+        for result in answered.results:
+            self._ledger.take(result, now=now)
+        return any(each.verdict.meaning is Meaning.THROTTLED for each in answered.results)
+
+    def judge(self, now: datetime) -> None:
+        """Hold what meets errors of our own making, before more is claimed or disabled for it."""
+        if self._is_judged:
+            return
+        for fanout in self._rotation:
+            if objection := fanout.objection():
+                self._repository.due.hold(
+                    fanout.notification_id,
+                    reason=objection.reason,
+                    brake=objection.brake,
+                    now=now,
+                )
+                self._rotation.drop(fanout.notification_id)
+        self._is_judged = True
+
+    def record(self, now: datetime) -> bool:
+        """Write what was answered, if it is time to; return whether it was."""
+        ledger = self._ledger
+        if not ledger.entries:
+            return False
+        if self._sender.in_flight and not (self.timer.due() or ledger.is_full):
+            return False
+        failpoints.reach("before_record")
+        self._repository.results.record(
+            ledger.entries, closed_batches=ledger.closed_batches, now=now
+        )
+        ledger.written()
+        self.timer.restart()
+        fanouts = list(self._rotation)
+        for fanout in fanouts:
+            self._disable_refused(fanout, final=False, now=now)
+        self._count_audience(fanouts)
+        return True
+
+    def close(self, now: datetime) -> None:
+        """Finish each notification of which nothing is left to claim, to await or to write."""
+        for fanout in [each for each in self._rotation if each.seems_finished]:
+            failpoints.reach("before_close", fanout.notification_id)
+            notification = self._repository.due.finish(fanout.notification_id, now=now)
+            if notification is None:
+                continue
+            self._disable_refused(fanout, final=True, now=now)
+            self._rotation.drop(notification.id)
+            logger.info(
+                "notification.done",
+                extra={"notification": notification.id, **notification.counts()},
+            )
+
+    def _count_audience(self, fanouts: list[Fanout]) -> None:
+        """Count a slice of the first audience of which its first claim did not see the end."""
+        for fanout in fanouts:
+            if fanout.in_flight and not (fanout.counted or fanout.exhausted):
+                more = self._repository.audience_count.go_on(fanout.notification_id)
+                fanout.counted = not more
+                return
+
+    def _disable_refused(self, fanout: Fanout, *, final: bool, now: datetime) -> None:
+        """Send no more to the devices that FCM proved to be gone."""
+        for meaning, refused in fanout.tally.to_disable(final=final).items():
+            reason = reasons.REFUSED[meaning]
+            count = self._repository.results.disable(refused, reason=reason, now=now)
+            about = {"reason": meaning.value, "count": count}
+            logger.info("devices.disabled", extra={"notification": fanout.notification_id, **about})
