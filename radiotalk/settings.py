@@ -1,96 +1,36 @@
-"""The settings, and the only reader of the environment; each is told in docs/operations.md.
+"""The settings, and the only reader of the environment; docs/operations.md explains each.
 
-They fail closed: without DEBUG a missing SECRET_KEY or ALLOWED_HOSTS stops the start.
+A wrong setting stops the start, and so does a missing SECRET_KEY or ALLOWED_HOSTS without DEBUG.
 """
 
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+
+from .env import Env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
-
-TRUE_WORDS = {"1", "true", "yes", "on"}
-FALSE_WORDS = {"0", "false", "no", "off"}
-
-
-def boolean(name: str, *, default: bool) -> bool:
-    """Return the setting; unlike `env.bool`, which reads "treu" as False, raise on a typo."""
-    word = env.str(name, default="").strip().lower()
-    if word in TRUE_WORDS or word in FALSE_WORDS:
-        return word in TRUE_WORDS
-    if word == "":
-        return default
-    raise ImproperlyConfigured(f"{name} is {word!r}: say on or off.")
-
-
-def required(name: str, *, in_debug: str) -> str:
-    """Return the setting; with DEBUG fall back on `in_debug`, without it raise."""
-    value: str = env.str(name, default="")
-    if value or DEBUG:
-        return value or in_debug
-    raise ImproperlyConfigured(
-        f"{name} is not set. Set it in the environment or in .env (.env.example shows how), "
-        "or set DEBUG=on on a laptop."
-    )
-
-
-def number(name: str, *, default: int, least: int, most: int | None = None) -> int:
-    """Return the whole number; raise when it is none, below `least` or above `most`."""
-    text = env.str(name, default=str(default))
-    try:
-        value = int(text)
-    except ValueError:
-        value = least - 1
-    if value < least:
-        raise ImproperlyConfigured(f"{name} is {text!r}: say a whole number of at least {least}.")
-    if most is not None and value > most:
-        raise ImproperlyConfigured(f"{name} is {text!r}: say a whole number of at most {most}.")
-    return value
-
-
-def choice(name: str, *, default: str, among: tuple[str, ...]) -> str:
-    """Return the setting; raise when it is none of `among`."""
-    value: str = env.str(name, default=default)
-    if value not in among:
-        raise ImproperlyConfigured(f"{name} is {value!r}: say one of {', '.join(among)}.")
-    return value
-
-
-def time_zone(name: str, *, default: str) -> str:
-    """Return the setting; raise when there is no such time zone."""
-    value: str = env.str(name, default=default)
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError) as error:
-        raise ImproperlyConfigured(
-            f"{name} is {value!r}: say a time zone such as Asia/Tokyo."
-        ) from error
-    return value
-
+env = Env()
+env.read_env(BASE_DIR / ".env")  # what is set in the environment stays
 
 # --- The site -------------------------------------------------------------------------------
 
-DEBUG = boolean("DEBUG", default=False)
-SECRET_KEY = required("SECRET_KEY", in_debug="for-a-laptop-only-never-in-production-" + "x" * 20)
-ALLOWED_HOSTS = [
-    host.strip()
-    for host in required("ALLOWED_HOSTS", in_debug="localhost,127.0.0.1,[::1]").split(",")
-]
-# What may be sent for real: only `production` can go live (notifications/policy.py).
-ENVIRONMENT = choice(
+DEBUG = env.boolean("DEBUG", default=False)
+SECRET_KEY = env.required(
+    "SECRET_KEY", fallback="for-a-laptop-only-never-in-production-" + "x" * 20 if DEBUG else None
+)
+host_names = env.required("ALLOWED_HOSTS", fallback="localhost,127.0.0.1,[::1]" if DEBUG else None)
+ALLOWED_HOSTS = [name.strip() for name in host_names.split(",")]
+# Only `production` can send for real (notifications/policy.py).
+ENVIRONMENT = env.choice(
     "ENVIRONMENT", default="development", among=("development", "staging", "production")
 )
 
 INSTALLED_APPS = [
-    "rest_framework.authtoken",  # first: notifications.admin takes its pages away
+    "rest_framework.authtoken",  # first: notifications.admin unregisters its pages
     "notifications",
     "programs",
     "django.contrib.admin",
@@ -140,27 +80,27 @@ TEMPLATES = [
 
 # --- The worker -----------------------------------------------------------------------------
 
-NOTIFICATIONS_MAX_WORKERS = number("NOTIFICATIONS_MAX_WORKERS", default=10, least=1)
-NOTIFICATIONS_BATCH_SIZE = number("NOTIFICATIONS_BATCH_SIZE", default=25, least=1, most=100)
-NOTIFICATIONS_MAX_PER_MINUTE = number("NOTIFICATIONS_MAX_PER_MINUTE", default=600_000, least=1)
-# FCM keeps a message for four weeks at most.
-NOTIFICATIONS_MAX_AGE = number("NOTIFICATIONS_MAX_AGE", default=3600, least=1, most=2_419_200)
-NOTIFICATIONS_LEASE_TTL = number("NOTIFICATIONS_LEASE_TTL", default=15, least=1, most=3600)
-# A 5xx of FCM's is retried; `hold` records it as unknown instead, for who fears doubles more.
-NOTIFICATIONS_ON_5XX = choice("NOTIFICATIONS_ON_5XX", default="retry", among=("retry", "hold"))
-# Where a test has a process die: `after_claim=kill` (notifications/failpoints.py).
+NOTIFICATIONS_MAX_WORKERS = env.number("NOTIFICATIONS_MAX_WORKERS", default=10, least=1)
+NOTIFICATIONS_BATCH_SIZE = env.number("NOTIFICATIONS_BATCH_SIZE", default=25, least=1, most=100)
+NOTIFICATIONS_MAX_PER_MINUTE = env.number("NOTIFICATIONS_MAX_PER_MINUTE", default=600_000, least=1)
+# Seconds. FCM keeps a message for four weeks at most.
+NOTIFICATIONS_MAX_AGE = env.number("NOTIFICATIONS_MAX_AGE", default=3600, least=1, most=2_419_200)
+# Seconds.
+NOTIFICATIONS_LEASE_TTL = env.number("NOTIFICATIONS_LEASE_TTL", default=15, least=1, most=3600)
+# FCM may have delivered a notification that it answers with a 5xx. `retry` sends it again, and
+# somebody may get it twice; `hold` records it as unknown, and somebody may not get it at all.
+NOTIFICATIONS_ON_5XX = env.choice("NOTIFICATIONS_ON_5XX", default="retry", among=("retry", "hold"))
+# Places where a test has a process die, as `after_claim=kill` (notifications/failpoints.py).
 NOTIFICATIONS_FAILPOINTS: list[str] = env.list("NOTIFICATIONS_FAILPOINTS", default=[])
 
-# Where systemd wants to hear that the worker is alive (sd_notify(3)); systemd sets it.
+# The socket by which systemd hears that the worker is alive (sd_notify(3)); systemd sets it.
 NOTIFY_SOCKET: str = env.str("NOTIFY_SOCKET", default="")
 
 # --- The database: the truth ----------------------------------------------------------------
 
-DATABASE_SCHEMES = ("postgres://", "postgresql://", "sqlite://")
-
 
 def postgresql_options() -> dict[str, Any]:
-    """Return libpq's parameters; those in DATABASE_URL win."""
+    """Return libpq's parameters; DATABASE_URL may overrule each."""
     return {
         "connect_timeout": 10,  # seconds
         # A connection whose other end is gone is noticed within some 10 s.
@@ -170,32 +110,17 @@ def postgresql_options() -> dict[str, Any]:
         "tcp_user_timeout": 10_000,  # milliseconds
         # A worker that is stopped within a claim would keep the lease's row locked, and nobody
         # could take over; PostgreSQL ends its transaction when its lease is over as well.
-        # And a claim is on the disk before its first byte is sent, whatever the server's default.
         "options": f"-c idle_in_transaction_session_timeout={NOTIFICATIONS_LEASE_TTL}s"
+        # A claim is on the disk before its first byte is sent, whatever the server's default.
+        " -c synchronous_commit=on"
         # Compiling a plan takes longer than any query here.
-        " -c synchronous_commit=on -c jit=off",
+        " -c jit=off",
     }
-
-
-def database_address() -> dict[str, Any]:
-    """Return what DATABASE_URL says; raise, without showing it, when it is no address."""
-    default = f"sqlite:///{VAR_DIR}/radiotalk.sqlite3"
-    try:
-        # Before django-environ looks at it, which warns of what it does not know, password and all.
-        if not env.str("DATABASE_URL", default=default).startswith(DATABASE_SCHEMES):
-            raise ValueError
-        address: dict[str, Any] = env.db("DATABASE_URL", default=default)
-    except ValueError:
-        raise ImproperlyConfigured(
-            "DATABASE_URL is no address: say postgres://USER:PASSWORD@HOST:5432/NAME, "
-            "with %2F for / and %23 for # in the password."
-        ) from None
-    return address
 
 
 def database() -> dict[str, Any]:
     """Return Django's configuration of DATABASE_URL."""
-    config = database_address()
+    config = env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/radiotalk.sqlite3")
     if config["ENGINE"] == "django.db.backends.sqlite3":
         # WAL: readers and the writer do not block one another. IMMEDIATE: a transaction that
         # will write waits for its turn at its start instead of failing in its middle.
@@ -228,16 +153,16 @@ GOOGLE_APPLICATION_CREDENTIALS: str = env.str("GOOGLE_APPLICATION_CREDENTIALS", 
 FCM_ENDPOINT: str = env.str("FCM_ENDPOINT", default="https://fcm.googleapis.com").rstrip("/")
 # Trusted instead of the public authorities, for FCM_ENDPOINT and the credentials' token_uri.
 FCM_CA_FILE: str = env.str("FCM_CA_FILE", default="")
-# One attempt in all. FCM's engineers raised theirs to 15 s "to prevent duplicates".
-FCM_TIMEOUT = number("FCM_TIMEOUT", default=20, least=15, most=3600)
+# Seconds for one attempt in all. FCM's engineers raised theirs to 15 s "to prevent duplicates".
+FCM_TIMEOUT = env.number("FCM_TIMEOUT", default=20, least=15, most=3600)
 
 # --- Audio ----------------------------------------------------------------------------------
 
-# Set to nothing it is the default: "" would be this directory, with .env in it, and is served.
+# An empty setting means the default: "" would be this directory, whose .env would be served.
 MEDIA_ROOT = BASE_DIR / (env.str("MEDIA_ROOT", default="") or "var/media")
 MEDIA_URL = "media/"
-AUDIO_MAX_BYTES = number("AUDIO_MAX_BYTES", default=200 * 1024 * 1024, least=1)
-AUDIO_MAX_SECONDS = number("AUDIO_MAX_SECONDS", default=3 * 3600, least=1)
+AUDIO_MAX_BYTES = env.number("AUDIO_MAX_BYTES", default=200 * 1024 * 1024, least=1)
+AUDIO_MAX_SECONDS = env.number("AUDIO_MAX_SECONDS", default=3 * 3600, least=1)
 FILE_UPLOAD_PERMISSIONS = 0o644
 
 # --- Static files: served by the project itself, without a build step ------------------------
@@ -252,11 +177,11 @@ LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
 LOCALE_PATHS = [BASE_DIR / "radiotalk" / "locale"]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = time_zone("TIME_ZONE", default="UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", default="UTC")
 
 # --- Security ---------------------------------------------------------------------------------
 
-SECURE_SSL_REDIRECT = boolean("SECURE_SSL_REDIRECT", default=ENVIRONMENT == "production")
+SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", default=ENVIRONMENT == "production")
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0  # one year
@@ -305,7 +230,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- Logs: one line an event, for a person or, with LOG_FORMAT=json, for a machine --------------
 
-LOG_FORMAT = choice("LOG_FORMAT", default="text", among=("text", "json"))
+LOG_FORMAT = env.choice("LOG_FORMAT", default="text", among=("text", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

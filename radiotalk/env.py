@@ -1,0 +1,90 @@
+"""How a setting is read from the environment; which ones are read is said in settings.py alone.
+
+Each parser takes the setting's name, and raises ImproperlyConfigured with one line that says what
+to write instead, so that a typo stops the start.
+"""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE_WORDS = {"1", "true", "yes", "on"}
+FALSE_WORDS = {"0", "false", "no", "off"}
+DATABASE_SCHEMES = ("postgres://", "postgresql://", "sqlite://")
+
+
+class Env(environ.Env):  # type: ignore[misc]  # has no types
+    """django-environ's reader, with parsers that are strict."""
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        """Return whether the setting is on; unlike `bool`, which reads "treu" as off, be strict."""
+        word = self.str(name, default="").strip().lower()
+        if word in TRUE_WORDS or word in FALSE_WORDS:
+            return word in TRUE_WORDS
+        if word == "":
+            return default
+        raise ImproperlyConfigured(f"{name} is {word!r}: say on or off.")
+
+    def required(self, name: str, *, fallback: str | None) -> str:
+        """Return the setting, or `fallback` when it is empty; raise when that is None."""
+        value: str = self.str(name, default="")
+        if value:
+            return value
+        if fallback is None:
+            raise ImproperlyConfigured(
+                f"{name} is not set. Set it in the environment or in .env (.env.example shows "
+                "how), or set DEBUG=on on a laptop."
+            )
+        return fallback
+
+    def number(self, name: str, *, default: int, least: int, most: int | None = None) -> int:
+        """Return the setting, a whole number from `least` to `most`."""
+        text = self.str(name, default=str(default))
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise ImproperlyConfigured(
+                f"{name} is {text!r}: say a whole number of at least {least}."
+            )
+        if most is not None and value > most:
+            raise ImproperlyConfigured(f"{name} is {text!r}: say a whole number of at most {most}.")
+        return value
+
+    def choice(self, name: str, *, default: str, among: tuple[str, ...]) -> str:
+        """Return the setting, which is one of `among`."""
+        value: str = self.str(name, default=default)
+        if value not in among:
+            raise ImproperlyConfigured(f"{name} is {value!r}: say one of {', '.join(among)}.")
+        return value
+
+    def time_zone(self, name: str, *, default: str) -> str:
+        """Return the setting, the name of a time zone that this machine knows."""
+        value: str = self.str(name, default=default)
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ImproperlyConfigured(
+                f"{name} is {value!r}: say a time zone such as Asia/Tokyo."
+            ) from error
+        return value
+
+    def database(self, name: str, *, default: str) -> dict[str, Any]:
+        """Return what Django needs to know of the database at this address.
+
+        An address that is none is not shown, since there may be a password in it. Its scheme is
+        looked at first: django-environ would warn of an unknown one, password and all.
+        """
+        try:
+            if not self.str(name, default=default).startswith(DATABASE_SCHEMES):
+                raise ValueError
+            config: dict[str, Any] = self.db(name, default=default)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} is no address: say postgres://USER:PASSWORD@HOST:5432/NAME, "
+                "with %2F for / and %23 for # in the password."
+            ) from None
+        return config

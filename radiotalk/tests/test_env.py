@@ -1,0 +1,111 @@
+"""A setting is read strictly: a typo raises one line that says what to write."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from radiotalk.env import Env
+
+
+def env(text: str | None) -> Env:
+    """Return the reader of an environment where SETTING is this text, None for not set."""
+    reader = Env()
+    reader.ENVIRON = {} if text is None else {"SETTING": text}
+    return reader
+
+
+@pytest.mark.parametrize("word", ["on", "1", "yes", "TRUE", " On "])
+def test_a_yes_may_be_written_in_many_ways(word: str) -> None:
+    assert env(word).boolean("SETTING", default=False)
+
+
+@pytest.mark.parametrize("word", ["off", "0", "no", "False", " OFF "])
+def test_a_no_may_be_written_in_many_ways(word: str) -> None:
+    assert not env(word).boolean("SETTING", default=True)
+
+
+@pytest.mark.parametrize("text", [None, "", " "])
+@pytest.mark.parametrize("default", [True, False])
+def test_a_boolean_that_is_empty_is_its_default(text: str | None, default: bool) -> None:
+    assert env(text).boolean("SETTING", default=default) is default
+
+
+@pytest.mark.parametrize("word", ["treu", "2", "onn", "none"])
+def test_a_boolean_with_a_typo_is_no_boolean(word: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"SETTING is '{word}': say on or off."):
+        env(word).boolean("SETTING", default=True)
+
+
+@pytest.mark.parametrize("text", [None, ""])
+def test_what_is_required_falls_back_only_where_there_is_a_fallback(text: str | None) -> None:
+    assert env("given").required("SETTING", fallback="instead") == "given"
+    assert env(text).required("SETTING", fallback="instead") == "instead"
+    with pytest.raises(ImproperlyConfigured, match="SETTING is not set"):
+        env(text).required("SETTING", fallback=None)
+
+
+@pytest.mark.parametrize(("text", "number"), [(None, 5), ("1", 1), ("9", 9), ("1_0", 10)])
+def test_a_number_lies_within_its_bounds(text: str | None, number: int) -> None:
+    assert env(text).number("SETTING", default=5, least=1, most=10) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("0", "at least 1"),
+        ("-1", "at least 1"),
+        ("", "at least 1"),
+        ("1h", "at least 1"),
+        ("2.5", "at least 1"),
+        ("11", "at most 10"),
+        ("9" * 20, "at most 10"),
+    ],
+)
+def test_a_number_out_of_bounds_is_told_with_the_bound(text: str, told: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as wrong:
+        env(text).number("SETTING", default=5, least=1, most=10)
+
+    assert str(wrong.value) == f"SETTING is {text!r}: say a whole number of {told}."
+
+
+def test_a_choice_is_spelled_exactly_so() -> None:
+    assert env(None).choice("SETTING", default="text", among=("text", "json")) == "text"
+    assert env("json").choice("SETTING", default="text", among=("text", "json")) == "json"
+    for other in ("", "JSON", "xml"):
+        with pytest.raises(ImproperlyConfigured, match="say one of text, json"):
+            env(other).choice("SETTING", default="text", among=("text", "json"))
+
+
+@pytest.mark.parametrize("name", ["", "Tokyo", "../../etc/passwd", "/etc/localtime"])
+def test_a_time_zone_that_is_none_is_told(name: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="say a time zone such as Asia/Tokyo"):
+        env(name).time_zone("SETTING", default="UTC")
+
+
+@pytest.mark.parametrize("name", ["UTC", "Asia/Tokyo"])
+def test_a_time_zone_is_known_by_its_name(name: str) -> None:
+    assert env(name).time_zone("SETTING", default="UTC") == name
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        (None, "/var/default.sqlite3"),
+        ("sqlite:////srv/radiotalk.sqlite3", "/srv/radiotalk.sqlite3"),
+        ("postgres://me:secret@db:5432/radiotalk", "radiotalk"),
+        ("postgresql://me:a%2Fb%23c@db/radiotalk", "radiotalk"),
+    ],
+)
+def test_a_database_is_known_by_its_address(address: str | None, name: str) -> None:
+    config = env(address).database("SETTING", default="sqlite:////var/default.sqlite3")
+
+    assert config["NAME"] == name
+
+
+@pytest.mark.parametrize(
+    "address", ["", "radiotalk", "mysql://me:secret@db/name", "postgres://me:secret/@db/name"]
+)
+def test_an_address_of_no_database_is_told_and_not_shown(address: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="SETTING is no address") as wrong:
+        env(address).database("SETTING", default="sqlite:////var/default.sqlite3")
+
+    assert "secret" not in str(wrong.value)
