@@ -1,4 +1,4 @@
-"""Numbers on the command line: what cannot be meant is refused before anything is done (exit 2)."""
+"""Numbers on the command line: one out of bounds is refused before anything is done (exit 2)."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
@@ -8,7 +8,7 @@ MAX_THREADS = 1_000
 
 
 def whole_number(*, least: int, most: int) -> Callable[[str], int]:
-    """Return what `add_argument` takes as the type of a whole number between these."""
+    """Return a type for `add_argument`: a whole number from `least` to `most`."""
 
     def parse(text: str) -> int:
         try:

@@ -4,21 +4,23 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from notifications.management.errors import Refused
+
 
 class Command(BaseCommand):
-    """Wire the emulator's own options to its own run; Django has no part in it."""
+    """Hand the options to the emulator, which runs without Django."""
 
     help = "Run an FCM on this machine: loopback only, nothing reaches a phone."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the same options as `python -m fcm_emulator`."""
+        """Take the options of `python -m fcm_emulator`; exit 2 when the emulator is not there."""
         try:
             from fcm_emulator import launch
         except ModuleNotFoundError as error:
             # Production installs neither the emulator's web server nor its certificates.
             advice = f"The FCM emulator needs {error.name}: pip install -r requirements-demo.txt"
-            parser.exit(2, f"{advice}\n")
+            parser.exit(Refused.exit_code, f"{advice}\n")
         self.launch = launch
         launch.add_arguments(parser)
 

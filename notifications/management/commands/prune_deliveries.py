@@ -1,4 +1,4 @@
-"""Delete what is old of the send log; can be interrupted, and run while talks are sent."""
+"""Delete old lines of the send log. May run while talks are sent; Ctrl-C may end it at any time."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from notifications.management.arguments import whole_number
+from notifications.management.errors import Interrupted
 from notifications.operators import retention
 
-STOPPED = 130  # what a shell answers for Ctrl-C
 MAX_DAYS = 36_500  # a hundred years
 
 
@@ -41,5 +41,5 @@ class Command(BaseCommand):
                     self.stdout.write(f"Notification {step.notification_id}: {deliveries} lines")
         except KeyboardInterrupt as interrupt:
             self.stdout.write(f"Stopped after {deliveries} lines; the next run goes on there.")
-            raise SystemExit(STOPPED) from interrupt
+            raise Interrupted from interrupt
         self.stdout.write(f"{deliveries} lines of the send log and {batches} batches deleted.")

@@ -1,14 +1,15 @@
-"""Makes listeners to try things out with: each with a device, each clipping one program."""
+"""Make listeners for a trial: each has a device and clips the same program."""
 
 import secrets
 from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from notifications.management.arguments import whole_number
+from notifications.management.errors import Refused
 from notifications.models import DeviceToken
 from programs.models import Clip, Program
 
@@ -17,8 +18,7 @@ User = get_user_model()
 TALKER = "talker"
 DEFAULT_TITLE = "Night Radio"
 MAX_LISTENERS = 100_000_000
-# Rows a statement; each step is a transaction of its own.
-CHUNK = 5000
+CHUNK = 5000  # listeners a transaction
 PLATFORMS = DeviceToken.Platform.values
 
 
@@ -40,22 +40,22 @@ class Command(BaseCommand):
 
     def handle(self, *, listeners: int, program: str, **options: Any) -> None:
         if not 0 < len(program) <= 200:
-            raise CommandError("--program must have 1 to 200 characters.", returncode=2)
+            raise Refused("--program must have 1 to 200 characters.")
         show = self.program(program)
-        batch = secrets.token_hex(4)  # so that a second run adds new ones
+        batch = secrets.token_hex(4)  # keeps the names of two runs apart
         for first in range(0, listeners, CHUNK):
             self.add(show, batch, range(first, min(first + CHUNK, listeners)))
         self.stdout.write(f"program {show.id} {show.title!r}: {listeners} listeners added")
 
     def program(self, title: str) -> Program:
-        """Return the program of that title, made with its owner if need be."""
+        """Return the talker's program of that title; make it, and its owner, if there is none."""
         owner, created = User.objects.get_or_create(username=TALKER)
         if created:
             password = secrets.token_urlsafe(9)
             owner.set_password(password)
             owner.save()
             self.stdout.write(f"login {TALKER} {password}")
-        # The first: nothing keeps a talker from two programs of one title.
+        # The first one: a talker may have two programs of the same title.
         known = Program.objects.filter(title=title, owner=owner).order_by("id").first()
         return known or Program.objects.create(title=title, owner=owner)
 

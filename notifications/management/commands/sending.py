@@ -1,4 +1,4 @@
-"""What operators ask and do, on the command line: status, switch, stops, unknowns."""
+"""The operators' command line: the status, the switch, stopping one notification, the unknown."""
 
 import getpass
 import json
@@ -8,11 +8,12 @@ from argparse import ArgumentParser
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import OperationalError
 from django.utils import timezone
 
 from notifications.management.arguments import row_id, whole_number
+from notifications.management.errors import Failed, Refused
 from notifications.models import Delivery
 from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
 from notifications.operators import acts, status
@@ -27,8 +28,7 @@ STOPS = {
     "hold": (acts.hold, "send no more of a notification until it is released"),
 }
 
-# `unknown list` shows so many unless told otherwise.
-LISTED = 100
+LISTED = 100  # rows that `unknown list` shows by default
 MAX_LISTED = 1_000_000
 
 
@@ -63,20 +63,20 @@ class Command(BaseCommand):
 
     def handle(self, *, action: str, **options: Any) -> None:
         if len(options.get("reason") or "") > MAX_REASON:
-            raise CommandError(f"--reason has over {MAX_REASON} characters.", returncode=2)
+            raise Refused(f"--reason has over {MAX_REASON} characters.")
         try:
             told = self.act(action, options, now=timezone.now())
         except acts.Refused as refusal:
-            raise CommandError(str(refusal), returncode=2) from refusal
+            raise Refused(str(refusal)) from refusal
         except OperationalError as error:
-            raise CommandError(f"The database does not answer: {error}") from error
+            raise Failed(f"The database does not answer: {error}") from error
         if options["json"]:
             self.stdout.write(json.dumps(told, default=str))
         else:
             self.tell(told)
 
     def act(self, action: str, options: dict[str, Any], *, now: datetime) -> Any:
-        """Return what to tell, after doing what was asked."""
+        """Do what was asked and return the answer: names with values, or a list of rows."""
         who: dict[str, Any] = {"by": operator(), "reason": options.get("reason") or ""}
         if action == "unknown":
             return settle(options, who, now=now)
@@ -93,7 +93,7 @@ class Command(BaseCommand):
         return status.status(now=now)
 
     def tell(self, told: Any) -> None:
-        """Print for a person: rows one a line, else names with their values."""
+        """Print the answer for a person: a row or a name with its value on each line."""
         if isinstance(told, list):
             for row in told:
                 self.stdout.write("  ".join(f"{name}={value}" for name, value in row.items()))
@@ -105,15 +105,15 @@ class Command(BaseCommand):
 
 
 def with_reason(parser: ArgumentParser) -> ArgumentParser:
-    """Return the parser of an act that may be done without a reason, since it is safe."""
+    """Return the parser of an act that is safe, so that its reason may be left out."""
     parser.add_argument("--reason", default="", metavar="TEXT", help="why, for the log")
     return parser
 
 
 def add_unknown_arguments(parser: ArgumentParser) -> list[ArgumentParser]:
-    """Return the parsers of what can be done about unknown deliveries."""
-    acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
-    shown = acts.add_parser("list", help="show them, of one notification or of all")
+    """Return the parsers of the acts on unknown deliveries: list, resend, abandon."""
+    choices = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+    shown = choices.add_parser("list", help="show them, of one notification or of all")
     shown.add_argument("notification", type=row_id, nargs="?", help="its number")
     shown.add_argument(
         "--limit",
@@ -121,11 +121,11 @@ def add_unknown_arguments(parser: ArgumentParser) -> list[ArgumentParser]:
         default=LISTED,
         help="rows (default %(default)s)",
     )
-    resend = acts.add_parser("resend", help="send again, to people who may have got it already")
+    resend = choices.add_parser("resend", help="send again, to people who may have got it already")
     resend.add_argument(
         "--i-accept-duplicates", action="store_true", required=True, help="some may get it twice"
     )
-    abandon = acts.add_parser("abandon", help="leave it at that")
+    abandon = choices.add_parser("abandon", help="leave it at that")
     for settling in (resend, abandon):
         settling.add_argument("notification", type=row_id, help="its number")
         settling.add_argument("--reason", required=True, metavar="TEXT", help="why, for the log")
@@ -136,12 +136,12 @@ def add_unknown_arguments(parser: ArgumentParser) -> list[ArgumentParser]:
 
 
 def settle(options: dict[str, Any], who: dict[str, Any], *, now: datetime) -> Any:
-    """Return the unknown deliveries, or how many were settled."""
+    """Settle unknown deliveries and return how many; or return them, when they are listed."""
     number, act = options["notification"], options["act"]
     if act == "list":
         return unknown_rows(number, limit=options["limit"])
     if not who["reason"].strip():
-        raise acts.Refused("Not settled: --reason is empty.")
+        raise Refused("Not settled: --reason is empty.")
     devices = options["device"]
     if act == "resend":
         count = acts.resend_unknown(number, device_ids=devices, now=now, **who)
@@ -151,7 +151,7 @@ def settle(options: dict[str, Any], who: dict[str, Any], *, now: datetime) -> An
 
 
 def unknown_rows(notification_id: int | None, *, limit: int) -> list[dict[str, Any]]:
-    """Return the unknown deliveries; people know a token by its last six characters."""
+    """Return the unknown deliveries of one notification or of all, without their whole tokens."""
     rows = Delivery.objects.filter(outcome=Delivery.Outcome.UNKNOWN)
     if notification_id is not None:
         rows = rows.filter(notification_id=notification_id)
@@ -169,16 +169,16 @@ def unknown_rows(notification_id: int | None, *, limit: int) -> list[dict[str, A
 
 
 def end_of_live(minutes: int | None, *, now: datetime) -> datetime | None:
-    """Return when it is a dry run again, None for never."""
+    """Return when live ends by itself, None for never; raise Refused for a time out of bounds."""
     if minutes is None:
         return None
     if not 1 <= minutes <= MAX_LIVE_MINUTES:
-        raise acts.Refused(f"Not switched to live: --for wants 1 to {MAX_LIVE_MINUTES} minutes.")
+        raise Refused(f"Not switched to live: --for wants 1 to {MAX_LIVE_MINUTES} minutes.")
     return now + timedelta(minutes=minutes)
 
 
 def operator() -> str:
-    """Return who runs the command; in a container the user may have no name."""
+    """Return the user and host that run the command; a user in a container may have no name."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):

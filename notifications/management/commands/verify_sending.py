@@ -1,24 +1,22 @@
-"""Checks from outside whether the invariants of sending hold. Wires only."""
+"""Check whether the invariants of sending hold (notifications/verification). Wires only."""
 
 import json
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from notifications.management import arguments
+from notifications.management.errors import Refused, Violated
 from notifications.verification import Given, Report, UnusableEvidenceError, verify
 
-EXIT_VIOLATED = 1
-EXIT_UNUSABLE = 2
 MAX_KILLS = 1_000_000
 
 
 class Command(BaseCommand):
-    requires_system_checks = ()  # it looks at what was sent, whatever is wrong by now
+    requires_system_checks = ()  # wrong settings must not keep the past from being checked
     help = (
         "Verify that nobody was notified twice, nobody is missing and the send log is true. Exit 1 "
         "when something does not hold. Needs a quiet moment; reads only."
@@ -64,10 +62,10 @@ class Command(BaseCommand):
         try:
             report = verify(journal, given=given)
         except UnusableEvidenceError as error:
-            raise CommandError(str(error), returncode=EXIT_UNUSABLE) from error
+            raise Refused(str(error)) from error
         self.show(report, as_json=options["json"])
         if report.violations:
-            sys.exit(EXIT_VIOLATED)
+            raise Violated
 
     def show(self, report: Report, *, as_json: bool) -> None:
         """Print the findings for a person or for a machine."""
