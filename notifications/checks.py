@@ -1,4 +1,8 @@
-"""System checks: misconfiguration is told by `manage.py check`, before it is met at night."""
+"""System checks: `manage.py check` tells what is wrong with the settings before anything is sent.
+
+Every command runs them all but those that say otherwise (`requires_system_checks`). Each check is
+tagged by its concern, so that `manage.py check --tag fcm` runs those of FCM alone.
+"""
 
 import json
 import ssl
@@ -10,13 +14,18 @@ import redis
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-# A lease is renewed every half a second; this leaves room for a statement that takes two.
+# The concerns, beside Django's own tags.
+FCM = "fcm"
+REDIS = "redis"
+WORKER = "worker"
+
+# A lease is renewed every half a second; this leaves room for a statement that takes two seconds.
 LEAST_LEASE_SECONDS = 3
 
 
-@register(Tags.security)
+@register(FCM)
 def credentials(**kwargs: Any) -> list[CheckMessage]:
-    """Tell when the service account file is missing or is none."""
+    """Tell when no service account file is named, or when the named one cannot be used."""
     path = settings.GOOGLE_APPLICATION_CREDENTIALS
     if not path:
         return [
@@ -41,7 +50,7 @@ def credentials(**kwargs: Any) -> list[CheckMessage]:
 
 
 def credentials_problem(path: Path) -> str | None:
-    """Return what is wrong with a service account file, None when nothing is."""
+    """Return what is wrong with the service account file, None when nothing is wrong."""
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
@@ -56,9 +65,9 @@ def credentials_problem(path: Path) -> str | None:
     return None
 
 
-@register(Tags.security)
+@register(FCM)
 def certificate_authority(**kwargs: Any) -> list[CheckMessage]:
-    """Tell when FCM_CA_FILE cannot be used: no request would leave."""
+    """Tell when FCM_CA_FILE holds no certificate: every request would fail."""
     if not settings.FCM_CA_FILE:
         return []
     try:
@@ -69,9 +78,9 @@ def certificate_authority(**kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-@register(Tags.security)
+@register(FCM, Tags.security)
 def endpoint(**kwargs: Any) -> list[CheckMessage]:
-    """Refuse to send access tokens in the clear, and what is no address: all would be unknown."""
+    """Tell when FCM_ENDPOINT is no address (every delivery would be unknown), or plain http."""
     if not is_address(settings.FCM_ENDPOINT):
         return [
             Error(
@@ -89,7 +98,7 @@ def endpoint(**kwargs: Any) -> list[CheckMessage]:
 
 
 def is_address(url: str) -> bool:
-    """Return whether the URL names a scheme and a host, and a port that may be one."""
+    """Return whether the URL is http or https, with a host and no port that cannot be."""
     try:
         parts = urlsplit(url)
         is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -98,9 +107,9 @@ def is_address(url: str) -> bool:
     return bool(is_one) and not any(letter.isspace() for letter in url)
 
 
-@register(Tags.security)
+@register(REDIS)
 def redis_url(**kwargs: Any) -> list[CheckMessage]:
-    """Tell when REDIS_URL is none; without showing it, since it may hold a password."""
+    """Tell when REDIS_URL is no address of a Redis; it may hold a password, so it is not shown."""
     try:
         redis.ConnectionPool.from_url(settings.REDIS_URL)
     except ValueError:
@@ -115,9 +124,9 @@ def redis_url(**kwargs: Any) -> list[CheckMessage]:
     return []
 
 
-@register(Tags.security)
+@register(WORKER)
 def lease(**kwargs: Any) -> list[CheckMessage]:
-    """Tell when the lease is so short that it changes hands for nothing; that is not unsafe."""
+    """Warn of a lease that one slow statement outlasts; another worker would take over in vain."""
     if settings.NOTIFICATIONS_LEASE_TTL >= LEAST_LEASE_SECONDS:
         return []
     return [
@@ -130,9 +139,9 @@ def lease(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
-@register(Tags.security)
+@register(WORKER)
 def failpoints(**kwargs: Any) -> list[CheckMessage]:
-    """Refuse to have production die where a test would."""
+    """Refuse failpoints in production: processes would die there."""
     if not settings.NOTIFICATIONS_FAILPOINTS or settings.ENVIRONMENT != "production":
         return []
     names = ", ".join(sorted(settings.NOTIFICATIONS_FAILPOINTS))

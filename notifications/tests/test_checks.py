@@ -1,4 +1,4 @@
-"""The system checks: each misconfiguration is told by `manage.py check`, with its id."""
+"""The system checks: `manage.py check` tells each wrong setting, with its id."""
 
 import json
 from datetime import UTC, datetime
@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.core.checks import run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from pytest_django import Settings
 
 from fcm_emulator import certificates
@@ -23,11 +25,11 @@ def faultless(settings: Settings, tmp_path: Path) -> None:
     settings.REDIS_URL = "redis://:hunter-two@redis.internal:6379/0"
 
 
-def found() -> dict[str, str]:
-    """Return what our checks found, by id."""
+def found(*tags: str) -> dict[str, str]:
+    """Return what our checks found, by id; those of all concerns unless tags are given."""
     return {
         message.id: f"{message.msg} {message.hint}"
-        for message in run_checks()
+        for message in run_checks(tags=tags or None)
         if message.id and message.id.startswith("notifications.")
     }
 
@@ -166,3 +168,46 @@ def test_failpoints_are_refused_in_production_and_nowhere_else(settings: Setting
 
     settings.ENVIRONMENT = "staging"
     assert found() == {}
+
+
+def break_everything(settings: Settings) -> None:
+    """Have each check find something."""
+    settings.GOOGLE_APPLICATION_CREDENTIALS = "/nowhere.json"
+    settings.FCM_CA_FILE = "/nowhere.pem"
+    settings.FCM_ENDPOINT = "http://fcm.example"
+    settings.REDIS_URL = "no address"
+    settings.NOTIFICATIONS_LEASE_TTL = 1
+    settings.NOTIFICATIONS_FAILPOINTS = ["after_claim=kill"]
+
+
+@pytest.mark.parametrize(
+    ("concern", "told"),
+    [
+        ("fcm", {"E001", "E002", "E003"}),
+        ("security", {"E003"}),
+        ("redis", {"E005"}),
+        ("worker", {"W004", "E006"}),
+    ],
+)
+def test_each_check_belongs_to_its_concern(
+    settings: Settings, concern: str, told: set[str]
+) -> None:
+    break_everything(settings)
+
+    assert set(found(concern)) == {f"notifications.{number}" for number in told}
+
+
+def test_without_a_concern_everything_is_checked(settings: Settings) -> None:
+    break_everything(settings)
+
+    told = ("E001", "E002", "E003", "E005", "E006", "W004")
+    assert set(found()) == {f"notifications.{number}" for number in told}
+
+
+def test_the_worker_does_not_start_before_all_of_them_are_content(settings: Settings) -> None:
+    break_everything(settings)
+
+    with pytest.raises(SystemCheckError) as refusal:
+        call_command("listen_notifications", skip_checks=False)
+
+    assert all(error in str(refusal.value) for error in ("E001", "E002", "E003", "E005", "E006"))

@@ -105,7 +105,7 @@ class Command(BaseCommand):
 
 
 def with_reason(parser: ArgumentParser) -> ArgumentParser:
-    """Return the parser of an act that is safe, so that its reason may be left out."""
+    """Return the parser after giving it a reason that may be left out."""
     parser.add_argument("--reason", default="", metavar="TEXT", help="why, for the log")
     return parser
 
