@@ -1,4 +1,4 @@
-"""What every test has: its turn, and a log that only we write into."""
+"""For every test: the order in which files run, and a log that only our packages write into."""
 
 import logging
 from pathlib import Path
@@ -11,19 +11,19 @@ OURS = ("notifications", "programs", "radiotalk", "fcm_emulator", "testbed", "dj
 
 
 def is_ours(record: logging.LogRecord) -> bool:
-    """Return whether one of our packages logged it."""
+    """Return whether one of our packages, or Django, wrote the record."""
     return record.name.partition(".")[0] in OURS
 
 
 @pytest.fixture(autouse=True)
 def only_our_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Keep libraries' threads out of `caplog`: the Firebase SDK's go on after their test."""
+    """Keep libraries' records out of `caplog`: threads of the Firebase SDK outlive their test."""
     caplog.handler.addFilter(is_ours)
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that may take longest: several run at a time, and none is to be last."""
+    """Begin with the files that may take longest, so that no slow one runs alone at the end."""
     longest: dict[Path, float] = {}
     for item in items:
         mark = item.get_closest_marker("timeout")

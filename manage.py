@@ -1,12 +1,12 @@
 #!/usr/bin/env python
-"""Django's command line, with configuration errors told in one line."""
+"""Django's command line; a wrong setting ends it with one line instead of a traceback."""
 
 import os
 import sys
 
 
 def main() -> None:
-    """Run the command of `sys.argv`; exit 1 with one line when the settings are wrong."""
+    """Run the command in `sys.argv`; exit 1 with one line when a setting is wrong."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "radiotalk.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

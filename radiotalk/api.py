@@ -1,4 +1,4 @@
-"""What all of the web API has in common: how content and errors become answers."""
+"""How the whole web API turns content and errors into answers."""
 
 import logging
 from typing import Any
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Conflict(APIException):
-    """What the request is about went away, or was made, while it was answered."""
+    """409: another request made or deleted what this request is about, while this one ran."""
 
     status_code = status.HTTP_409_CONFLICT
     default_detail = _("What this is about was changed by another request. Try again.")
@@ -30,7 +30,7 @@ class EscapingJSONRenderer(renderers.JSONRenderer):
 
 
 class JSONRenderer(renderers.JSONRenderer):
-    """JSON in UTF-8, or in ASCII where that has no code: half a surrogate that an error quotes."""
+    """JSON in UTF-8; in ASCII when an error quotes half a surrogate, which UTF-8 cannot encode."""
 
     def render(self, *args: Any, **kwargs: Any) -> bytes:
         """Return the answer's body."""
@@ -41,19 +41,19 @@ class JSONRenderer(renderers.JSONRenderer):
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Return the answer to an error, None for one that is a defect of ours (500)."""
-    if isinstance(error, RecursionError):  # DRF's JSONParser lets it through
+    """Return the answer to an error, None for a defect of ours, which becomes a 500."""
+    if isinstance(error, RecursionError):  # of DRF's JSONParser
         error = ParseError(_("The JSON is nested too deeply."))
-    if isinstance(error, SuspiciousOperation):  # megabytes, say; Django's answer is HTML
+    if isinstance(error, SuspiciousOperation):  # a body of megabytes, say; Django answers in HTML
         error = ParseError()
-    if isinstance(error, IntegrityError):  # decided by the database, not by who looked first
+    if isinstance(error, IntegrityError):  # the database decides between requests at once
         logger.warning("request.conflict", extra={"error": str(error).partition("\n")[0]})
         error = Conflict()
     return views.exception_handler(error, context)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Return the answer to an address that is not there; below /api/ it is JSON as all others."""
+    """Return the answer to an unknown address: JSON below /api/, a page elsewhere."""
     if not request.path.startswith("/api/"):
         return defaults.page_not_found(request, exception)
     return JsonResponse({"detail": NotFound.default_detail}, status=NotFound.status_code)

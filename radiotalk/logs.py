@@ -8,15 +8,16 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-# What every record has; the rest of its attributes came with `extra`.
+# The attributes that every record has; all others came with `extra`.
 STANDARD_ATTRIBUTES = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-# Django's own records carry these objects; their text says what matters of them.
+# Django's own records carry these as well. Some are whole objects or hold secrets, and the record's
+# text says what matters of them.
 IGNORED_ATTRIBUTES = {"request", "server_time", "status_code", "sql", "params", "alias", "duration"}
 
 
 def key_values(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what was logged with `extra`."""
+    """Return what the record's caller passed as `extra`."""
     return {
         key: value
         for key, value in vars(record).items()
@@ -42,7 +43,7 @@ class TextFormatter(logging.Formatter):
 
     @staticmethod
     def shown(value: object) -> str:
-        """Return the value so that a line can be split at its spaces."""
+        """Return the value as text, quoted unless it is one printable word without a quote."""
         text = str(value)
         plain = text.isprintable() and not set(text) & set(' "')
         return text if plain else json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,7 @@
-"""The tests' settings: a laptop's, whatever the environment says; given engines win."""
+"""The tests' settings: those of a laptop, whatever the environment says.
+
+Only DATABASE_URL and REDIS_URL are taken from the environment: `testbed.engines` sets them.
+"""
 
 import atexit
 import os
@@ -19,7 +22,7 @@ os.environ.update(
     FCM_CA_FILE="",
 )
 os.environ.setdefault("DATABASE_URL", "sqlite://:memory:")
-# Nobody listens on port 1: tests that need Redis bring their own.
+# Nothing listens on port 1: tests that need Redis start their own.
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
 
 from .settings import *  # noqa: E402, F403

@@ -1,4 +1,4 @@
-"""Every address of the site: the admin, the API, and what supervisors ask."""
+"""Every address of the site: the admin, the API, and what supervisors ask for."""
 
 from django.conf import settings
 from django.contrib import admin
@@ -27,8 +27,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("i18n/", include("django.conf.urls.i18n")),
-    # A proxy may serve these itself, and better: docs/operations.md. No recording has another
-    # kind of name, and the system errs at one that is too long.
+    # A proxy serves recordings better (docs/operations.md). The names of all recordings match this;
+    # a name too long for the file system would be a 500.
     re_path(
         r"^media/(?P<path>[a-zA-Z0-9_./-]{1,200})$", serve, {"document_root": settings.MEDIA_ROOT}
     ),

@@ -1,4 +1,4 @@
-"""What a WSGI server (gunicorn, granian) serves."""
+"""The application that a WSGI server (gunicorn, granian) serves."""
 
 import gc
 import os
@@ -11,7 +11,7 @@ application = get_wsgi_application()
 
 import radiotalk.urls  # noqa: E402, F401  (loads the views before the first request does)
 
-# What is loaded by now stays as long as the process. To look through its 150,000 objects for
-# garbage took 0.1 to 0.5 s, in the midst of one answer in some hundred.
+# The garbage collector leaves alone what is loaded by now, which stays as long as the process. To
+# look through these 150,000 objects took 0.1 to 0.5 s, in the middle of one answer in some hundred.
 gc.collect()
 gc.freeze()

@@ -1,1 +1,1 @@
-"""What every request passes before a view answers it."""
+"""Middleware of our own: each request passes it before Django's and before its view."""

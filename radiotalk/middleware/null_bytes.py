@@ -1,6 +1,7 @@
-"""A NUL in a page's address is refused: PostgreSQL takes none, and the admin's filters let it by.
+"""A page whose address holds a NUL is answered 400.
 
-The API's own filters say which parameter it is.
+The admin's filters hand the NUL on, and PostgreSQL refuses it with an error that would be a 500.
+Addresses of the API pass: its own filters refuse the NUL, and say which parameter holds it.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ NULL_BYTE = "%00"
 def refuse_null_bytes(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Return the middleware; it answers 400 where the database would make it a 500."""
+    """Return the middleware; it raises BadRequest, which Django answers with 400."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         is_page = not request.path.startswith("/api/")

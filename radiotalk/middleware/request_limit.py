@@ -1,4 +1,9 @@
-"""How many requests are handled at once: the others wait for their turn, and none fails."""
+"""At most REQUEST_LIMIT requests run at once; the others wait, and none of them fails.
+
+`runserver` answers each client in a thread of its own, and each thread keeps its connection to the
+database. PostgreSQL takes 97 by default: of a hundred uploads at once some were answered 500.
+A process of gunicorn has fewer threads than the limit, so that no request waits there.
+"""
 
 import threading
 from collections.abc import Callable
@@ -6,25 +11,23 @@ from collections.abc import Callable
 from django.db import connections
 from django.http import HttpRequest, HttpResponseBase
 
-# `runserver` has a thread for each client, each keeps a connection to the database, and PostgreSQL
-# has 97 by default: of a hundred uploads at once some got a 500. So many are handled at a time, and
-# no more threads than that keep their connection. A process of gunicorn's never has as many.
 REQUEST_LIMIT = 40
 
-ALWAYS = "/healthz"  # asks nothing of the database
+UNLIMITED_PATH = "/healthz"  # its view does not use the database
 
 
 def limit_requests(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Return the middleware; the outermost, before any that reads the database."""
-    turns = threading.BoundedSemaphore(REQUEST_LIMIT)
+    """Return the middleware. It must be the outermost: what is inside may use the database."""
+    free = threading.BoundedSemaphore(REQUEST_LIMIT)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path == ALWAYS:
+        if request.path == UNLIMITED_PATH:
             return get_response(request)
-        with turns:
+        with free:
             response = get_response(request)
+            # A thread keeps its connection while it waits, so beyond the limit no thread keeps one.
             if threading.active_count() > REQUEST_LIMIT:
                 connections.close_all()
             return response

@@ -1,4 +1,4 @@
-"""What all of the web API has in common."""
+"""Every answer below /api/ is JSON, errors included, and a hostile request is never a 500."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""The documents name what the code does."""
+"""The documents name each event, fault and failpoint of the code."""
 
 import ast
 import re
@@ -44,7 +44,7 @@ def test_each_fault_is_told_with_its_test() -> None:
 
 
 def ending_in_the_checker() -> set[str]:
-    """Return the functions beside the fault tests that call the checker, by themselves or not."""
+    """Return the functions of the fault tests that call the checker, directly or through others."""
     modules = (BASE_DIR / "notifications" / "tests" / "faults").glob("test_*.py")
     calls = {
         function.name: set(re.findall(r"\b(\w+)\(", ast.unparse(function)))
@@ -59,7 +59,7 @@ def ending_in_the_checker() -> set[str]:
 
 
 def test_each_fault_ends_in_the_checker() -> None:
-    # What is at random is checked by the process that plays it.
+    # The process that plays the random rounds calls the checker itself.
     told, _, _ = RELIABILITY.partition("## At random")
     named = set(re.findall(r"`(test_\w+)`", told))
 

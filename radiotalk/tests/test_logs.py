@@ -1,4 +1,4 @@
-"""The logs: an event is one line, for a person or a machine, with nothing of Django's objects."""
+"""An event is one line of the log, for a person or a machine, and shows no object of Django's."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ FORMATTERS = pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatte
 
 
 def record(event: str, *args: object, **extra: Any) -> logging.LogRecord:
-    """Return what the logging module makes of `logger.info(event, extra=…)`."""
+    """Return the record that the logging module makes for `logger.info(event, extra=…)`."""
     made = logging.getLogger("notifications.test").makeRecord(
         "notifications.test", logging.INFO, __file__, 1, event, args, None, extra=extra
     )
@@ -23,7 +23,7 @@ def record(event: str, *args: object, **extra: Any) -> logging.LogRecord:
 
 
 def as_json(made: logging.LogRecord) -> Any:
-    """Return what a machine reads."""
+    """Return the JSON object that a machine reads."""
     return json.loads(JsonFormatter().format(made))
 
 
@@ -64,7 +64,7 @@ def test_an_event_is_one_line_whatever_its_values(
 
 @FORMATTERS
 def test_an_event_is_one_line_whatever_its_text(formatter: logging.Formatter) -> None:
-    # A path in Django's "Not Found: …" is what a stranger asked for.
+    # Django's "Not Found: …" quotes the path that a stranger asked for.
     line = formatter.format(record("Not Found: %s", "/a\n2026-11-23 INFO all.well\r"))
 
     assert not set(line) & set("\n\r")

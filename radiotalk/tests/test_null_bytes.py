@@ -1,4 +1,4 @@
-"""A NUL in a page's address, which PostgreSQL does not take."""
+"""A NUL in a page's address, which PostgreSQL would refuse with an error."""
 
 import pytest
 from django.contrib.auth import get_user_model

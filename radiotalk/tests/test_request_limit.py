@@ -1,4 +1,4 @@
-"""More requests at once than the database has connections wait for their turn."""
+"""No more requests run at once than the database has connections for; the others wait."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ def test_only_so_many_requests_are_handled_at_once_and_none_is_refused() -> None
     handled: list[int] = []
     inside = 0
     change = threading.Lock()
-    full = threading.Barrier(REQUEST_LIMIT)  # each waits until so many are inside
+    full = threading.Barrier(REQUEST_LIMIT)  # each request stays until the limit is reached
 
     def view(request: HttpRequest) -> HttpResponse:
         nonlocal inside

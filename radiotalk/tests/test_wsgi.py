@@ -1,4 +1,4 @@
-"""What the web process has done before its first request."""
+"""A web process has done its slow work before its first request."""
 
 import os
 import subprocess
