@@ -8,7 +8,7 @@ from pytest_django import DjangoDbBlocker
 
 from notifications.tests.engines import migrated_cluster, own_postgresql, own_sqlite
 from notifications.tests.hostile.fcm import HostileFcm, in_the_emulators_place
-from notifications.tests.hostile.manners import Dawdles
+from notifications.tests.hostile.manners import AnswersSome
 from notifications.tests.system import HALF_WAY, System
 from radiotalk.local.postgresql import Cluster
 
@@ -68,8 +68,8 @@ def hostile(system: System, tmp_path: Path) -> Iterator[HostileFcm]:
 
 
 @pytest.fixture
-def fcm(hostile: HostileFcm) -> Iterator[Dawdles]:
-    """Yield how FCM dawdles in the middle of a fan-out, so that faults come half-way."""
-    hostile.manners = dawdling = Dawdles(at_once=HALF_WAY + 50)  # what is recorded is less
-    yield dawdling
-    dawdling.hurry()
+def fcm(hostile: HostileFcm) -> Iterator[AnswersSome]:
+    """Yield how FCM stops answering in the middle of a fan-out, so that faults come half-way."""
+    hostile.manners = answering = AnswersSome(HALF_WAY + 50)
+    yield answering
+    answering.hurry()
