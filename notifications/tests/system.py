@@ -60,6 +60,7 @@ HALF_WAY = 300
 # Deadlines for a busy machine, no expectations.
 SETTLE_SECONDS = 240.0
 REQUEST_SECONDS = 180.0
+CONNECT_SECONDS = 120
 
 
 def database_url() -> str:
@@ -68,7 +69,8 @@ def database_url() -> str:
     if connection.vendor == "sqlite":
         return f"sqlite:///{database['NAME']}"
     user, host, port = (database[key] for key in ("USER", "HOST", "PORT"))
-    return f"postgres://{user}@{host}:{port}/{database['NAME']}"
+    address = f"postgres://{user}@{host}:{port}/{database['NAME']}"
+    return f"{address}?connect_timeout={CONNECT_SECONDS}"
 
 
 class System:

@@ -19,7 +19,7 @@ from radiotalk.local.process import ProcessFailed, eventually, listens
 from radiotalk.local.redis import running_redis
 
 ENGINES = [sys.executable, "-m", "radiotalk.local.engines"]
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 120.0
 CONTROL = "import os, sys; print(os.environ[sys.argv[1]], flush=True); sys.stdin.read()"
 
 
