@@ -70,7 +70,8 @@ def database_url() -> str:
         return f"sqlite:///{database['NAME']}"
     user, host, port = (database[key] for key in ("USER", "HOST", "PORT"))
     address = f"postgres://{user}@{host}:{port}/{database['NAME']}"
-    return f"{address}?connect_timeout={CONNECT_SECONDS}"
+    # libpq is more patient than in production with a PostgreSQL that stands still.
+    return f"{address}?connect_timeout={CONNECT_SECONDS}&tcp_user_timeout=0"
 
 
 class System:

@@ -141,9 +141,11 @@ def stall(command: subprocess.Popen[bytes], options: argparse.Namespace) -> list
                 over.append(each)
             if now >= due:
                 due = now + decide.expovariate(1 / options.every)
-                running = [each for each in family(command.pid) if each.state not in "TZX"]
-                if running:
-                    chosen = decide.choice(running)
+                there = [each for each in family(command.pid) if each.state not in "TZX"]
+                if there:
+                    # Every second time one that works: most processes only wait.
+                    working = [each for each in there if each.state == "R"] or there
+                    chosen = decide.choice(decide.choice((there, working)))
                     until = now + decide.uniform(0, options.longest)
                     standing.append(Stall(chosen, chosen.command, now, until))
                     standing[-1].begin()
