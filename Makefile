@@ -9,7 +9,7 @@ AT_ONCE ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test faults bench screenshots lint format
+.PHONY: help setup demo run test again faults bench screenshots lint format
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1	/p' Makefile
@@ -25,6 +25,10 @@ run: .venv/installed-demo  ## serve the admin, the API, the worker and an FCM em
 test: .venv/installed-dev  ## on SQLite, then what needs processes on PostgreSQL and Redis
 	$(PYTEST) -m "not ($(NEEDS_PROCESSES))"
 	$(ENGINES) $(PYTEST) -m "$(NEEDS_PROCESSES)"
+
+again: .venv/installed-dev  ## what failed of that on PostgreSQL and Redis once more, alone
+	$(ENGINES) $(BIN)/python -m pytest --last-failed --last-failed-no-failures none \
+		-m "$(NEEDS_PROCESSES)"
 
 faults: .venv/installed-dev  ## break everything once, with a table; SEED=1 ROUNDS=500: at random
 ifeq ($(SEED)$(ROUNDS),)

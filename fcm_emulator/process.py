@@ -20,8 +20,8 @@ from typing import Final
 
 from .journal import Entry, read
 
-START_SECONDS: Final = 60.0  # a deadline for a loaded machine, where making keys takes one
-STOP_SECONDS: Final = 5.0
+START_SECONDS: Final = 180.0  # a deadline for a loaded machine, where making keys takes one
+STOP_SECONDS: Final = 60.0
 PROJECT_ROOT: Final = Path(__file__).parents[1]
 
 

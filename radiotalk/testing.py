@@ -20,11 +20,19 @@ os.environ.update(
     GOOGLE_APPLICATION_CREDENTIALS="",
     FCM_ENDPOINT="https://fcm.googleapis.com",
     FCM_CA_FILE="",
+    # No test process that stands still for a while loses its transaction, or an answer of FCM's.
+    NOTIFICATIONS_LEASE_TTL="900",
+    FCM_TIMEOUT="900",
 )
 os.environ.setdefault("DATABASE_URL", "sqlite://:memory:")
 # Nothing listens on port 1: tests that need Redis start their own.
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
 
 from .settings import *  # noqa: E402, F403
+from .settings import DATABASES  # noqa: E402
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # For a PostgreSQL that stands still: no test is about what libpq does then.
+    DATABASES["default"]["OPTIONS"] |= {"connect_timeout": 120, "tcp_user_timeout": 0}
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast; no secret is at stake

@@ -28,7 +28,7 @@ FLAGS = [
 PASSWORD = "of-an-operator-in-a-test"
 WIDE = {"width": 1440, "height": 900}
 NARROW = {"width": 360, "height": 760}
-PATIENCE_MS = 60_000  # a deadline for a busy machine, no expectation
+PATIENCE_MS = 180_000  # a deadline for a busy machine, no expectation
 
 
 def executable() -> str | None:

@@ -19,7 +19,7 @@ from notifications import channel
 from notifications.models import Notification
 from programs.models import Program
 from testbed.hostile.fcm import HostileFcm, in_the_emulators_place
-from testbed.hostile.manners import Dawdles
+from testbed.hostile.manners import AnswersSome
 from testbed.system import System, post
 
 
@@ -54,17 +54,18 @@ def lasting_world(directory: Path, *, lanes: int) -> Iterator[tuple[System, Host
 def half_way(
     system: System, fcm: HostileFcm, program: Program, *, at_once: int = 100
 ) -> Iterator[Notification]:
-    """Yield the notification of a new talk when some of it is recorded; FCM dawdles till the end.
+    """Yield the notification of a new talk when some of it is recorded, and some is in flight.
 
-    It answers `at_once` without delay, so no more than what the lanes hold is claimed beyond these.
+    FCM answers `at_once` requests, and no other before the end of the block. So at most `at_once`
+    and what the lanes hold, 100 each, is claimed within the block, however long it takes.
     """
-    fcm.manners = dawdling = Dawdles(at_once=at_once)
+    fcm.manners = answering = AnswersSome(at_once)
     try:
         notification = post(program)
-        system.wait(lambda: notification.deliveries.exists())
+        system.wait(lambda: answering.holds_back and notification.deliveries.exists())
         yield notification
     finally:
-        dawdling.hurry()
+        answering.hurry()
 
 
 def ended(system: System, notification: Notification) -> Notification:

@@ -13,8 +13,9 @@ from pathlib import Path
 WRAPPER = Path(__file__).with_name("end_with_parent.py")
 LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.01  # how often readiness is looked at; a start takes 20 ms and more
-READY_SECONDS = 60.0  # a deadline for a busy machine with two cores, not an expectation
-GRACE_SECONDS = 20.0  # between the request to stop and the kill
+READY_SECONDS = 180.0  # a deadline for a machine that stands still at times, not an expectation
+GRACE_SECONDS = 60.0  # between the request to stop and the kill
+WRAPPER_SECONDS = 120.0  # a deadline for the wrapper, after the kill
 LAST_LINES = 15  # how much of a log a person is shown
 
 
@@ -45,7 +46,7 @@ class Child:
         """Return the exit code, once the command has stopped."""
         if self.wrapper.stdin is not None:
             self.wrapper.stdin.close()
-        return self.wrapper.wait(GRACE_SECONDS + 5)
+        return self.wrapper.wait(GRACE_SECONDS + WRAPPER_SECONDS)
 
 
 def start(

@@ -16,7 +16,7 @@ from google.oauth2 import service_account
 from fcm_emulator.journal import Entry
 from fcm_emulator.process import EmulatorProcess, running
 
-DEADLINE_SECONDS = 30.0  # for a busy machine, no expectation
+DEADLINE_SECONDS = 120.0  # for a busy machine, no expectation
 SCOPES = ["https://www.googleapis.com/auth/firebase.messaging"]
 
 

@@ -16,7 +16,7 @@ from testbed.redis import running_redis
 
 SECRET = "hunter-two-and-more"
 MOST_SECONDS = 3.0  # for a loaded machine; redis-py alone takes 4.2 s, or 57.8 s
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 120.0  # for a busy machine, no expectation
 TIMES = 3  # of which a machine that stands still spoils one
 
 

@@ -273,45 +273,45 @@ class AnswersTheFirstLast(Manners):
             peer.answer(stream, status, body)
 
 
-class Dawdles(Manners):
-    """Answers so many without delay, then one after the other, far apart, until told to hurry.
+class AnswersSome(Manners):
+    """Answers so many requests, and then none until it is told to answer more.
 
-    So a fan-out stays in its middle for as long as a test needs, on any machine.
+    So a fan-out stays half-way for as long as a test needs, however slow the machine is: nothing is
+    claimed beyond what was answered and what the lanes hold.
     """
 
-    def __init__(self, *, at_once: int, pause_seconds: float = 0.05) -> None:
-        self.at_once = at_once  # of all requests; a test may raise it meanwhile
-        self.pause_seconds = pause_seconds
+    def __init__(self, most: int) -> None:
         self.answered = 0
-        self._waiting: deque[tuple[Peer, int, int, bytes]] = deque()
-        self._is_pausing = False
+        self._most = most  # of all requests
+        self._unanswered: deque[tuple[Peer, int, int, bytes]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None  # known once a request came
+
+    @property
+    def holds_back(self) -> bool:
+        """Return whether a request waits that is not answered until the test says so."""
+        return self.answered >= self._most and bool(self._unanswered)
+
+    def answer_up_to(self, most: int) -> None:
+        """Answer so many requests in all, those that wait first; from any thread."""
+        self._most = most
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._answer)
 
     def hurry(self) -> None:
-        """Answer everybody without delay after the next pause; from any thread."""
-        self.at_once = EVERYBODY
+        """Answer everybody at once from now on; from any thread."""
+        self.answer_up_to(EVERYBODY)
 
     def reply(self, peer: Peer, stream: int, status: int, body: bytes) -> None:
-        self._waiting.append((peer, stream, status, body))
-        self._answer(self.at_once - self.answered)
-        if not self._is_pausing:
-            self._pause()
+        self._loop = asyncio.get_running_loop()
+        self._unanswered.append((peer, stream, status, body))
+        self._answer()
 
-    def _pause(self) -> None:
-        self._is_pausing = bool(self._waiting)
-        if self._is_pausing:
-            asyncio.get_running_loop().call_later(self.pause_seconds, self._go_on)
-
-    def _go_on(self) -> None:
-        self._answer(max(self.at_once - self.answered, 1))
-        self._pause()
-
-    def _answer(self, most: int) -> None:
-        while self._waiting and most > 0:
-            peer, stream, status, body = self._waiting.popleft()
+    def _answer(self) -> None:
+        while self._unanswered and self.answered < self._most:
+            peer, stream, status, body = self._unanswered.popleft()
             if not peer.transport.is_closing():
                 peer.answer(stream, status, body)
                 self.answered += 1
-                most -= 1
 
 
 class LeavesWhenIdle(Manners):

@@ -19,7 +19,7 @@ from testbed.process import ProcessFailed, eventually, listens
 from testbed.redis import running_redis
 
 ENGINES = [sys.executable, "-m", "testbed.engines"]
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 120.0
 CONTROL = "import os, sys; print(os.environ[sys.argv[1]], flush=True); sys.stdin.read()"
 
 

@@ -34,7 +34,7 @@ def start_worker(system: System) -> None:
 
 @pytest.fixture
 def slow(desk: System, tmp_path: Path) -> Iterator[HostileFcm]:
-    """Yield an FCM that dawdles if a test says so, in the place of the desk's."""
+    """Yield an FCM that stops answering half-way if a test says so, in the place of the desk's."""
     desk.children[-1].stop()
     with in_the_emulators_place(desk, tmp_path) as fcm:
         start_worker(desk)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from notifications.models import Delivery, DeviceToken, Notification, SendingSwitch
 from testbed.hostile.fcm import HostileFcm
-from testbed.hostile.manners import Dawdles
+from testbed.hostile.manners import AnswersSome
 from testbed.system import System, post
 
 from .steps import (
@@ -36,7 +36,7 @@ LISTENERS = 3_000
 def test_a_fanout_is_watched_live_and_stopped_half_way(
     desk: System, slow: HostileFcm, opened: Opened
 ) -> None:
-    slow.manners = dawdling = Dawdles(at_once=100)  # then 20 a second, under somebody's eyes
+    slow.manners = answering = AnswersSome(100)
     desk.go_live()
     page = opened("anna")
     row = post(desk.listeners(LISTENERS))
@@ -46,7 +46,8 @@ def test_a_fanout_is_watched_live_and_stopped_half_way(
     # The numbers rise under the eyes of whoever looks, without a reload.
     page.evaluate("window.sameDocument = true")
     wait_for_more_than(page, 0)
-    wait_for_more_than(page, figure(page, "reached"))
+    answering.answer_up_to(200)
+    wait_for_more_than(page, 100)
     assert page.evaluate("window.sameDocument")
 
     # Stop it in the middle; the list leads there too.
@@ -55,12 +56,12 @@ def test_a_fanout_is_watched_live_and_stopped_half_way(
     cancel = page.locator(".field-links >> text=Cancel")
     expect(cancel).to_be_in_viewport(ratio=1)
     cancel.click()
-    dawdling.at_once = LISTENERS // 2
-    desk.wait(lambda: reached(row) > LISTENERS // 3)
+    answering.answer_up_to(LISTENERS // 2)
+    desk.wait(lambda: answering.holds_back and reached(row) > LISTENERS // 3)
     say_why(page, "Cancel")
     answered_at = time.time()
     page.wait_for_selector(".messagelist .success")
-    dawdling.hurry()
+    answering.hurry()
 
     # What the lanes held goes out, and nothing else.
     desk.wait(lambda: quiet(desk, row))

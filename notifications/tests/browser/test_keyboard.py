@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from testbed.hostile.fcm import HostileFcm
-from testbed.hostile.manners import Dawdles
+from testbed.hostile.manners import AnswersSome
 from testbed.system import System, post
 
 from .steps import Opened, accepted, address, page_of, quiet
@@ -44,7 +44,7 @@ def tab_to(page: Page, selector: str) -> None:
 def test_a_fanout_is_stopped_with_the_keyboard_alone(
     desk: System, slow: HostileFcm, opened: Opened
 ) -> None:
-    slow.manners = dawdling = Dawdles(at_once=100)  # there is time for every key
+    slow.manners = answering = AnswersSome(100)  # there is time for every key
     desk.go_live()
     page = opened("anna")
     row = post(desk.listeners(LISTENERS))
@@ -55,6 +55,7 @@ def test_a_fanout_is_stopped_with_the_keyboard_alone(
     page.keyboard.press("Enter")
     tab_to(page, CANCEL)
     page.evaluate("document.activeElement.isOld = true")
+    answering.answer_up_to(200)
     page.wait_for_function("!document.activeElement.isOld")
     assert page.evaluate("selector => document.activeElement.matches(selector)", CANCEL)
     page.keyboard.press("Enter")
@@ -67,7 +68,7 @@ def test_a_fanout_is_stopped_with_the_keyboard_alone(
     page.keyboard.press("Enter")
 
     expect(page.locator(".messagelist .success")).to_contain_text("Stopped after")
-    dawdling.hurry()
+    answering.hurry()
     desk.wait(lambda: quiet(desk, row))
     assert row.state == "cancelled"
     assert accepted(desk) < LISTENERS
@@ -76,16 +77,16 @@ def test_a_fanout_is_stopped_with_the_keyboard_alone(
 def test_a_screen_reader_is_told_of_the_progress_and_not_flooded(
     desk: System, slow: HostileFcm, opened: Opened
 ) -> None:
-    slow.manners = dawdling = Dawdles(at_once=0, pause_seconds=0.5)
+    slow.manners = answering = AnswersSome(0)
     desk.go_live()
     page = opened("anna")
     row = post(desk.listeners(LISTENERS))
     page.goto(page_of(desk, row))
     page.evaluate(LISTEN)
     for tens in range(1, 10):
-        dawdling.at_once = tens * LISTENERS // 10 + 50
+        answering.answer_up_to(tens * LISTENERS // 10 + 50)
         expect(page.locator("#progress-said")).to_contain_text(f"{tens}0 per cent")
-    dawdling.hurry()
+    answering.hurry()
 
     expect(page.locator("#progress-said")).to_have_text("done, 100 per cent")
     desk.children[-1].stop()

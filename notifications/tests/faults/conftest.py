@@ -7,7 +7,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from testbed.hostile.fcm import HostileFcm, in_the_emulators_place
-from testbed.hostile.manners import Dawdles
+from testbed.hostile.manners import AnswersSome
 from testbed.own_engines import migrated_cluster, own_postgresql, own_sqlite
 from testbed.postgresql import Cluster
 from testbed.system import HALF_WAY, System
@@ -68,8 +68,8 @@ def hostile(system: System, tmp_path: Path) -> Iterator[HostileFcm]:
 
 
 @pytest.fixture
-def fcm(hostile: HostileFcm) -> Iterator[Dawdles]:
-    """Yield how FCM dawdles in the middle of a fan-out, so that faults come half-way."""
-    hostile.manners = dawdling = Dawdles(at_once=HALF_WAY + 50)  # what is recorded is less
-    yield dawdling
-    dawdling.hurry()
+def fcm(hostile: HostileFcm) -> Iterator[AnswersSome]:
+    """Yield how FCM stops answering in the middle of a fan-out, so that faults come half-way."""
+    hostile.manners = answering = AnswersSome(HALF_WAY + 50)
+    yield answering
+    answering.hurry()

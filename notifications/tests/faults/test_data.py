@@ -1,7 +1,8 @@
 """Data that changes in the middle of a fan-out, with real processes: the right person, once.
 
-FCM dawdles, so that much is still unclaimed when the test changes something; whom it changes has
-the highest device ids, and so comes last.
+FCM answers the first hundred and then nobody until the test has changed something. One lane holds
+a hundred more, so at most 200 of the 600 are claimed by then; whom the test changes has the highest
+device ids, and so comes last.
 """
 
 from collections.abc import Iterator

@@ -13,12 +13,20 @@ from django.utils import timezone
 
 from notifications.models import Batch, Delivery, Notification, WorkerLease
 from notifications.tests.faults.locks import somebody_waits_for_a_lock
-from testbed.hostile.manners import Dawdles
+from testbed.hostile.manners import AnswersSome
 from testbed.own_engines import OWN, crash, stop_fast
 from testbed.postgresql import Cluster
 from testbed.process import Child
 from testbed.proxy import Proxy, proxy_to
-from testbed.system import HALF_WAY, SHORT_LEASE, SHORT_TTL, System, outcomes, post
+from testbed.system import (
+    HALF_WAY,
+    SETTLE_SECONDS,
+    SHORT_LEASE,
+    SHORT_TTL,
+    System,
+    outcomes,
+    post,
+)
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
@@ -54,7 +62,7 @@ def assert_all_are_sent(system: System, worker: Child) -> None:
 
 @pytest.mark.parametrize("stop", [stop_fast, crash], ids=["fast", "immediate"])
 def test_a_restart_of_postgresql_half_way_loses_nothing(
-    own_cluster: Cluster, system: System, fcm: Dawdles, stop: Callable[[Cluster], None]
+    own_cluster: Cluster, system: System, fcm: AnswersSome, stop: Callable[[Cluster], None]
 ) -> None:
     worker = start_and_send_half(system)
 
@@ -67,7 +75,7 @@ def test_a_restart_of_postgresql_half_way_loses_nothing(
 
 
 def test_an_outage_longer_than_the_lease_keeps_the_answers_and_claims_nothing(
-    own_cluster: Cluster, system: System, fcm: Dawdles
+    own_cluster: Cluster, system: System, fcm: AnswersSome
 ) -> None:
     """Ten minutes in small: twice the lease, after which nothing depends on the length."""
     system.env |= SHORT_LEASE
@@ -86,7 +94,7 @@ def test_an_outage_longer_than_the_lease_keeps_the_answers_and_claims_nothing(
 
 
 def test_sigterm_while_the_database_is_away_writes_what_was_answered(
-    own_cluster: Cluster, system: System, fcm: Dawdles
+    own_cluster: Cluster, system: System, fcm: AnswersSome
 ) -> None:
     worker = start_and_send_half(system)
     own_cluster.stop()
@@ -119,12 +127,12 @@ def cut_connections() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_connections_cut_again_and_again_lose_nothing(system: System, fcm: Dawdles) -> None:
+def test_connections_cut_again_and_again_lose_nothing(system: System, fcm: AnswersSome) -> None:
     worker = system.start_worker(*TWO_LANES)
     post(system.listeners(MANY))
 
     for count in (200, 400, 600):
-        fcm.at_once = count + 50
+        fcm.answer_up_to(count + 50)
         system.wait_for_deliveries(count)
         assert cut_connections() >= 1
     fcm.hurry()
@@ -180,11 +188,12 @@ def test_answers_whose_commit_is_never_answered_are_not_counted_twice(
 
 
 def test_a_worker_whose_connection_falls_silent_is_replaced_and_its_answers_are_kept(
-    system: System, fcm: Dawdles, proxy: Proxy
+    system: System, fcm: AnswersSome, proxy: Proxy
 ) -> None:
     deaf = system.start_worker(*TWO_LANES, DATABASE_URL=through(proxy, system), **SHORT_LEASE)
     post(system.listeners(MANY))
     system.wait_for_deliveries(HALF_WAY)
+    system.wait(lambda: fcm.holds_back)  # this is what the other worker cannot know
 
     proxy.fall_silent()
     fcm.hurry()
@@ -215,7 +224,7 @@ def read_only(cluster: Cluster) -> Iterator[None]:
 
 
 def test_a_database_that_turns_read_only_half_way_loses_nothing(
-    own_cluster: Cluster, system: System, fcm: Dawdles
+    own_cluster: Cluster, system: System, fcm: AnswersSome
 ) -> None:
     worker = start_and_send_half(system)
 
@@ -228,11 +237,12 @@ def test_a_database_that_turns_read_only_half_way_loses_nothing(
 
 def test_a_deadlock_with_somebody_else_is_survived(own_cluster: Cluster, system: System) -> None:
     notification = post(system.listeners(MANY))
-    # It is the worker that finds it, if it looks, which it does once, when both wait.
-    own_cluster.execute(f"ALTER DATABASE {OWN} SET deadlock_timeout = '5s'")
+    # PostgreSQL looks for a deadlock once, when one has waited for so long. The worker begins to
+    # wait first, and must be the one that finds it: the test begins before the worker looks.
+    own_cluster.execute(f"ALTER DATABASE {OWN} SET deadlock_timeout = '40s'")
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL deadlock_timeout = '60s'")
+            cursor.execute("SET LOCAL deadlock_timeout = '600s'")
         Notification.objects.select_for_update().get(id=notification.id)
         worker = system.start_worker(*TWO_LANES)
         system.wait(somebody_waits_for_a_lock)  # the worker, which has the lease's row
@@ -248,7 +258,8 @@ def test_a_deadlock_with_somebody_else_is_survived(own_cluster: Cluster, system:
 @contextmanager
 def full_disk(file: Path, *, spare: int) -> Iterator[None]:
     """Leave a SQLite database `spare` bytes to grow, until the end (see settings_full.py)."""
-    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+    # It waits for a worker that stands still with the database locked.
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=SETTLE_SECONDS)) as database:
         database.execute("CREATE TABLE spare AS SELECT zeroblob(?) AS bytes", [spare])
         database.execute("CREATE TABLE filler AS SELECT zeroblob(?) AS bytes", [FILLER_BYTES])
         database.execute("DROP TABLE spare")  # its pages are free for others

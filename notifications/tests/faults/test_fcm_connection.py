@@ -154,6 +154,7 @@ def test_a_reset_connection_makes_unknown_only_what_was_on_it(
     system: System, fcm: HostileFcm, manners: Manners
 ) -> None:
     fcm.manners = manners
+    fcm.drop_connections()  # they have to meet it at their beginning
 
     notification = notify(system)
 
@@ -172,6 +173,7 @@ def test_fewer_streams_at_once_lose_nobody(
     system: System, fcm: HostileFcm, limits: dict[int, int]
 ) -> None:
     fcm.manners = AllowsFewerStreams(limits)
+    fcm.drop_connections()  # they have to meet it at their beginning
 
     notification = notify(system)
 

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 from django.db import connection
@@ -15,14 +16,12 @@ from django.db import connection
 from notifications.models import Batch, DeviceToken, WorkerLease
 from radiotalk.settings import BASE_DIR
 from testbed.hostile.fcm import HostileFcm, in_the_emulators_place
-from testbed.hostile.manners import Dawdles, Manners
+from testbed.hostile.manners import AnswersSome, Manners
 from testbed.lasting_system import half_way
 from testbed.process import Child, start, wait_until
 from testbed.system import SHORT_LEASE, System, kill, outcomes, pid_of, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
-
-AN_HOUR = 3600
 
 
 def start_broken(system: System, name: str, *arguments: str, **env: str) -> Child:
@@ -63,7 +62,7 @@ def without(table: str, constraint: str, columns: str) -> Iterator[None]:
 def kept_waiting(system: System) -> Iterator[HostileFcm]:
     """Yield an FCM that takes all and answers nobody."""
     with in_the_emulators_place(system, system.directory) as fcm:
-        fcm.manners = Dawdles(at_once=0, pause_seconds=AN_HOUR)
+        fcm.manners = AnswersSome(0)
         yield fcm
 
 
@@ -108,11 +107,13 @@ def test_a_fence_that_is_removed_is_seen(make_system: Callable[..., System]) -> 
     with in_the_emulators_place(system, system.directory) as fcm:
         broken = start_broken(system, "fence_removed", "--max-workers", "2")
         with half_way(system, fcm, program):
+            answering = cast(AnswersSome, fcm.manners)
             os.kill(pid_of(broken), signal.SIGSTOP)
 
             sound = system.start_worker("--standby", "--max-workers", "2")
             system.wait(lambda: Batch.objects.filter(epoch=2).exists())
             os.kill(pid_of(sound), signal.SIGSTOP)
+            answering.hurry()  # which makes room for more
             os.kill(pid_of(broken), signal.SIGCONT)
             first = Batch.objects.filter(epoch=2).earliest("id")
             system.wait(lambda: Batch.objects.filter(epoch=1, id__gt=first.id).exists())

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.faults]
 ROUNDS = 20
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_nobody_is_notified_twice_and_nobody_missed_whatever_breaks_when() -> None:
     command = [sys.executable, "-m", "notifications.tests.faults.rounds", "--rounds", str(ROUNDS)]
 

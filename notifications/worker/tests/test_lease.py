@@ -8,9 +8,12 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from notifications.models import Notification, Standby, WorkerLease
+from notifications.tests.faults.locks import somebody_waits_for_a_lock
 from notifications.worker.lease import Lease, LeaseLostError, LeaseState
+from testbed.process import eventually
 
 TTL = timedelta(seconds=15)
+DEADLINE_SECONDS = 120.0  # for a busy machine, no expectation
 
 
 def expire() -> None:
@@ -155,9 +158,9 @@ def test_no_takeover_commits_between_a_fence_and_the_end_of_its_transaction() ->
         held.fence()
         thread = threading.Thread(target=take_over)
         thread.start()
-        thread.join(0.5)  # it hangs on the row's lock
+        assert eventually(somebody_waits_for_a_lock)
         assert taken == []
-    thread.join(10)
+    thread.join(DEADLINE_SECONDS)
 
     assert taken == [LeaseState.ACQUIRED]
 
@@ -170,7 +173,7 @@ def test_of_many_workers_that_start_at_once_one_gets_the_lease() -> None:
 
     def compete() -> None:
         lease = Lease(TTL)
-        start.wait(10)
+        start.wait(DEADLINE_SECONDS)
         results.append(lease.keep())
         connection.close()
 
@@ -178,7 +181,7 @@ def test_of_many_workers_that_start_at_once_one_gets_the_lease() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(DEADLINE_SECONDS)
 
     assert results.count(LeaseState.ACQUIRED) == 1
     assert WorkerLease.objects.get().epoch == 1

@@ -2,24 +2,27 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 import pytest
 import redis
 from pytest_django import Settings
 
 from notifications import channel
+from notifications.worker import receiver
 from notifications.worker.inbox import Event, HelperDied, TalkPosted, Wake
 from notifications.worker.receiver import Receiver
 from testbed.own_engines import hung
 from testbed.process import LOOPBACK, eventually, free_port
 from testbed.redis import running_redis
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 120.0  # for a busy machine, no expectation
+HANGS_SECONDS = receiver.SILENCE_SECONDS
 SILENCE_SECONDS = 5.0
-NOTICES_SECONDS = 30.0  # for a loaded machine; 6 s are expected
+TRIES = 3  # of which a machine that stands still spoils one
 SUBSCRIBED = Wake("subscribed")
 
 
@@ -46,6 +49,12 @@ class Heard:
 Listen = Callable[[str], Heard]
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no Redis be taken for one that hangs, and left, because the machine stands still."""
+    monkeypatch.setattr(receiver, "SILENCE_SECONDS", DEADLINE_SECONDS)
+
+
 @pytest.fixture
 def listen(settings: Settings) -> Iterator[Listen]:
     """Yield a function that starts a receiver at a REDIS_URL; it is stopped in the end."""
@@ -54,9 +63,9 @@ def listen(settings: Settings) -> Iterator[Listen]:
         def listen(url: str) -> Heard:
             settings.REDIS_URL = url
             heard = Heard()
-            receiver = Receiver(heard.queue.put)
-            receiver.start()
-            stack.callback(receiver.stop)
+            listening = Receiver(heard.queue.put)
+            listening.start()
+            stack.callback(listening.stop)
             return heard
 
         yield listen
@@ -142,14 +151,16 @@ def test_it_waits_for_a_redis_that_comes_later(listen: Listen) -> None:
 
 @pytest.mark.engines
 def test_it_notices_a_redis_that_hangs_and_finds_it_again(
-    listen: Listen, caplog: pytest.LogCaptureFixture
+    listen: Listen, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_redis() as url:
         heard = listen(url)
         heard.wait_for(SUBSCRIBED)
 
+        monkeypatch.setattr(receiver, "SILENCE_SECONDS", HANGS_SECONDS)
         with hung(url):
-            assert eventually(lambda: bool(caplog.records), seconds=NOTICES_SECONDS)
+            assert eventually(lambda: bool(caplog.records), seconds=DEADLINE_SECONDS)
+            monkeypatch.setattr(receiver, "SILENCE_SECONDS", DEADLINE_SECONDS)
 
         heard.wait_for(SUBSCRIBED)
         publish(url, b'{"talk_id": 42}')
@@ -162,17 +173,22 @@ def test_an_idle_redis_is_not_taken_for_one_that_hangs(
     listen: Listen, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Pinged all the time, so that only a machine that stands still for as long would look like it.
-    monkeypatch.setattr("notifications.worker.receiver.PING_SECONDS", 0.2)
-    monkeypatch.setattr("notifications.worker.receiver.SILENCE_SECONDS", SILENCE_SECONDS)
-    monkeypatch.setattr("notifications.worker.receiver.POLL_SECONDS", 0.05)
+    monkeypatch.setattr(receiver, "PING_SECONDS", 0.2)
+    monkeypatch.setattr(receiver, "SILENCE_SECONDS", SILENCE_SECONDS)
+    monkeypatch.setattr(receiver, "POLL_SECONDS", 0.05)
     with running_redis() as url:
         heard = listen(url)
         heard.wait_for(SUBSCRIBED)
 
-        with pytest.raises(Empty):
-            heard.queue.get(timeout=SILENCE_SECONDS + 1)
-
-        assert caplog.records == []
+        for _ in range(TRIES):
+            time.sleep(SILENCE_SECONDS + 1)
+            if heard.nothing() and not caplog.records:
+                break
+            while not heard.nothing():
+                heard.next()
+            caplog.clear()
+        else:
+            pytest.fail("it was taken for one that hangs each time")
 
 
 def test_an_outage_is_logged_once_and_not_at_every_attempt(
@@ -186,7 +202,7 @@ def test_an_outage_is_logged_once_and_not_at_every_attempt(
         return connect(timeout=timeout)
 
     monkeypatch.setattr(channel, "connect", counted)
-    monkeypatch.setattr("notifications.worker.receiver.RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(receiver, "RECONNECT_SECONDS", 0.01)
 
     listen(f"redis://:hunter-two@{LOOPBACK}:{free_port()}/0")
 
@@ -215,12 +231,12 @@ def test_it_stops_while_it_listens(settings: Settings) -> None:
 def check_that_it_stops(first: Event | None = None) -> None:
     """Start a receiver, wait for its first event, and see its thread end."""
     heard = Heard()
-    receiver = Receiver(heard.queue.put)
-    receiver.start()
+    listening = Receiver(heard.queue.put)
+    listening.start()
     if first:
         heard.wait_for(first)
 
-    receiver.stop()
+    listening.stop()
 
     def has_ended() -> bool:
         return "receiver" not in {thread.name for thread in threading.enumerate()}
