@@ -1,6 +1,5 @@
 """Fixtures of the programs' tests."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,28 +8,23 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from programs.models import Program
+from programs.tests.clients import client_of
 from programs.tests.factories import ProgramFactory, UserFactory
+from programs.tests.recordings import Files
 
 
 @pytest.fixture(autouse=True)
-def directories(tmp_path: Path, settings: Settings) -> Callable[[], list[Path]]:
-    """Keep each test's files apart; return what lists them, stored and temporary ones."""
+def files(tmp_path: Path, settings: Settings) -> Files:
+    """Give each test its own directories; return a function that lists the files in them."""
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "temporary"
     settings.FILE_UPLOAD_TEMP_DIR.mkdir()
     return lambda: [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def client_of(user: User) -> APIClient:
-    """Return an HTTP client that is logged in."""
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
-
-
 @pytest.fixture
 def user(db: None) -> User:
-    """Return who asks."""
+    """Return the user who asks."""
     return UserFactory.create(username="anna")
 
 

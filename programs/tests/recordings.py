@@ -2,8 +2,10 @@
 
 import io
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
+Files = Callable[[], list[Path]]  # the fixture `files`: lists the files that a test has left
 DIRECTORY = Path(__file__).with_name("audio")
 WAV_HERTZ = 8_000
 

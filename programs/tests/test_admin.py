@@ -1,7 +1,5 @@
 """Programs, talks and clips in the admin: as careful as the API, and quick with many rows."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,11 +11,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from programs.admin import ProgramAdmin
 from programs.models import Clip, Program, Talk
+from programs.tests.clients import overtaken_by
 from programs.tests.factories import ClipFactory, ProgramFactory, TalkFactory, UserFactory
-from programs.tests.recordings import recording, wav
+from programs.tests.recordings import Files, recording, wav
 
 pytestmark = pytest.mark.django_db
-Files = Callable[[], list[Path]]
 SESSION_USER_AND_BANNER = 6  # queries
 
 
@@ -39,7 +37,7 @@ def test_a_talk_is_posted_with_its_length_and_its_true_extension(
 
 
 def test_a_form_that_is_sent_twice_posts_one_talk(
-    admin_client: Client, program: Program, directories: Files
+    admin_client: Client, program: Program, files: Files
 ) -> None:
     page = admin_client.get("/admin/programs/talk/add/")
     once = page.context["adminform"].form["once"].value()
@@ -49,11 +47,11 @@ def test_a_form_that_is_sent_twice_posts_one_talk(
 
     assert "This form was sent before" in again.content.decode()
     assert Talk.objects.get().idempotency_key == str(once)
-    assert len(directories()) == 1
+    assert len(files()) == 1
 
 
 def test_of_two_clicks_at_once_the_constraint_lets_one_pass(
-    admin_client: Client, program: Program, directories: Files, monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, program: Program, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("programs.admin.is_posted", lambda program, *, key: False)
     once = uuid4()
@@ -63,18 +61,18 @@ def test_of_two_clicks_at_once_the_constraint_lets_one_pass(
 
     assert again.status_code == 302
     assert Talk.objects.count() == 1
-    assert len(directories()) == 1
+    assert len(files()) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"text", recording("speech.mp3")[:-9]], ids=len)
 def test_a_bad_recording_is_refused_and_leaves_nothing(
-    admin_client: Client, program: Program, directories: Files, content: bytes
+    admin_client: Client, program: Program, files: Files, content: bytes
 ) -> None:
     answer = post_talk(admin_client, program, content)
 
     assert list(answer.context["adminform"].form.errors) == ["audio"]
     assert not Talk.objects.exists()
-    assert directories() == []
+    assert files() == []
 
 
 def test_the_title_of_a_posted_talk_can_be_corrected(admin_client: Client) -> None:
@@ -90,14 +88,9 @@ def test_the_title_of_a_posted_talk_can_be_corrected(admin_client: Client) -> No
 def test_a_new_title_does_not_undo_an_operators_dry_run(
     admin_client: Client, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    get_object = ProgramAdmin.get_object
-
-    def be_overtaken(*arguments: Any, **options: Any) -> Any:
-        found = get_object(*arguments, **options)
-        Program.objects.update(dry_run=True)
-        return found
-
-    monkeypatch.setattr(ProgramAdmin, "get_object", be_overtaken)
+    overtaken_by(
+        monkeypatch, ProgramAdmin, "get_object", lambda: Program.objects.update(dry_run=True)
+    )
     form = {"title": "Morning Radio", "owner": program.owner_id}
 
     admin_client.post(f"/admin/programs/program/{program.pk}/change/", form)

@@ -11,7 +11,9 @@ from rest_framework.test import APIClient
 
 from programs.api.views import ProgramViewSet
 from programs.models import Clip, Program
+from programs.tests.clients import overtaken_by
 from programs.tests.factories import ClipFactory, ProgramFactory, TalkFactory, UserFactory
+from programs.tests.recordings import Files
 
 PROGRAMS = "/api/v1/programs/"
 
@@ -25,16 +27,9 @@ def titles(api: APIClient, **query: Any) -> list[str]:
     return [program["title"] for program in api.get(PROGRAMS, query).json()["results"]]
 
 
-def overtaken_by(monkeypatch: pytest.MonkeyPatch, rival: Callable[[], Any]) -> None:
-    """Have `rival` come between a request's look at its program and what it does to it."""
-    get_object = ProgramViewSet.get_object
-
-    def be_overtaken(view: ProgramViewSet) -> Program:
-        found = get_object(view)
-        rival()
-        return found
-
-    monkeypatch.setattr(ProgramViewSet, "get_object", be_overtaken)
+def overtaken_at_its_program(monkeypatch: pytest.MonkeyPatch, rival: Callable[[], Any]) -> None:
+    """Have `rival` act after a request has read its program and before the request changes it."""
+    overtaken_by(monkeypatch, ProgramViewSet, "get_object", rival)
 
 
 @pytest.mark.django_db
@@ -134,7 +129,7 @@ def test_an_operators_dry_run_is_not(api: APIClient, user: User) -> None:
 def test_a_new_title_does_not_undo_an_operators_dry_run(
     api: APIClient, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    overtaken_by(monkeypatch, lambda: Program.objects.update(dry_run=True))
+    overtaken_at_its_program(monkeypatch, lambda: Program.objects.update(dry_run=True))
 
     assert api.patch(address(program), {"title": "Morning Radio"}).status_code == 200
 
@@ -145,7 +140,7 @@ def test_a_new_title_does_not_undo_an_operators_dry_run(
 def test_a_change_does_not_bring_back_a_deleted_program(
     api: APIClient, program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    overtaken_by(monkeypatch, Program.objects.all().delete)
+    overtaken_at_its_program(monkeypatch, Program.objects.all().delete)
 
     assert api.patch(address(program), {"title": "Morning Radio"}).status_code == 404
     assert not Program.objects.exists()
@@ -165,7 +160,7 @@ def test_another_ones_program_is_not_there_to_be_changed(
 def test_a_deleted_program_takes_its_talks_and_their_files(
     api: APIClient,
     program: Program,
-    directories: Callable[[], list[Any]],
+    files: Files,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     TalkFactory.create(program=program)
@@ -175,7 +170,7 @@ def test_a_deleted_program_takes_its_talks_and_their_files(
 
     assert answer.status_code == 204
     assert not Program.objects.exists()
-    assert directories() == []
+    assert files() == []
 
 
 @pytest.mark.parametrize("pk", ["0", "99999999999999999999999", "abc", "-1"])
@@ -207,7 +202,7 @@ def test_a_clip_can_be_muted_and_unmuted(api: APIClient, other_program: Program)
 def test_a_program_that_is_deleted_while_it_is_clipped_is_a_conflict(
     api: APIClient, other_program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    overtaken_by(monkeypatch, Program.objects.all().delete)
+    overtaken_at_its_program(monkeypatch, Program.objects.all().delete)
 
     assert api.put(address(other_program, "clip/")).status_code == 409
     assert not Clip.objects.exists()

@@ -1,9 +1,7 @@
 """Posting talks over HTTP: a good recording is posted once, a bad one leaves nothing behind."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +16,9 @@ from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from programs.models import Program, Talk
+from programs.tests.clients import client_of, overtaken_by
 from programs.tests.factories import ProgramFactory, TalkFactory
-from programs.tests.recordings import recording, wav
-
-Files = Callable[[], list[Path]]
+from programs.tests.recordings import Files, recording, wav
 
 
 def address(program: Program) -> str:
@@ -52,7 +49,7 @@ def where_uploads_wait(request: pytest.FixtureRequest, settings: Settings) -> No
 
 @pytest.mark.usefixtures("where_uploads_wait")
 def test_a_posted_talk_has_its_recording_and_tells_where_its_notification_is(
-    api: APIClient, program: Program, directories: Files
+    api: APIClient, program: Program, files: Files
 ) -> None:
     answer = upload(api, program, wav(0.5), description="Good evening.")
 
@@ -68,7 +65,7 @@ def test_a_posted_talk_has_its_recording_and_tells_where_its_notification_is(
         "posted_at": answer.json()["posted_at"],
         "notification": f"http://testserver/api/v1/talks/{talk.pk}/notification/",
     }
-    assert [path.read_bytes() for path in directories()] == [wav(0.5)]
+    assert [path.read_bytes() for path in files()] == [wav(0.5)]
 
 
 def test_the_stored_name_is_generated_and_ends_with_what_the_content_is(
@@ -89,13 +86,13 @@ def test_the_notification_comes_with_the_talk(api: APIClient, program: Program) 
 
 
 def test_another_ones_program_cannot_be_posted_to(
-    api: APIClient, other_program: Program, directories: Files
+    api: APIClient, other_program: Program, files: Files
 ) -> None:
     answer = upload(api, other_program)
 
     assert answer.status_code == 404
     assert not Talk.objects.exists()
-    assert directories() == []
+    assert files() == []
 
 
 BAD_RECORDINGS = {
@@ -115,7 +112,7 @@ BAD_RECORDINGS = {
 @pytest.mark.usefixtures("where_uploads_wait")
 @pytest.mark.parametrize("kind", BAD_RECORDINGS)
 def test_a_bad_recording_is_refused_and_leaves_nothing(
-    api: APIClient, program: Program, directories: Files, settings: Settings, kind: str
+    api: APIClient, program: Program, files: Files, settings: Settings, kind: str
 ) -> None:
     settings.AUDIO_MAX_SECONDS = 3
     content, reason = BAD_RECORDINGS[kind]
@@ -125,12 +122,12 @@ def test_a_bad_recording_is_refused_and_leaves_nothing(
     assert answer.status_code == 400
     assert reason in answer.json()["audio"][0]
     assert not Talk.objects.exists()
-    assert directories() == []
+    assert files() == []
 
 
 @pytest.mark.usefixtures("where_uploads_wait")
 def test_an_upload_over_the_limit_is_413_and_leaves_nothing(
-    api: APIClient, program: Program, directories: Files, settings: Settings
+    api: APIClient, program: Program, files: Files, settings: Settings
 ) -> None:
     settings.AUDIO_MAX_BYTES = 100_000
 
@@ -139,7 +136,7 @@ def test_an_upload_over_the_limit_is_413_and_leaves_nothing(
     assert answer.status_code == 413
     assert "too large" in answer.json()["audio"][0]
     assert not Talk.objects.exists()
-    assert directories() == []
+    assert files() == []
 
 
 def test_an_upload_of_exactly_the_limit_is_accepted(
@@ -151,14 +148,14 @@ def test_an_upload_of_exactly_the_limit_is_accepted(
 
 
 def test_several_files_share_the_limit(
-    api: APIClient, program: Program, directories: Files, settings: Settings
+    api: APIClient, program: Program, files: Files, settings: Settings
 ) -> None:
     settings.AUDIO_MAX_BYTES = len(wav()) + 10
 
     answer = upload(api, program, another=SimpleUploadedFile("a.bin", bytes(500)))
 
     assert answer.status_code == 413
-    assert directories() == []
+    assert files() == []
 
 
 @pytest.mark.parametrize(
@@ -173,14 +170,14 @@ def test_several_files_share_the_limit(
     ids=["no audio", "text as audio", "no title", "long title", "NUL"],
 )
 def test_a_form_with_a_mistake_is_told_which(
-    api: APIClient, program: Program, directories: Files, form: dict[str, Any], field: str
+    api: APIClient, program: Program, files: Files, form: dict[str, Any], field: str
 ) -> None:
     answer = api.post(address(program), form, format="multipart")
 
     assert answer.status_code == 400
     assert list(answer.json()) == [field]
     assert not Talk.objects.exists()
-    assert directories() == []
+    assert files() == []
 
 
 @pytest.mark.parametrize(
@@ -189,13 +186,13 @@ def test_a_form_with_a_mistake_is_told_which(
     ids=["endless title", "many fields"],
 )
 def test_a_form_out_of_measure_is_400_in_json(
-    api: APIClient, program: Program, directories: Files, fields: dict[str, Any]
+    api: APIClient, program: Program, files: Files, fields: dict[str, Any]
 ) -> None:
     answer = upload(api, program, **fields)
 
     assert answer.status_code == 400
     assert "too many fields" in answer.json()["detail"]
-    assert directories() == []
+    assert files() == []
 
 
 def test_what_is_no_form_is_415(api: APIClient, program: Program) -> None:
@@ -211,7 +208,7 @@ def test_a_form_without_a_boundary_is_400(api: APIClient, program: Program) -> N
 
 
 def test_a_failing_transaction_leaves_no_file(
-    api: APIClient, program: Program, directories: Files
+    api: APIClient, program: Program, files: Files
 ) -> None:
     def fail(**kwargs: Any) -> None:
         raise RuntimeError("the database is full")
@@ -224,7 +221,7 @@ def test_a_failing_transaction_leaves_no_file(
         post_save.disconnect(fail, sender=Talk)
 
     assert not Talk.objects.exists()
-    assert directories() == []
+    assert files() == []
 
 
 def test_a_session_needs_its_csrf_token_and_with_it_uploads(user: User, program: Program) -> None:
@@ -243,23 +240,21 @@ def test_a_session_needs_its_csrf_token_and_with_it_uploads(user: User, program:
 # --- Idempotency-Key -----------------------------------------------------------------------------
 
 
-def test_a_repeated_key_gets_the_first_talk(
-    api: APIClient, program: Program, directories: Files
-) -> None:
+def test_a_repeated_key_gets_the_first_talk(api: APIClient, program: Program, files: Files) -> None:
     first = upload(api, program, key="morning-1")
     second = upload(api, program, key="morning-1", name="again.wav")
 
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
     assert Talk.objects.count() == 1
-    assert len(directories()) == 1
+    assert len(files()) == 1
 
 
 @pytest.mark.parametrize(
     "change", [{"content": wav(0.2)}, {"title": "Other"}, {"description": "Other"}], ids=list
 )
 def test_a_key_with_other_content_is_422(
-    api: APIClient, program: Program, directories: Files, change: dict[str, Any]
+    api: APIClient, program: Program, files: Files, change: dict[str, Any]
 ) -> None:
     upload(api, program, key="morning-1")
 
@@ -267,7 +262,7 @@ def test_a_key_with_other_content_is_422(
 
     assert answer.status_code == 422
     assert Talk.objects.count() == 1
-    assert len(directories()) == 1
+    assert len(files()) == 1
 
 
 def test_words_that_move_from_title_to_description_are_other_content(
@@ -307,31 +302,28 @@ def test_a_bad_key_is_400(api: APIClient, program: Program, key: str) -> None:
 def test_of_two_at_once_the_database_lets_one_pass(
     api: APIClient,
     program: Program,
-    directories: Files,
+    files: Files,
     monkeypatch: pytest.MonkeyPatch,
     title: str,
     code: int,
 ) -> None:
     rivals = []
 
-    def be_overtaken(*arguments: Any, **options: Any) -> str:
-        monkeypatch.undo()
+    def rival() -> None:
+        monkeypatch.undo()  # nobody overtakes the rival
         rivals.append(upload(api, program, key="morning-1"))
-        return FileSystemStorage.save(*arguments, **options)
 
-    monkeypatch.setattr(FileSystemStorage, "save", be_overtaken)
+    overtaken_by(monkeypatch, FileSystemStorage, "save", rival)
     answer = upload(api, program, key="morning-1", title=title)
 
     assert answer.status_code == code
     assert Talk.objects.get().pk == rivals[0].json()["id"]
-    assert len(directories()) == 1
+    assert len(files()) == 1
 
 
 @pytest.mark.engines
 @pytest.mark.django_db(transaction=True)
-def test_twenty_at_once_are_one_talk_with_one_notification(
-    program: Program, directories: Files
-) -> None:
+def test_twenty_at_once_are_one_talk_with_one_notification(program: Program, files: Files) -> None:
     token = Token.objects.create(user=program.owner).key
 
     def post(_: int) -> Any:
@@ -347,14 +339,13 @@ def test_twenty_at_once_are_one_talk_with_one_notification(
     talk = Talk.objects.get()
     assert {answer["id"] for answer in answers} == {talk.pk}
     assert api_sees_notification(program, talk)
-    assert len(directories()) == 1
+    assert len(files()) == 1
 
 
 def api_sees_notification(program: Program, talk: Talk) -> bool:
     """Return whether the talk's one notification is there."""
-    client = APIClient()
-    client.force_authenticate(program.owner)
-    return client.get(f"/api/v1/talks/{talk.pk}/notification/").status_code == 200
+    progress = client_of(program.owner).get(f"/api/v1/talks/{talk.pk}/notification/")
+    return progress.status_code == 200
 
 
 # --- Reading -------------------------------------------------------------------------------------

@@ -1,0 +1,29 @@
+"""Who asks the API in a test, and the rival whose request comes in the middle of another one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+
+def client_of(user: User) -> APIClient:
+    """Return an HTTP client of the API that is logged in as the user."""
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+def overtaken_by(
+    monkeypatch: pytest.MonkeyPatch, owner: type, method: str, rival: Callable[[], Any]
+) -> None:
+    """Have `rival` act in the middle of a request, whenever `method` of `owner` has returned."""
+    original = getattr(owner, method)
+
+    def overtaken(*arguments: Any, **options: Any) -> Any:
+        returned = original(*arguments, **options)
+        rival()
+        return returned
+
+    monkeypatch.setattr(owner, method, overtaken)
