@@ -14,67 +14,41 @@ from benchmarks.fcm import Stub
 from benchmarks.measuring import Usage, usage
 from notifications.models import Notification
 from programs.models import Program
-from radiotalk.settings import BASE_DIR
-from testbed.process import LOOPBACK, Child, free_port, listens, start, wait_until
-from testbed.system import System, pid_of
+from testbed import local_settings
+from testbed.process import LOOPBACK, Child, wait_until
+from testbed.system import Deployment, pid_of
 
-# So often it is looked whether a notification is done; that and no less is what is measured.
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.01  # between looks whether a notification is done: no time is known better
 DEADLINE_SECONDS = 600.0
+CONNECTING_SECONDS = 1.0  # for a new worker, which connects to FCM before there is a talk
 
 
-class Bench(System):
-    """The system of the tests, with the stub instead of the emulator."""
+class Bench(Deployment):
+    """Radiotalk as the tests run it, but with the stub of FCM, and the web as in production."""
 
-    def __init__(self, directory: Path, running_things: ExitStack, stub: Stub) -> None:
+    def __init__(self, directory: Path, stack: ExitStack, stub: Stub) -> None:
         directory.mkdir()
-        self.directory = directory
-        self.stack = running_things
-        self.redis_port = free_port()
-        self.fcm = stub  # type: ignore[assignment]
+        fcm = local_settings.settings(stub.url, stub.ca_file, stub.service_account_file)
+        super().__init__(directory, stack, fcm=fcm)
         self.stub = stub
-        self.children = []
-        self.web_port = 0
-        self.env = self.environment() | {
-            "NOTIFICATIONS_LEASE_TTL": "15",
-            "DJANGO_SETTINGS_MODULE": "radiotalk.settings",
-            "PYTHONWARNINGS": "ignore",
-        }
 
     def start_web(self, **env: str) -> Child:
-        """Return the web, as in production: Django's own server takes ten connections at once."""
-        self.web_port = free_port()
-        command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", "1"]
-        command += ["--blocking-threads", "8", "--host", LOOPBACK, "--port", str(self.web_port)]
-        log = self.directory / "web.log"
-        web = start(
-            "web",
-            [*command, "radiotalk.wsgi:application"],
-            log=log,
-            env={**self.env, **env},
-            cwd=BASE_DIR,
-        )
-        self.stack.callback(web.stop)
-        self.children.append(web)
-        wait_until(lambda: listens(self.web_port), web)
-        return web
+        """Return the web by granian: Django's own server takes ten connections at once."""
+        self.web_port = port = self.reserve_port()
+        options = "--interface wsgi --workers 1 --blocking-threads 8"
+        command = [sys.executable, "-m", "granian", *options.split()]
+        command += ["--host", LOOPBACK, "--port", str(port), "radiotalk.wsgi:application"]
+        return self.launch("web", command, port=port, **env)
 
     @contextmanager
-    def worker(self, lanes: int) -> Iterator["Worker"]:
+    def worker(self, threads: int) -> Iterator["Worker"]:
         """Yield the active worker, with so many threads; it is stopped at the end."""
-        number = len(self.children)
-        statements = self.directory / f"{number}-statements"
-        child = start(
-            "worker",
-            [sys.executable, "-m", "benchmarks.worker", statements, "--max-workers", str(lanes)],
-            log=self.directory / f"{number}-worker.log",
-            env=self.env,
-            cwd=BASE_DIR,
-        )
-        self.children.append(child)
+        statements = self.directory / f"{len(self.children)}-statements"
+        command = [sys.executable, "-m", "benchmarks.worker", str(statements)]
+        child = self.launch("worker", [*command, "--max-workers", str(threads)])
         try:
             wait_until(lambda: "lease.acquired" in child.log.read_text(), child)
-            time.sleep(1)  # connections are made ahead
+            time.sleep(CONNECTING_SECONDS)
             yield Worker(child, statements)
         finally:
             child.stop()

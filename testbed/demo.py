@@ -143,8 +143,8 @@ def main() -> int:
     local_settings.VAR.mkdir(exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="demo-", dir=local_settings.VAR))
     try:
-        with ExitStack() as running:
-            stage = Stage(directory, running)
+        with ExitStack() as stack:
+            stage = Stage(directory, stack)
             problem = failure(stage)
             logs = stage.last_lines()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""A world to try things in: settings that send to the emulator of FCM, and `manage.py` in it."""
+"""Settings that send to an FCM on this machine, and `manage.py` run with them."""
 
 import secrets
 import subprocess
@@ -12,18 +12,24 @@ VAR = ROOT / "var"
 SECRET_BYTES = 50  # Django asks for 50 characters at least
 
 
-def settings(emulator: Path, emulator_port: int) -> dict[str, str]:
-    """Return settings that can go live, to the emulator that keeps its files in `emulator`."""
+def settings(endpoint: str, ca_file: Path | None, service_account_file: Path) -> dict[str, str]:
+    """Return settings that can go live, with an FCM of this machine at the URL `endpoint`."""
     return {
         "SECRET_KEY": secrets.token_urlsafe(SECRET_BYTES),
         "ALLOWED_HOSTS": f"localhost,{LOOPBACK}",
         "DEBUG": "off",
-        "ENVIRONMENT": "production",  # the only one that can go live; FCM is the emulator
+        "ENVIRONMENT": "production",  # the only one that can go live; FCM is on this machine
         "SECURE_SSL_REDIRECT": "off",
-        "FCM_ENDPOINT": f"https://{LOOPBACK}:{emulator_port}",
-        "FCM_CA_FILE": str(emulator / "ca.pem"),
-        "GOOGLE_APPLICATION_CREDENTIALS": str(emulator / "service-account.json"),
+        "FCM_ENDPOINT": endpoint,
+        "FCM_CA_FILE": str(ca_file or ""),
+        "GOOGLE_APPLICATION_CREDENTIALS": str(service_account_file),
     }
+
+
+def of_emulator(directory: Path, port: int) -> dict[str, str]:
+    """Return the settings for the emulator of FCM that will have this directory and port."""
+    endpoint = f"https://{LOOPBACK}:{port}"
+    return settings(endpoint, directory / "ca.pem", directory / "service-account.json")
 
 
 def manage_command(*arguments: str) -> list[str]:

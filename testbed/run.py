@@ -15,7 +15,8 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 
 from testbed import local_settings
-from testbed.process import Child, ProcessFailed, listens, start, wait_until
+from testbed.process import ProcessFailed, listens
+from testbed.processes import Processes
 from testbed.redis import running_redis
 
 WEB_PORT, EMULATOR_PORT, REDIS_PORT = 8000, 8443, 16379  # as in the Procfile and the settings
@@ -29,16 +30,14 @@ def write_env(file: Path) -> None:
     if file.exists():
         return
     file.touch(mode=0o600)
-    lines = [
-        f"{name}={value}"
-        for name, value in local_settings.settings(EMULATOR, EMULATOR_PORT).items()
-    ]
+    settings = local_settings.of_emulator(EMULATOR, EMULATOR_PORT)
+    lines = [f"{name}={value}" for name, value in settings.items()]
     about = "# Written by `make run`: FCM is the emulator. Remove it to have it written anew."
     file.write_text("\n".join([about, *lines]) + "\n")
 
 
-def processes(procfile: Path) -> dict[str, list[str]]:
-    """Return the command of each process that the Procfile names."""
+def commands(procfile: Path) -> dict[str, list[str]]:
+    """Return the command line of each process that the Procfile names."""
     named = (line.split(":", 1) for line in procfile.read_text().splitlines())
     return {name: shlex.split(command) for name, command in named}
 
@@ -55,9 +54,9 @@ def check_ports() -> None:
             )
 
 
-def make_world(env: dict[str, str]) -> dict[str, str]:
-    """Return the logins of a database that is migrated and has a program with listeners."""
-    local_settings.manage("migrate", env=env)
+def prepare(processes: Processes) -> dict[str, str]:
+    """Migrate the database and fill an empty one; return the password of each account."""
+    processes.manage("migrate")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "radiotalk.settings")
     django.setup()
     from django.db import connection
@@ -68,34 +67,25 @@ def make_world(env: dict[str, str]) -> dict[str, str]:
     accounts = logins.passwords(local_settings.VAR / "logins.json")
     logins.ensure(accounts)
     if not Program.objects.exists():
-        local_settings.manage("seed", "--listeners", str(LISTENERS), env=env)
+        processes.manage("seed", "--listeners", str(LISTENERS))
     connection.close()
     return accounts
 
 
-def start_all(running: ExitStack) -> list[Child]:
+def start_all(stack: ExitStack) -> Processes:
     """Return the processes of the Procfile, started in the order in which they need each other."""
-    env = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "PYTHONUNBUFFERED": "1",
-    }
-    commands = processes(local_settings.ROOT / "Procfile")
-
-    def launch(name: str, port: int | None = None) -> Child:
-        log = local_settings.VAR / f"{name}.log"
-        child = start(name, commands[name], log=log, env=env, cwd=local_settings.ROOT)
-        running.callback(child.stop)
-        if port is not None:
-            wait_until(lambda: listens(port), child)
-        return child
-
+    interpreters = Path(sys.executable).parent  # the Procfile says just `python`
+    path = f"{interpreters}{os.pathsep}{os.environ.get('PATH', '')}"
+    processes = Processes(local_settings.VAR, stack, os.environ | {"PATH": path})
+    command = commands(local_settings.ROOT / "Procfile")
     if not os.environ.get("REDIS_URL"):  # a given one wins
-        running.enter_context(running_redis(port=REDIS_PORT))
-    emulator = launch("emulator", EMULATOR_PORT)
-    accounts = make_world(env)
-    children = [emulator, launch("worker"), launch("web", WEB_PORT)]
+        stack.enter_context(running_redis(port=REDIS_PORT))
+    processes.launch("emulator", command["emulator"], port=EMULATOR_PORT)
+    accounts = prepare(processes)
+    processes.launch("worker", command["worker"])
+    processes.launch("web", command["web"], port=WEB_PORT)
     tell(accounts)
-    return children
+    return processes
 
 
 def tell(accounts: dict[str, str]) -> None:
@@ -116,14 +106,14 @@ def tell(accounts: dict[str, str]) -> None:
 """)
 
 
-def follow(children: list[Child]) -> None:
+def follow(processes: Processes) -> None:
     """Print what the processes log, until one of them ends: then raise ProcessFailed."""
-    logs = {child: child.log.open(errors="replace") for child in children}
+    logs = [(child.name, child.log.open(errors="replace")) for child in processes.children]
     while True:
-        for child, log in logs.items():
+        for name, log in logs:
             for line in log:
-                print(f"{child.name:8} | {line}", end="", flush=True)
-            child.check()
+                print(f"{name:8} | {line}", end="", flush=True)
+        processes.check()
         time.sleep(FOLLOW_SECONDS)
 
 
@@ -131,10 +121,10 @@ def main() -> int:
     """Serve until Ctrl-C; return 1 when something cannot start or ends by itself."""
     local_settings.VAR.mkdir(exist_ok=True)
     try:
-        with ExitStack() as running:
+        with ExitStack() as stack:
             check_ports()
             write_env(local_settings.ROOT / ".env")
-            follow(start_all(running))
+            follow(start_all(stack))
     except KeyboardInterrupt:
         print("\nStopped.")
     except (ProcessFailed, ImproperlyConfigured) as error:

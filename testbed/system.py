@@ -6,10 +6,8 @@ the ORM. Used by the fixture `system` in conftest.py.
 
 import os
 import signal
-import socket
-import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -36,7 +34,9 @@ from notifications.models import (
 from notifications.verification import Given, Report, verify
 from programs.models import Clip, Program, Talk
 from radiotalk.settings import BASE_DIR
-from testbed.process import LOOPBACK, Child, eventually, listens, start, wait_until
+from testbed import local_settings
+from testbed.process import LOOPBACK, Child, eventually
+from testbed.processes import Processes
 from testbed.redis import running_redis
 
 User = get_user_model()
@@ -74,52 +74,26 @@ def database_url() -> str:
     return f"{address}?connect_timeout={CONNECT_SECONDS}&tcp_user_timeout=0"
 
 
-class System:
-    """Starts and stops the processes of one test; all end with the test."""
+class Deployment(Processes):
+    """Radiotalk with production's settings, on the database of this process, and its users' acts.
 
-    def __init__(self, directory: Path, running_things: ExitStack, *, latency_ms: float) -> None:
-        self.directory = directory
-        self.stack = running_things
+    `fcm` says where FCM is, and more (`local_settings.settings`).
+    """
+
+    def __init__(self, directory: Path, stack: ExitStack, *, fcm: Mapping[str, str]) -> None:
+        # Nothing else of this process's environment: it has the settings of the tests.
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        super().__init__(directory, stack, {**kept, **fcm})
         self.redis_port = self.reserve_port()
-        self.fcm: EmulatorProcess = self.stack.enter_context(
-            running(directory / "fcm", latency_ms=latency_ms)
-        )
-        self.children: list[Child] = []
         self.web_port = 0
-        self.env = self.environment()
-
-    def environment(self) -> dict[str, str]:
-        """Return production's settings, with the test's own engines."""
-        return {
-            **{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
-            "ENVIRONMENT": "production",
-            "SECRET_KEY": "only-for-this-test-" + "x" * 40,
-            "ALLOWED_HOSTS": "127.0.0.1",
-            "SECURE_SSL_REDIRECT": "off",
+        self.env |= {
+            "DJANGO_SETTINGS_MODULE": "radiotalk.settings",
             "DATABASE_URL": database_url(),
-            "REDIS_URL": f"redis://127.0.0.1:{self.redis_port}/0",
-            "MEDIA_ROOT": str(self.directory / "media"),
-            "GOOGLE_APPLICATION_CREDENTIALS": str(self.fcm.service_account_file),
-            "FCM_ENDPOINT": self.fcm.url,
-            "FCM_CA_FILE": str(self.fcm.ca_file),
-            "FCM_TIMEOUT": str(FCM_TIMEOUT),
-            "NOTIFICATIONS_LEASE_TTL": str(LEASE_TTL),
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONWARNINGS": "default",
+            "REDIS_URL": f"redis://{LOOPBACK}:{self.redis_port}/0",
+            "MEDIA_ROOT": str(directory / "media"),
         }
 
     # --- Processes ---------------------------------------------------------------------------
-
-    def reserve_port(self) -> int:
-        """Return a free port of loopback that is given to nobody else until the test ends.
-
-        Linux lets a server bind it as well, which says SO_REUSEADDR as this does.
-        """
-        probe = self.stack.enter_context(socket.socket())
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
     def start_redis(self) -> None:
         """Start Redis, at the same address as before."""
@@ -134,38 +108,10 @@ class System:
         """Return a client of this Redis."""
         return redis.Redis.from_url(self.env["REDIS_URL"])
 
-    def start(self, *arguments: str, **env: str) -> Child:
-        """Return the started `manage.py ARGUMENTS`, with these settings of its own."""
-        number = len(self.children)
-        child = start(
-            arguments[0],
-            [sys.executable, BASE_DIR / "manage.py", *arguments],
-            log=self.directory / f"{number}-{arguments[0]}.log",
-            env=self.env | env,
-            cwd=BASE_DIR,
-        )
-        self.stack.callback(end, child)
-        self.children.append(child)
-        return child
-
     def start_web(self, **env: str) -> Child:
         """Return the web, which serves."""
-        self.web_port = self.reserve_port()
-        web = self.start("runserver", "--noreload", f"127.0.0.1:{self.web_port}", **env)
-        wait_until(lambda: listens(self.web_port), web)
-        return web
-
-    def start_worker(self, *arguments: str, **env: str) -> Child:
-        """Return a worker that has got as far as its loop, and may have ended since."""
-        worker = self.start("listen_notifications", *arguments, **env)
-
-        def has_started() -> bool:
-            return "worker.started" in worker.log.read_text()
-
-        self.wait(lambda: has_started() or worker.wrapper.poll() is not None)
-        if not has_started():
-            worker.check()
-        return worker
+        self.web_port = port = self.reserve_port()
+        return self.start("runserver", "--noreload", f"{LOOPBACK}:{port}", port=port, **env)
 
     # --- What people do ----------------------------------------------------------------------
 
@@ -209,6 +155,43 @@ class System:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+
+class System(Deployment):
+    """A deployment that sends to an emulator, for one test that looks at what comes of it."""
+
+    def __init__(self, directory: Path, stack: ExitStack, *, latency_ms: float) -> None:
+        self.fcm: EmulatorProcess = stack.enter_context(
+            running(directory / "fcm", latency_ms=latency_ms)
+        )
+        fcm = local_settings.settings(self.fcm.url, self.fcm.ca_file, self.fcm.service_account_file)
+        super().__init__(directory, stack, fcm=fcm)
+        self.env |= {
+            "FCM_TIMEOUT": str(FCM_TIMEOUT),
+            "NOTIFICATIONS_LEASE_TTL": str(LEASE_TTL),
+            "PYTHONWARNINGS": "default",
+        }
+
+    # --- Processes ---------------------------------------------------------------------------
+
+    def start_worker(self, *arguments: str, **env: str) -> Child:
+        """Return a worker that has got as far as its loop, and may have ended since."""
+        worker = self.start("listen_notifications", *arguments, **env)
+
+        def has_started() -> bool:
+            return "worker.started" in worker.log.read_text()
+
+        self.wait(lambda: has_started() or worker.wrapper.poll() is not None)
+        if not has_started():
+            worker.check()
+        return worker
+
+    def end(self, child: Child) -> None:
+        """Kill a process at the end of its test: what it would still do is of no interest."""
+        if child.wrapper.poll() is None:
+            with suppress(IndexError, OSError):  # the process ends by itself just now
+                os.kill(pid_of(child), signal.SIGKILL)
+        super().end(child)
+
     # --- What came of it ---------------------------------------------------------------------
 
     def settled(self) -> bool:
@@ -242,9 +225,7 @@ class System:
 
     def wait(self, condition: Callable[[], bool]) -> None:
         """Return once the condition holds; fail with the last lines of all when it never does."""
-        assert eventually(condition, seconds=SETTLE_SECONDS), "\n".join(
-            f"{child.name}:\n{child.last_lines()}" for child in self.children
-        )
+        assert eventually(condition, seconds=SETTLE_SECONDS), self.last_lines()
 
     def log_of(self, *names: str) -> str:
         """Return what the commands of these names have logged."""
@@ -338,14 +319,6 @@ def pid_of(child: Child) -> int:
     """Return the process itself, which is the only child of its wrapper."""
     children = Path(f"/proc/{child.wrapper.pid}/task/{child.wrapper.pid}/children").read_text()
     return int(children.split()[0])
-
-
-def end(child: Child) -> None:
-    """End the process at the end of its test: what it would do now is of no interest."""
-    if child.wrapper.poll() is None:
-        with suppress(IndexError, OSError):  # it ends by itself just now
-            os.kill(pid_of(child), signal.SIGKILL)
-    child.stop()
 
 
 def kill(child: Child) -> None:

@@ -38,7 +38,7 @@ def test_a_taken_port_is_told_with_who_needs_it(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_procfile_serves_on_the_ports_that_are_told() -> None:
-    commands = run.processes(local_settings.ROOT / "Procfile")
+    commands = run.commands(local_settings.ROOT / "Procfile")
 
     assert set(commands) == {"emulator", "web", "worker"}
     assert str(run.EMULATOR_PORT) in commands["emulator"]
