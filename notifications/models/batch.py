@@ -4,43 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TypeAlias
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
+class BatchState(models.TextChoices):
+    """What a claim has come to.
+
+    sending ──▶ done     every target has its delivery
+       └──────▶ lost     the worker went away: a target without a delivery is `unknown`
+    """
+
+    SENDING = "sending", _("sending")
+    DONE = "done", _("done")
+    LOST = "lost", _("lost")
+
+
 class BatchQuerySet(models.QuerySet["Batch"]):
     def claimed_before(self, epoch: int) -> BatchQuerySet:
         """Return what an earlier holder of the lease claimed and never closed."""
-        return self.filter(state=Batch.State.SENDING, epoch__lt=epoch)
+        return self.filter(state=BatchState.SENDING, epoch__lt=epoch)
 
     def close(self, batch_ids: Iterable[int], *, now: datetime) -> int:
         """Every target has its delivery: sending → done."""
-        return self.filter(id__in=batch_ids, state=Batch.State.SENDING).update(
-            state=Batch.State.DONE, finished_at=now
+        return self.filter(id__in=batch_ids, state=BatchState.SENDING).update(
+            state=BatchState.DONE, finished_at=now
         )
 
     def lose(self, *, now: datetime) -> int:
         """Its worker is gone, and with it what was not recorded: sending → lost."""
-        return self.filter(state=Batch.State.SENDING).update(
-            state=Batch.State.LOST, finished_at=now
-        )
+        return self.filter(state=BatchState.SENDING).update(state=BatchState.LOST, finished_at=now)
 
 
 class Batch(models.Model):
     """The next few targets of a notification, claimed by one worker before the first byte leaves.
 
-        sending ──▶ done     every target has its delivery
-           └──────▶ lost     the worker went away: who has none is `unknown`
-
     A claimed batch is never sent again by the machine.
     """
 
-    class State(models.TextChoices):
-        SENDING = "sending", _("sending")
-        DONE = "done", _("done")
-        LOST = "lost", _("lost")
+    State: TypeAlias = BatchState
 
     notification = models.ForeignKey(
         "notifications.Notification",

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import TypeAlias
 
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from .control import MAX_REASON
+
+
+class DeliveryOutcome(models.TextChoices):
+    """What has become of a target.
+
+    (first attempt) ──▶ sent | simulated | rejected | unknown | abandoned
+            └─▶ retry ─┴─▶ the same, or skipped when it is no target any more
+
+    `abandoned`: FCM had not accepted it when the notification ended, or after too many attempts.
+    `retry` with `next_attempt_at` waits, without it is being attempted. `unknown` is moved only by
+    an answer that arrives late after all, or by an operator: to `retry` or to `abandoned`.
+    """
+
+    SENT = "sent", _("sent")
+    SIMULATED = "simulated", _("simulated")
+    REJECTED = "rejected", _("rejected")
+    RETRY = "retry", _("to be retried")
+    UNKNOWN = "unknown", _("unknown")
+    ABANDONED = "abandoned", _("abandoned")
+    SKIPPED = "skipped", _("skipped")
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -19,44 +40,44 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def due_for_retry(self, *, now: datetime) -> DeliveryQuerySet:
         """Return what may be attempted again by now, longest waiting first."""
-        return self.filter(outcome=Delivery.Outcome.RETRY, next_attempt_at__lte=now).order_by(
+        return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at__lte=now).order_by(
             "next_attempt_at", "id"
         )
 
     def claim_retry(self) -> int:
         """Take these on for another attempt; without a time they cannot be claimed again."""
-        return self.filter(outcome=Delivery.Outcome.RETRY, next_attempt_at__isnull=False).update(
+        return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at__isnull=False).update(
             attempts=F("attempts") + 1, next_attempt_at=None
         )
 
     def abandon(self, *, now: datetime) -> int:
         """No attempt will come in time any more: retry (waiting) → abandoned."""
-        return self.filter(outcome=Delivery.Outcome.RETRY, next_attempt_at__isnull=False).update(
-            outcome=Delivery.Outcome.ABANDONED, next_attempt_at=None, at=now
+        return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at__isnull=False).update(
+            outcome=DeliveryOutcome.ABANDONED, next_attempt_at=None, at=now
         )
 
     def skip(self, *, now: datetime) -> int:
         """The target is none any more: retry (waiting) → skipped."""
-        return self.filter(outcome=Delivery.Outcome.RETRY, next_attempt_at__isnull=False).update(
-            outcome=Delivery.Outcome.SKIPPED, next_attempt_at=None, at=now
+        return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at__isnull=False).update(
+            outcome=DeliveryOutcome.SKIPPED, next_attempt_at=None, at=now
         )
 
     def lose(self, *, now: datetime) -> int:
         """The worker went away during the attempt: retry (claimed) → unknown."""
-        return self.filter(outcome=Delivery.Outcome.RETRY, next_attempt_at=None).update(
-            outcome=Delivery.Outcome.UNKNOWN, error_code=WORKER_LOST, at=now
+        return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at=None).update(
+            outcome=DeliveryOutcome.UNKNOWN, error_code=WORKER_LOST, at=now
         )
 
     def resend(self, *, note: str, now: datetime) -> int:
         """An operator accepts that some may get it twice: unknown → retry (waiting)."""
-        return self.filter(outcome=Delivery.Outcome.UNKNOWN).update(
-            outcome=Delivery.Outcome.RETRY, next_attempt_at=now, note=note[:MAX_REASON]
+        return self.filter(outcome=DeliveryOutcome.UNKNOWN).update(
+            outcome=DeliveryOutcome.RETRY, next_attempt_at=now, note=note[:MAX_REASON]
         )
 
     def give_up_unknown(self, *, note: str) -> int:
         """An operator leaves it at that: unknown → abandoned."""
-        return self.filter(outcome=Delivery.Outcome.UNKNOWN).update(
-            outcome=Delivery.Outcome.ABANDONED, note=note[:MAX_REASON]
+        return self.filter(outcome=DeliveryOutcome.UNKNOWN).update(
+            outcome=DeliveryOutcome.ABANDONED, note=note[:MAX_REASON]
         )
 
     def retry_abandoned(self, *, now: datetime) -> int:
@@ -64,8 +85,8 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
         Not what an operator had given up (it has a note): that may have been accepted.
         """
-        return self.filter(outcome=Delivery.Outcome.ABANDONED, note="").update(
-            outcome=Delivery.Outcome.RETRY, next_attempt_at=now
+        return self.filter(outcome=DeliveryOutcome.ABANDONED, note="").update(
+            outcome=DeliveryOutcome.RETRY, next_attempt_at=now
         )
 
 
@@ -74,24 +95,9 @@ WORKER_LOST = "WORKER_LOST"
 
 
 class Delivery(models.Model):
-    """What became of one target of one notification.
+    """What became of one target of one notification."""
 
-        (first attempt) ──▶ sent | simulated | rejected | unknown | abandoned
-                └─▶ retry ─┴─▶ the same, or skipped when it is no target any more
-
-    `abandoned`: FCM had not accepted it when the notification ended, or after too many attempts.
-    `retry` with `next_attempt_at` waits, without it is being attempted. `unknown` is moved only by
-    an answer that arrives late after all, or by an operator: to `retry` or to `abandoned`.
-    """
-
-    class Outcome(models.TextChoices):
-        SENT = "sent", _("sent")
-        SIMULATED = "simulated", _("simulated")
-        REJECTED = "rejected", _("rejected")
-        RETRY = "retry", _("to be retried")
-        UNKNOWN = "unknown", _("unknown")
-        ABANDONED = "abandoned", _("abandoned")
-        SKIPPED = "skipped", _("skipped")
+    Outcome: TypeAlias = DeliveryOutcome
 
     # All but what FCM accepted or found valid: few rows of a large log.
     NOT_SENT = [

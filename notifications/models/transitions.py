@@ -1,0 +1,178 @@
+"""The states of a notification, and the one way from each to another.
+
+Each transition returns how many notifications it moved; those in any other state it leaves alone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from .batch import Batch
+from .control import MAX_REASON
+from .delivery import Delivery
+
+if TYPE_CHECKING:
+    from .notification import Notification  # noqa: F401  (named by the string below)
+
+
+class State(models.TextChoices):
+    """How far a notification has come.
+
+    pending ──▶ sending ──▶ done
+       │  ▲      │   ▲
+       │  └─held─┤───┘        held: an operator looks, then releases or cancels
+       ▼    ▲    ▼
+    (pending, sending or held) ──▶ cancelled       (pending, sending) ──▶ expired
+    """
+
+    PENDING = "pending", _("pending")
+    SENDING = "sending", _("sending")
+    DONE = "done", _("done")
+    HELD = "held", _("held")
+    CANCELLED = "cancelled", _("cancelled")
+    EXPIRED = "expired", _("expired")
+
+
+# The worker sends what is in these.
+ACTIVE_STATES = [State.PENDING, State.SENDING]
+
+# More may still be sent of what is in these: an operator can cancel it.
+OPEN_STATES = [*ACTIVE_STATES, State.HELD]
+
+# Nothing more is sent of what is in these.
+ENDED_STATES = [State.DONE, State.CANCELLED, State.EXPIRED]
+
+
+class Transitions(models.QuerySet["Notification"]):
+    def start(self, *, dry_run: bool, reason: str, epoch: int, now: datetime) -> int:
+        """Freeze how it is sent: pending → sending."""
+        return self.filter(state=State.PENDING).update(
+            state=State.SENDING,
+            dry_run=dry_run,
+            reason=reason[:MAX_REASON],
+            epoch=epoch,
+            started_at=now,
+        )
+
+    def hold(
+        self, *, reason: str, now: datetime, live_by: str | None = None, brake: str = ""
+    ) -> int:
+        """Stop until an operator has looked: pending, sending → held.
+
+        With `live_by` it needs the approval of somebody else than who went live.
+        """
+        return self.filter(state__in=ACTIVE_STATES).update(
+            state=State.HELD,
+            reason=reason[:MAX_REASON],
+            needs_approval=live_by is not None,
+            live_by=live_by or "",
+            **stopped(now),
+            **({"brake": brake} if brake else {}),
+        )
+
+    def release(self, *, reason: str, approved_by: str = "") -> int:
+        """Go on where it stopped: held → sending, or pending when it had not started."""
+        held = self.filter(state=State.HELD)
+        values: dict[str, Any] = {
+            "reason": reason[:MAX_REASON],
+            "approved_by": approved_by,
+            "needs_approval": False,
+            "crashes": 0,
+            **GOING_ON,
+        }
+        started = held.filter(started_at__isnull=False).update(state=State.SENDING, **values)
+        pending = held.filter(started_at=None).update(state=State.PENDING, **values)
+        return started + pending
+
+    def reopen(self, *, reason: str) -> int:
+        """Something of it is to be attempted again: done → sending; the rest stays as it is."""
+        return self.filter(state=State.DONE).update(
+            state=State.SENDING, reason=reason[:MAX_REASON], finished_at=None
+        )
+
+    def note_stop(self, *, now: datetime) -> int:
+        """Remember how far those that are being sent had come when the operators stopped all."""
+        return self.filter(state=State.SENDING).update(**stopped(now))
+
+    def note_going_on(self) -> int:
+        """Forget the stop of those that are being sent again."""
+        return self.filter(state=State.SENDING).update(**GOING_ON)
+
+    def note_crash(self) -> int:
+        """A worker died while it was sending these; an answer that is recorded starts anew."""
+        return self.filter(state=State.SENDING).update(crashes=F("crashes") + 1)
+
+    def finish(self, *, now: datetime) -> int:
+        """Close those with nothing in flight and nothing to retry: sending → done."""
+        in_flight = Batch.objects.filter(notification=OuterRef("pk"), state=Batch.State.SENDING)
+        to_retry = Delivery.objects.filter(
+            notification=OuterRef("pk"), outcome=Delivery.Outcome.RETRY
+        )
+        with transaction.atomic():
+            # Locked by a statement of its own: one that had to wait for the lock would judge the
+            # other tables as they were before it waited (READ COMMITTED), and miss a retry.
+            list(self.order_by("id").select_for_update().values_list("id"))
+            return (
+                self.filter(state=State.SENDING)
+                .exclude(Exists(in_flight))
+                .exclude(Exists(to_retry))
+                .update(state=State.DONE, finished_at=now)
+            )
+
+    def cancel(self, *, reason: str, now: datetime) -> int:
+        """Send no more of it: pending, sending, held → cancelled."""
+        return self._give_up(
+            State.CANCELLED,
+            among=OPEN_STATES,
+            reason=reason,
+            now=now,
+        )
+
+    def expire(self, *, reason: str, now: datetime) -> int:
+        """Send no more of it, since it would come too late: pending, sending → expired."""
+        return self._give_up(State.EXPIRED, among=ACTIVE_STATES, reason=reason, now=now)
+
+    def _give_up(
+        self,
+        state: State,
+        *,
+        among: list[State],
+        reason: str,
+        now: datetime,
+    ) -> int:
+        """End these early; what waited to be retried is abandoned in the same transaction."""
+        with transaction.atomic():
+            rows = self.filter(state__in=among).order_by("id").select_for_update()
+            ids = list(rows.values_list("id", flat=True))
+            for notification_id in ids:
+                self.model.objects.filter(id=notification_id).abandon_retries(now=now)
+            return self.model.objects.filter(id__in=ids).update(
+                state=state, reason=reason[:MAX_REASON], finished_at=now, **stopped(now)
+            )
+
+    def abandon_retries(self, *, now: datetime) -> int:
+        """Give up this one notification's waiting retries, and return how many there were."""
+        abandoned = Delivery.objects.filter(notification__in=self).abandon(now=now)
+        self.update(
+            retry_count=F("retry_count") - abandoned,
+            abandoned_count=F("abandoned_count") + abandoned,
+        )
+        return abandoned
+
+
+# What a notification that goes on again has forgotten.
+GOING_ON: dict[str, None] = {"stopped_at": None, "sent_at_stop": None}
+
+
+def stopped(now: datetime) -> dict[str, Any]:
+    """Return what remembers the first stop, so that what went out after it can be told."""
+    return {
+        "stopped_at": Coalesce("stopped_at", now),
+        "sent_at_stop": Coalesce("sent_at_stop", F("sent_count") + F("simulated_count")),
+    }
