@@ -1,6 +1,6 @@
 """A control: an act of an operator's that a page of its own asks about before it is done.
 
-It needs a permission of its own and a reason; it is done by `operators/acts.py`, written into
+It needs a permission of its own and a reason; it is done by `operators/acts`, written into
 Django's log, and answered with what happened. A form that is sent again, by a second click or by
 going back, does nothing more: its answer is taken before the act, and taken once.
 """

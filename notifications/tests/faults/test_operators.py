@@ -1,6 +1,6 @@
 """What operators do in the middle of a fan-out, with real processes: what went out after the click.
 
-The click is an act of operators/acts.py, as the admin and `manage.py sending` call it. FCM's
+The click is an act of operators/acts, as the admin and `manage.py sending` call it. FCM's
 journal is what counts.
 """
 

@@ -1,0 +1,38 @@
+"""What operators do to the sending: the one place, for the desk and for `manage.py sending`.
+
+    notification  cancel, hold, release, retry or settle one notification
+    switch        steer everything: pause, resume, dry run, live
+    record        how an act ends: refused, or written down with who did it and why
+
+Each act is somebody's (`by`), for a `reason`. It takes effect before the next batch is claimed, and
+returns what happened. An act that cannot be done raises Refused, whose message says why.
+Every act locks in one order: the switch, notifications by id, the rest. The worker locks in the
+same order, without the switch: the worker only reads it.
+"""
+
+from .notification import (
+    Stop,
+    abandon_unknown,
+    cancel,
+    hold,
+    release,
+    resend_unknown,
+    retry_failed,
+)
+from .record import Refused
+from .switch import dry_run, go_live, pause, resume
+
+__all__ = [
+    "Refused",
+    "Stop",
+    "abandon_unknown",
+    "cancel",
+    "dry_run",
+    "go_live",
+    "hold",
+    "pause",
+    "release",
+    "resend_unknown",
+    "resume",
+    "retry_failed",
+]
