@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -11,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from .models import Notification, SendingSwitch, WorkerLease
+from .operators.situation import OpenNotifications, open_notifications
 
 
 class SendingCollector(Collector):
@@ -21,33 +21,22 @@ class SendingCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        yield self.active_notifications()
-        yield self.oldest_pending()
+        open_now = open_notifications()
+        yield self.by_state(open_now)
+        yield self.oldest_pending(open_now)
         yield self.switch()
         yield from self.worker()
 
-    def active_notifications(self) -> Metric:
+    def by_state(self, open_now: OpenNotifications) -> Metric:
         family = GaugeMetricFamily(
             "radiotalk_notifications", "Notifications that are not history.", labels=["state"]
         )
-        states = [*Notification.ACTIVE_STATES, Notification.State.HELD]
-        counts = dict(
-            Notification.objects.filter(state__in=states)
-            .order_by()
-            .values_list("state")
-            .annotate(Count("id"))
-        )
-        for state in states:
-            family.add_metric([state.value], counts.get(state, 0))
+        for state in Notification.OPEN_STATES:
+            family.add_metric([state.value], getattr(open_now, state.value))
         return family
 
-    def oldest_pending(self) -> Metric:
-        oldest = (
-            Notification.objects.filter(state=Notification.State.PENDING)
-            .order_by("id")
-            .values_list("created_at", flat=True)
-            .first()
-        )
+    def oldest_pending(self, open_now: OpenNotifications) -> Metric:
+        oldest = open_now.oldest_at
         age = (timezone.now() - oldest).total_seconds() if oldest else 0.0
         return GaugeMetricFamily(
             "radiotalk_oldest_pending_seconds", "How long the oldest one has waited.", value=age

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from notifications.operators.status import situation
+from notifications.operators.situation import situation
 
 from .attention import look
 

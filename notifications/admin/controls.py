@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -13,10 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from notifications import reasons
 from notifications.models import Delivery, Notification
 from notifications.operators import acts
-from notifications.operators.status import OPEN_STATES
 
 from .asking import Act, Control, Happened, ReasonForm
-from .attention import page_of
 from .filters import MAX_ID
 from .progress import Progress
 
@@ -79,7 +78,7 @@ def applies(control: Control, row: Notification) -> bool:
     """Return whether the control has anything to do in the notification's state."""
     match control.name:
         case "cancel":
-            return row.state in OPEN_STATES
+            return row.state in Notification.OPEN_STATES
         case "hold":
             return row.state in Notification.ACTIVE_STATES
         case "release":
@@ -116,7 +115,7 @@ class OnNotification:
             target=self.row,
             will=WILL[self.control.name](self.row, self.device_ids),
             do=self.do,
-            back=page_of(self.row.pk),
+            back=reverse("admin:notifications_notification_change", args=[self.row.pk]),
             objection="" if applicable else self.nothing_to_do(),
         )
 

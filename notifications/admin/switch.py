@@ -25,7 +25,7 @@ from notifications import policy, reasons
 from notifications.models import SendingSwitch
 from notifications.models.control import MAX_LIVE_MINUTES
 from notifications.operators import acts
-from notifications.operators.status import OPEN_STATES, count, situation
+from notifications.operators.situation import open_notifications, situation
 
 from . import asking
 from .asking import Act, Control, Happened, ReasonForm
@@ -139,8 +139,8 @@ class OnSwitch:
 
     def will(self, switch: SendingSwitch) -> list[str]:
         """Return what will come of it."""
-        pending, sending, _held = (count(state) for state in OPEN_STATES)
-        waiting = pending + sending
+        open_now = open_notifications()
+        waiting = open_now.pending + open_now.sending
         match self.control.name:
             case "pause":
                 return [
@@ -171,11 +171,11 @@ class OnSwitch:
                 text = ngettext(
                     "%(count)d notification waits and goes out live at once.",
                     "%(count)d notifications wait and go out live at once.",
-                    pending,
+                    open_now.pending,
                 )
                 return [
                     _("Talks posted from now on reach every listener, until the end you set."),
-                    *([text % {"count": pending}] if pending else []),
+                    *([text % {"count": open_now.pending}] if open_now.pending else []),
                 ]
 
     def do(self, form: forms.Form) -> Happened:

@@ -1,7 +1,9 @@
-"""What operators ask and do, shared by the admin and by `manage.py sending`.
+"""What operators ask and do, shared by the desk and by `manage.py sending`.
 
 acts       cancel, hold, release, settle, pause, go live: the one place that does it
-status     what would happen to a talk posted now, and why
+situation  what steers the sending now, and what is open
+troubles   what is wrong, with what to do about it: the one list
+status     what `manage.py sending status` tells
 why        why a listener did or did not get a talk
 retention  how long the send log is kept
 test_push  one real push to a device of the operator's own

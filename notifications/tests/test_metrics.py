@@ -13,7 +13,7 @@ from programs.tests.factories import TalkFactory
 
 pytestmark = pytest.mark.django_db
 
-MOST_QUERIES = 4
+MOST_QUERIES = 3
 
 
 def samples(client: Client) -> dict[tuple[str, ...], float]:

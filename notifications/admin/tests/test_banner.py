@@ -141,7 +141,7 @@ def test_a_talk_that_nobody_starts_is_told_with_its_number(listening: Listening)
 
     shown = needs(superuser())
 
-    assert f"Notification {posted.pk} has been due for 3" in shown
+    assert f"Notification {posted.pk} has been waiting for 3" in shown
     assert f"/notification/{posted.pk}/change/" in shown
 
 

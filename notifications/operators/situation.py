@@ -1,0 +1,108 @@
+"""How the sending stands at one moment: what steers it, and what is open."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Min, Q, Sum
+from django.utils.translation import gettext as _
+
+from notifications import policy, reasons
+from notifications.models import Notification, SendingSwitch, WorkerLease
+
+State = Notification.State
+
+# A worker renews its lease every half a second.
+SILENT_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What steers the sending at one moment: switch, what policy makes of it, and worker."""
+
+    switch: SendingSwitch
+    decision: policy.Decision
+    lease: WorkerLease | None  # None until there has been a worker
+    now: datetime
+
+    @property
+    def holder(self) -> WorkerLease | None:
+        """Return the lease with its holder (who may have fallen silent), None when it is free."""
+        return self.lease if self.lease and self.lease.holder else None
+
+    @property
+    def silence(self) -> timedelta | None:
+        """Return how long ago a worker gave its last sign of life, None when that is not long.
+
+        None as well when there has never been a worker.
+        """
+        if self.lease is None or self.lease.heartbeat_at is None:
+            return None
+        ago = self.now - self.lease.heartbeat_at
+        return ago if ago > timedelta(seconds=SILENT_SECONDS) else None
+
+    @property
+    def worker_is_silent(self) -> bool:
+        """Return whether whoever holds the lease has not renewed it for long."""
+        return self.holder is not None and self.silence is not None
+
+    @property
+    def verdict(self) -> str:
+        """Return what would happen to a talk posted now, to be read after these words."""
+        if self.switch.paused:
+            return _("waits: sending is paused")
+        if self.holder is None:
+            return _("waits: no worker is active")
+        if self.worker_is_silent:
+            return _("waits: the worker %(worker)s has fallen silent") % {
+                "worker": self.holder.holder
+            }
+        if self.decision.dry_run:
+            return _("is validated by FCM and reaches nobody")
+        return _("is sent to everybody")
+
+    @property
+    def because(self) -> str:
+        """Return why that would happen."""
+        if self.switch.paused:
+            return self.switch.paused_reason or _("The sending switch is paused.")
+        if self.holder is None or self.worker_is_silent:
+            return _("Start a worker: manage.py listen_notifications --standby")
+        return reasons.said(self.decision.reason)
+
+
+def situation(*, now: datetime) -> Situation:
+    """Return the situation of a program that is not set to dry run itself, in two queries."""
+    switch = SendingSwitch.objects.current()
+    return Situation(
+        switch=switch,
+        decision=policy.decide(switch=switch, program_dry_run=False, now=now),
+        lease=WorkerLease.objects.first(),
+        now=now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNotifications:
+    """How many notifications are in each open state, and what else waits for a person."""
+
+    pending: int
+    sending: int
+    held: int
+    oldest_at: datetime | None  # when the oldest pending one was created
+    oldest_id: int | None  # its number
+    unknown: int  # deliveries, of notifications in any state
+
+
+def open_notifications() -> OpenNotifications:
+    """Return what is open: one statement, over rows that indexes find."""
+    found = Notification.objects.filter(
+        Q(state__in=Notification.OPEN_STATES) | Q(unknown_count__gt=0)
+    ).aggregate(
+        pending=Count("id", filter=Q(state=State.PENDING)),
+        sending=Count("id", filter=Q(state=State.SENDING)),
+        held=Count("id", filter=Q(state=State.HELD)),
+        oldest_at=Min("created_at", filter=Q(state=State.PENDING)),
+        oldest_id=Min("id", filter=Q(state=State.PENDING)),
+        unknown=Sum("unknown_count", default=0),
+    )
+    return OpenNotifications(**found)

@@ -1,0 +1,143 @@
+"""What is wrong with the sending: the one list, from which everybody who tells troubles takes them.
+
+`/readyz` and `manage.py sending status` tell those that keep the worker from its work (`problems`);
+the desk tells all of them, each with a link.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.urls import reverse_lazy
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from notifications.models import Notification
+
+from .situation import OpenNotifications, Situation
+
+# What is due is begun at once; something is wrong with what waits for so long.
+WAITING_SECONDS = 60
+
+# Addresses are lazy: a command that only tells the trouble loads no page.
+LISTING = reverse_lazy("admin:notifications_notification_changelist")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong, what to do about it, and the page of the desk where that is done."""
+
+    what: str
+    todo: str
+    url: str | Promise = ""  # empty where no page helps
+    urgent: bool = True
+    unready: bool = False  # the worker does not do its work, so /readyz answers 503
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.todo}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """How many workers listen to Redis: by its own count, and by what the database knows."""
+
+    counted: int | None  # None when Redis does not answer
+    known: int
+
+
+def find(
+    situation: Situation, open_now: OpenNotifications, listening: Listening | None = None
+) -> Iterator[Trouble]:
+    """Yield what is wrong; nothing about Redis when it was not asked (`listening` is None)."""
+    yield from of_the_worker(situation)
+    yield from of_waiting(situation, open_now)
+    if listening:
+        yield from of_redis(situation, listening)
+    yield from of_decisions(open_now)
+
+
+def problems(situation: Situation, open_now: OpenNotifications) -> list[str]:
+    """Return why the worker does not do its work, each with what to do; empty when it does.
+
+    A worker that has never been there is no problem until something waits for it.
+    """
+    return [str(trouble) for trouble in find(situation, open_now) if trouble.unready]
+
+
+def of_the_worker(situation: Situation) -> Iterator[Trouble]:
+    """Yield that no worker is active, or that the active one has fallen silent."""
+    start = _("Start one: manage.py listen_notifications --standby")
+    holder, silence = situation.holder, situation.silence
+    if holder is None:
+        yield Trouble(
+            _("No worker is active: nothing is sent."), start, unready=silence is not None
+        )
+    elif silence is not None:
+        text = _(
+            "The worker %(worker)s has fallen silent: its last sign of life was %(seconds)d s ago."
+        )
+        yield Trouble(
+            text % {"worker": holder.holder, "seconds": silence.total_seconds()},
+            _("Look at its log; a standby takes over by itself. %(start)s") % {"start": start},
+            unready=True,
+        )
+
+
+def of_waiting(situation: Situation, open_now: OpenNotifications) -> Iterator[Trouble]:
+    """Yield the notification that should have been started long ago; a pause explains it."""
+    if open_now.oldest_at is None or situation.switch.paused:
+        return
+    waiting = situation.now - open_now.oldest_at
+    if waiting > timedelta(seconds=WAITING_SECONDS):
+        text = _("Notification %(number)s has been waiting for %(seconds)d s to be started.")
+        yield Trouble(
+            text % {"number": open_now.oldest_id, "seconds": waiting.total_seconds()},
+            _("Look at the worker and its log."),
+            reverse_lazy("admin:notifications_notification_change", args=[open_now.oldest_id]),
+            unready=True,
+        )
+
+
+def of_redis(situation: Situation, listening: Listening) -> Iterator[Trouble]:
+    """Yield what Redis' number of subscribers says of the workers: each listens once."""
+    if listening.counted is None:
+        yield Trouble(
+            _("Redis does not answer."),
+            _("Talks are found by the worker's tick, up to a second later. Look at Redis."),
+            urgent=False,
+        )
+    elif listening.counted > max(listening.known, 1):
+        yield Trouble(
+            _("%(count)d workers listen to Redis, and only %(known)d are known here.")
+            % {"count": listening.counted, "known": listening.known},
+            _("Somebody's worker uses another database: find it and stop it, or pause first."),
+            reverse_lazy("admin:notifications_sendingswitch_pause"),
+        )
+    elif listening.counted == 0 and situation.holder:
+        yield Trouble(
+            _("The worker does not hear Redis."),
+            _("Talks are found by its tick, up to a second later. Look at its log and REDIS_URL."),
+            urgent=False,
+        )
+
+
+def of_decisions(open_now: OpenNotifications) -> Iterator[Trouble]:
+    """Yield what waits for an operator's decision."""
+    held, unknown = open_now.held, open_now.unknown
+    if held:
+        yield Trouble(
+            ngettext("%(count)d notification is held.", "%(count)d notifications are held.", held)
+            % {"count": held},
+            _("Read why, then release or cancel."),
+            format_lazy("{}?state__exact={}", LISTING, Notification.State.HELD),
+        )
+    if unknown:
+        yield Trouble(
+            ngettext("%(count)d delivery is unknown.", "%(count)d deliveries are unknown.", unknown)
+            % {"count": unknown},
+            _("It may or may not have arrived: settle it on the notification's page."),
+            format_lazy("{}?unknown=yes", LISTING),
+            urgent=False,
+        )
