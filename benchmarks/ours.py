@@ -15,7 +15,7 @@ from benchmarks.measuring import Usage, usage
 from notifications.models import Notification
 from programs.models import Program
 from testbed import local_settings
-from testbed.process import LOOPBACK, Child, wait_until
+from testbed.process import LOOPBACK, Child, listening, wait_until
 from testbed.system import Deployment, pid_of
 
 LOOK_SECONDS = 0.01  # between looks whether a notification is done: no time is known better
@@ -34,11 +34,11 @@ class Bench(Deployment):
 
     def start_web(self, **env: str) -> Child:
         """Return the web by granian: Django's own server takes ten connections at once."""
-        self.web_port = port = self.reserve_port()
-        options = "--interface wsgi --workers 1 --blocking-threads 8"
-        command = [sys.executable, "-m", "granian", *options.split()]
-        command += ["--host", LOOPBACK, "--port", str(port), "radiotalk.wsgi:application"]
-        return self.launch("web", command, port=port, **env)
+        self.web_port = self.reserve_port()
+        options = f"--host {LOOPBACK} --port {self.web_port} --workers 1 --blocking-threads 8"
+        command = [sys.executable, "-m", "granian", "--interface", "wsgi", *options.split()]
+        web = self.launch("web", [*command, "radiotalk.wsgi:application"], **env)
+        return listening(web, self.web_port)
 
     @contextmanager
     def worker(self, threads: int) -> Iterator["Worker"]:

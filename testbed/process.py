@@ -101,6 +101,12 @@ def wait_until(ready: Callable[[], bool], child: Child) -> None:
         )
 
 
+def listening(child: Child, port: int) -> Child:
+    """Return the child once it listens on `port`; raise ProcessFailed as `wait_until` does."""
+    wait_until(lambda: listens(port), child)
+    return child
+
+
 @contextmanager
 def serving(child: Child, ready: Callable[[], bool]) -> Iterator[Child]:
     """Yield the child once it is `ready()`; stop it at the end, and also when it never is."""

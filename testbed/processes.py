@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from testbed import local_settings
-from testbed.process import LOOPBACK, Child, listens, start, wait_until
+from testbed.process import LOOPBACK, Child, start
 
 
 class Processes:
@@ -27,26 +27,18 @@ class Processes:
         self.children: list[Child] = []
         self._started: Counter[str] = Counter()
 
-    def launch(
-        self, name: str, command: Sequence[str | Path], *, port: int | None = None, **env: str
-    ) -> Child:
-        """Return the started command; with `port`, once the command listens there.
-
-        `env` adds settings for this process alone.
-        """
+    def launch(self, name: str, command: Sequence[str | Path], **env: str) -> Child:
+        """Return the started command; `env` adds settings for this process alone."""
         child = start(
             name, command, log=self._new_log(name), env=self.env | env, cwd=local_settings.ROOT
         )
         self.stack.callback(self.end, child)
         self.children.append(child)
-        if port is not None:
-            wait_until(lambda: listens(port), child)
         return child
 
-    def start(self, *arguments: str, port: int | None = None, **env: str) -> Child:
+    def start(self, *arguments: str, **env: str) -> Child:
         """Return the started `manage.py ARGUMENTS`, as `launch` does."""
-        command = local_settings.manage_command(*arguments)
-        return self.launch(arguments[0], command, port=port, **env)
+        return self.launch(arguments[0], local_settings.manage_command(*arguments), **env)
 
     def manage(self, *arguments: str) -> str:
         """Return what `manage.py ARGUMENTS` printed; raise ProcessFailed when it fails."""

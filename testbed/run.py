@@ -15,7 +15,7 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 
 from testbed import local_settings
-from testbed.process import ProcessFailed, listens
+from testbed.process import ProcessFailed, listening, listens
 from testbed.processes import Processes
 from testbed.redis import running_redis
 
@@ -80,10 +80,10 @@ def start_all(stack: ExitStack) -> Processes:
     command = commands(local_settings.ROOT / "Procfile")
     if not os.environ.get("REDIS_URL"):  # a given one wins
         stack.enter_context(running_redis(port=REDIS_PORT))
-    processes.launch("emulator", command["emulator"], port=EMULATOR_PORT)
+    listening(processes.launch("emulator", command["emulator"]), EMULATOR_PORT)
     accounts = prepare(processes)
     processes.launch("worker", command["worker"])
-    processes.launch("web", command["web"], port=WEB_PORT)
+    listening(processes.launch("web", command["web"]), WEB_PORT)
     tell(accounts)
     return processes
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from testbed import local_settings, report
-from testbed.process import LOOPBACK, free_port, listens, wait_until
+from testbed.process import LOOPBACK, free_port, listening, wait_until
 from testbed.processes import Processes
 from testbed.redis import running_redis
 
@@ -42,11 +42,11 @@ class Stage(Processes):
             "--journal": self.journal,
         }
         values = [str(part) for option in options.items() for part in option]
-        self.start("fcm_emulator", "--tls", *values, port=self.emulator_port)
+        listening(self.start("fcm_emulator", "--tls", *values), self.emulator_port)
 
     def start_radiotalk(self) -> None:
         """Start the web and the worker, both at once."""
         web = self.start("runserver", "--noreload", f"{LOOPBACK}:{self.web_port}")
         worker = self.start("listen_notifications")
-        wait_until(lambda: listens(self.web_port), web)
+        listening(web, self.web_port)
         wait_until(lambda: report.has_worker(self.database), worker)

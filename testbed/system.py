@@ -35,7 +35,7 @@ from notifications.verification import Given, Report, verify
 from programs.models import Clip, Program, Talk
 from radiotalk.settings import BASE_DIR
 from testbed import local_settings
-from testbed.process import LOOPBACK, Child, eventually
+from testbed.process import LOOPBACK, Child, eventually, listening
 from testbed.processes import Processes
 from testbed.redis import running_redis
 
@@ -110,8 +110,9 @@ class Deployment(Processes):
 
     def start_web(self, **env: str) -> Child:
         """Return the web, which serves."""
-        self.web_port = port = self.reserve_port()
-        return self.start("runserver", "--noreload", f"{LOOPBACK}:{port}", port=port, **env)
+        self.web_port = self.reserve_port()
+        web = self.start("runserver", "--noreload", f"{LOOPBACK}:{self.web_port}", **env)
+        return listening(web, self.web_port)
 
     # --- What people do ----------------------------------------------------------------------
 
