@@ -1,4 +1,4 @@
-"""Programs, talks and clips in Django's admin, with a million of each in mind."""
+"""Programs, talks, clips and users in Django's admin, made for a million of each."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -21,15 +21,14 @@ from .audio import InvalidAudio, read_audio
 from .files import save_with_audio
 from .models import Clip, Program, Talk
 
-# How many of those whose name begins so are looked through.
-MOST_FOUND = 100
-MOST_STAFF = 1000
+MOST_FOUND = 100  # users, and programs, whose clips a search lists
+MOST_STAFF = 1000  # accounts that the filter by staff lists
 
 admin.site.unregister(User)
 
 
 class StaffFilter(admin.SimpleListFilter):
-    """The few who may use the admin, looked up once: no index has them."""
+    """Lists the staff: their few ids are read once, since no index serves `is_staff`."""
 
     title = _("staff")
     parameter_name = "staff"
@@ -46,7 +45,7 @@ class StaffFilter(admin.SimpleListFilter):
 
 @admin.register(User)
 class ListenerAdmin(UncountedListMixin, UserAdmin):  # type: ignore[type-arg]  # generic for mypy
-    """Django's page of users, with a million listeners among them."""
+    """Django's admin of users, with a list and a search that do not slow down with their number."""
 
     search_fields = ("username__startswith",)
     search_help_text = _("How a username begins.")
@@ -66,7 +65,7 @@ class ProgramAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for m
     def save_model(
         self, request: HttpRequest, obj: Program, form: "forms.ModelForm[Program]", change: bool
     ) -> None:
-        """Write what was changed and nothing else: an operator may set it to dry run meanwhile."""
+        """Write the changed fields alone: meanwhile an operator may have set `dry_run`."""
         if not change:
             obj.dry_run_by_operator = obj.dry_run
         obj.save(update_fields=form.changed_data if change else None)
@@ -74,7 +73,7 @@ class ProgramAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for m
     def get_deleted_objects(
         self, objs: QuerySet[Program] | Iterable[Program], request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
-        """Count what goes with the programs; Django would load and list a million clips."""
+        """Count the talks and clips that go with the programs; Django would load and list them."""
         programs = list(objs)
         counts = {str(Program._meta.verbose_name_plural): len(programs)}
         forbidden = set()
@@ -93,12 +92,13 @@ SENT_BEFORE = _(
 
 
 class TalkForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy only
-    """Posting in the admin asks of a recording what the API asks of it.
+    """The form of a new talk. Its recording must meet what the API asks of one.
 
-    `once` is the talk's Idempotency-Key: two clicks must not announce two talks to everybody.
+    `once` becomes the talk's Idempotency-Key, so that two clicks post one talk.
     """
 
-    audio = forms.FileField(label=_("audio"), allow_empty_file=True)  # told by read_audio
+    # An empty file is refused by read_audio, as all other bad ones are.
+    audio = forms.FileField(label=_("audio"), allow_empty_file=True)
     once = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4, required=False)
 
     class Meta:
@@ -106,7 +106,7 @@ class TalkForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy o
         fields = ["program", "title", "description", "audio"]
 
     def clean_audio(self) -> "UploadedFile[Any]":
-        """Return the file after noting what its content says."""
+        """Return the file and keep what was read of it; raise ValidationError for a bad one."""
         file: UploadedFile[Any] = self.cleaned_data["audio"]
         try:
             self.recording = read_audio(file)
@@ -115,7 +115,7 @@ class TalkForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy o
         return file
 
     def clean(self) -> dict[str, Any]:
-        """Return what is to be posted; raise ValidationError when this form has posted its talk."""
+        """Return the fields; raise ValidationError when this form has posted its talk before."""
         content = super().clean() or {}
         if once := content.get("once"):
             self.instance.idempotency_key = str(once)
@@ -131,7 +131,7 @@ def is_posted(program: Program | None, *, key: str) -> bool:
 
 @admin.register(Talk)
 class TalkAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
-    """A talk is posted, and deleted; its recording and its program stay what listeners heard of."""
+    """Talks are posted, corrected and deleted; a posted talk keeps its recording and program."""
 
     list_display = ["title", "program", "duration", "posted_at"]
     list_filter = ["posted_at"]
@@ -141,7 +141,7 @@ class TalkAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy
     show_full_result_count = False
 
     def get_fields(self, request: HttpRequest, obj: Talk | None = None) -> list[Any]:
-        """Return what is asked of a new talk, and what is known of a posted one."""
+        """Return the fields of a new talk, or those of a posted one."""
         fields = ["program", "title", "description", "audio"]
         return [*fields, "duration", "posted_at"] if obj else [*fields, "once"]
 
@@ -151,12 +151,12 @@ class TalkAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy
     def get_form(
         self, request: HttpRequest, obj: Talk | None = None, change: bool = False, **kwargs: Any
     ) -> "type[forms.ModelForm[Talk]]":
-        """Return the form with the recording for a new talk alone."""
+        """Return TalkForm for a new talk, Django's own form for a posted one."""
         form = {} if obj else {"form": TalkForm}
         return super().get_form(request, obj, change, **kwargs | form)
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Post a talk, or say that the same form has just done so: the constraint let one pass."""
+        """Post a talk; say so when the constraint refused a form that came twice at once."""
         try:
             return super().add_view(request, *args, **kwargs)
         except IntegrityError:
@@ -166,7 +166,7 @@ class TalkAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy
     def save_model(
         self, request: HttpRequest, obj: Talk, form: "forms.ModelForm[Talk]", change: bool
     ) -> None:
-        """Store a new talk with its recording; saving it has its listeners notified."""
+        """Save the talk, a new one with its recording. Saving a new talk notifies its listeners."""
         if isinstance(form, TalkForm):
             save_with_audio(obj, form.cleaned_data["audio"], form.recording)
         else:
@@ -187,7 +187,7 @@ class ClipAdmin(UncountedListMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Look listeners and programs up first: OR over two joins would read every clip."""
+        """Look up listeners and programs first: an OR over two joins would read every clip."""
         if not search_term:
             return queryset, False
         users = User.objects.filter(username__startswith=search_term).order_by()

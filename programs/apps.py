@@ -9,4 +9,4 @@ class ProgramsConfig(AppConfig):
     verbose_name = _("Programs")
 
     def ready(self) -> None:
-        from . import files  # noqa: F401  (deletes a recording with its talk)
+        from . import files  # noqa: F401  (its receiver deletes a recording with its talk)

@@ -1,7 +1,7 @@
-"""Is an upload a recording? Judged by its content alone, never by its name or claimed type.
+"""Decides whether an upload is a recording, by its content alone: names and types may lie.
 
-MP3, AAC (raw, or in MP4), Ogg (Opus, Vorbis), WAV and FLAC are accepted. What each format can and
-cannot show about a file that was cut off is said in `programs.formats`.
+MP3, AAC (raw, or in MP4), Ogg (Opus, Vorbis), WAV and FLAC are accepted. The modules of
+`programs.formats` say how each format shows that a file was cut off, and when it cannot.
 """
 
 import math
@@ -30,7 +30,7 @@ class AudioTooLarge(InvalidAudio):
 
 @dataclass(frozen=True)
 class Format:
-    """How a kind of recording is called, and who can read it."""
+    """A kind of recording: its name for people, its extension, and the module that reads it."""
 
     name: str
     extension: str
@@ -45,7 +45,7 @@ WAV = Format("WAV", "wav", wav)
 FLAC = Format("FLAC", "flac", flac)
 
 
-# By what `filetype` calls them; it takes the sound of a phone for a video.
+# By the MIME type that `filetype` returns; it takes recordings of some phones for videos.
 FORMATS = {
     "audio/mpeg": MP3,
     "audio/aac": AAC,
@@ -61,7 +61,7 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Audio:
-    """What is known of an accepted recording; `duration` in seconds."""
+    """An accepted recording: its format, its extension, and its duration in seconds."""
 
     format: str
     extension: str
@@ -69,7 +69,7 @@ class Audio:
 
 
 def read_audio(file: "File[Any]") -> Audio:
-    """Return what the file's content says; raise InvalidAudio with a message for its uploader."""
+    """Return what the file's content is; raise InvalidAudio with a message for its uploader."""
     check_size(file.size)
     content = cast(IO[bytes], file.file)
     found = detect(content)
@@ -94,7 +94,7 @@ def check_size(size: int) -> None:
 
 
 def detect(file: IO[bytes]) -> Format:
-    """Return the format that the first bytes, those behind an ID3 tag, speak of."""
+    """Return the format shown by the first bytes behind an ID3 tag; raise InvalidAudio for none."""
     tag_bytes = after_id3(file)
     head = read_at(file, tag_bytes, HEAD_BYTES)
     mime = filetype.guess_mime(head)
@@ -108,9 +108,10 @@ def detect(file: IO[bytes]) -> Format:
 
 
 def guess(head: bytes) -> Format | None:
-    """Return the format of what `filetype` does not know: rare MPEG frames, brands of MP4.
+    """Return the format of two kinds that `filetype` does not know, None for all others.
 
-    The frames of MPEG 2.5 begin with E3, those with a checksum with FA; `dash`, `iso5` are brands.
+    They are MP4 of rarer brands (`dash`, `iso5`), and the MP3 frames of MPEG 2.5, which begin with
+    FF E3, or with a checksum, which begin with FF FA.
     """
     if head[4:8] == b"ftyp":
         return MP4
@@ -120,7 +121,7 @@ def guess(head: bytes) -> Format | None:
 
 
 def read_duration(found: Format, file: IO[bytes]) -> float:
-    """Return the length in seconds; raise InvalidAudio whatever goes wrong in the parser."""
+    """Return the length in seconds; raise InvalidAudio for any error of the parser."""
     try:
         return float(found.reader.duration(file))
     except InvalidAudio:
@@ -133,7 +134,7 @@ def read_duration(found: Format, file: IO[bytes]) -> float:
 
 
 def check_duration(seconds: float) -> None:
-    """Raise InvalidAudio when there is no sound at all, or too much of it."""
+    """Raise InvalidAudio when the recording has no length, or is longer than allowed."""
     if not math.isfinite(seconds) or seconds <= 0:
         raise InvalidAudio(_("The recording has no sound: its length is zero."))
     if seconds > settings.AUDIO_MAX_SECONDS:

@@ -1,4 +1,7 @@
-"""Recordings on disk: a file is stored with its talk, and goes when the talk goes or never came."""
+"""Recordings on disk: a file is stored with its talk, and deleted with it.
+
+When the talk cannot be saved, its file is deleted as well.
+"""
 
 from functools import partial
 from typing import Any
@@ -13,17 +16,18 @@ from .models import Talk
 
 
 def save_with_audio(talk: Talk, file: "File[Any]", audio: Audio) -> None:
-    """Save a new talk with its recording; when the row is not saved, the file does not stay.
+    """Store the recording, then save the new talk; delete the file when the talk was not saved.
 
-    The file is stored first, outside of the transaction: copying 200 MB must not hold locks. A
-    process killed between the two leaves a file without a talk, never a talk without its file.
+    The file is stored outside of the transaction: copying 200 MB must not hold locks. A process
+    killed between the two leaves a file without a talk, never a talk without its file.
     """
     talk.duration = audio.duration
     talk.audio.save(f"audio.{audio.extension}", file, save=False)
     try:
         talk.save()
     except Exception:
-        # An error that came after the commit, or in place of its answer, must not cost the file.
+        # COMMIT may have worked although there is an error: its answer was lost, or what ran after
+        # it failed. Then the talk is there and keeps its file.
         if talk.pk is None or not Talk.objects.filter(pk=talk.pk).exists():
             talk.audio.delete(save=False)
         raise
@@ -31,7 +35,7 @@ def save_with_audio(talk: Talk, file: "File[Any]", audio: Audio) -> None:
 
 @receiver(post_delete, sender=Talk, dispatch_uid="delete_audio_of_deleted_talk")
 def delete_audio(instance: Talk, using: str, **kwargs: Any) -> None:
-    """Delete the recording once its talk is gone for good; a failing disk is logged."""
+    """Delete the recording when its talk's deletion is committed; log an error of the disk."""
     if instance.audio.name:
         delete = partial(instance.audio.storage.delete, instance.audio.name)
         transaction.on_commit(delete, using=using, robust=True)

@@ -43,13 +43,13 @@ class Program(models.Model):
 
 
 def audio_name(talk: "Talk", filename: str) -> str:
-    """Return a generated name; of the uploader's only the (already verified) extension stays."""
+    """Return a generated name with the extension of `filename`, which the content has decided."""
     extension = filename.rpartition(".")[2].lower()
     return f"talks/{timezone.now():%Y/%m}/{uuid.uuid4().hex}.{extension}"
 
 
 class Talk(models.Model):
-    """One posted recording. Saving a new one has the program's listeners notified."""
+    """One posted recording. Saving a new talk notifies the program's listeners."""
 
     program = models.ForeignKey(
         Program, verbose_name=_("program"), on_delete=models.CASCADE, related_name="talks"
@@ -59,7 +59,7 @@ class Talk(models.Model):
     audio = models.FileField(_("audio"), upload_to=audio_name, blank=True, max_length=200)
     duration = models.FloatField(_("duration"), default=0, help_text=_("In seconds."))
     posted_at = models.DateTimeField(_("posted at"), default=timezone.now)
-    # Null, not "": any number of talks may have none.
+    # Null, not "", for no key: the unique constraint lets any number of talks have null.
     idempotency_key = models.CharField(  # noqa: DJ001
         max_length=255, null=True, blank=True, default=None, editable=False
     )
@@ -80,7 +80,7 @@ class Talk(models.Model):
 
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save in a transaction: what listens to post_save commits with the talk or not at all."""
+        """Save in a transaction: what receivers of post_save write is committed with the talk."""
         super().save(*args, **kwargs)
 
 
@@ -92,14 +92,14 @@ class Clip(models.Model):
         verbose_name=_("listener"),
         on_delete=models.CASCADE,
         related_name="clips",
-        db_index=False,  # the unique constraint serves it
+        db_index=False,  # the unique constraint has an index
     )
     program = models.ForeignKey(
         Program,
         verbose_name=_("program"),
         on_delete=models.CASCADE,
         related_name="clips",
-        db_index=False,  # clip_of_program serves it
+        db_index=False,  # clip_of_program is one
     )
     muted = models.BooleanField(
         _("muted"), default=False, help_text=_("Follows the program without notifications.")
@@ -116,7 +116,7 @@ class Clip(models.Model):
             )
         ]
         indexes = [
-            # Who follows a program, from the index alone; and whether this listener does.
+            # Answers who follows a program, and whether a listener does, without reading the table.
             models.Index(fields=["program", "muted", "listener"], name="clip_of_program"),
         ]
 

@@ -1,1 +1,1 @@
-"""The web API of this app."""
+"""The web API of programs, talks and clips."""

@@ -1,4 +1,4 @@
-"""What the lists of programs and talks can be narrowed to."""
+"""The query parameters that narrow the lists of programs and talks."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from .querysets import user_of
 
 
 class ProgramFilter(filters.FilterSet):  # type: ignore[misc]  # has no types
-    """By title, owner, and what the asking user has to do with the program."""
+    """By title and owner, and by whether the asking user owns or clips the program."""
 
     title = filters.CharFilter(lookup_expr="icontains", label="The title contains this.")
     owner = filters.CharFilter(
@@ -33,17 +33,17 @@ class ProgramFilter(filters.FilterSet):  # type: ignore[misc]  # has no types
         return queryset.filter(owner=user) if value else queryset.exclude(owner=user)
 
     def by_clip(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
-        """Return the programs the user follows (starting from the few clips), or the others."""
-        if value:
+        """Return the programs that the user clips, or the others."""
+        if value:  # a join, which starts from the user's few clips; `clipped=True` would not
             return queryset.filter(clips__listener=user_of(self.request))
         return queryset.filter(clipped=False)
 
 
 class MomentField(IsoDateTimeField):  # type: ignore[misc]  # has no types
-    """A date and time that exists in UTC too; year 1 east of Greenwich does not."""
+    """A date and time that exists in UTC, too; the first hours of year 1 at +14:00 do not."""
 
     def to_python(self, value: Any) -> datetime | None:
-        """Return the moment, None without one."""
+        """Return the moment in UTC, None for no value; raise ValidationError for a wrong one."""
         moment: datetime | None = super().to_python(value)
         try:
             return moment.astimezone(UTC) if moment else None
@@ -56,7 +56,7 @@ class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]  # has no t
 
 
 class TalkFilter(filters.FilterSet):  # type: ignore[misc]  # has no types
-    """By when the talk was posted: `posted_at_after` and `posted_at_before`."""
+    """By the time of posting: `posted_at_after` and `posted_at_before`."""
 
     posted_at_after = MomentFilter(
         field_name="posted_at", lookup_expr="gte", label="Posted then or later (ISO 8601)."

@@ -1,8 +1,8 @@
-"""Posting a talk, exactly once however often the client asks.
+"""Posting a talk exactly once, however often the client asks for it.
 
-A repeated `Idempotency-Key` gets the talk of the first request
-(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/). A key is known for as
-long as its talk exists, and belongs to one program.
+A repeated `Idempotency-Key` is answered with the talk of the first request
+(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/). A key belongs to one
+program, and is known as long as its talk exists.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ MAX_KEY_CHARACTERS = 255  # of Talk.idempotency_key
 
 
 class KeyReused(APIException):
-    """The key came with other content before (section 2.7 of the draft)."""
+    """422: the key was used for other content (section 2.7 of the draft)."""
 
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_detail = _("This Idempotency-Key was used for another talk. Send a new one.")
@@ -30,7 +30,7 @@ class KeyReused(APIException):
 
 
 def key_in(headers: Any) -> str | None:
-    """Return the request's key, None without one; raise ValidationError for a bad one."""
+    """Return the Idempotency-Key, None without one; raise ValidationError for a bad one."""
     key: str | None = headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= MAX_KEY_CHARACTERS and key.isprintable()):
         message = _("Send 1 to %(limit)d characters.") % {"limit": MAX_KEY_CHARACTERS}
@@ -39,9 +39,9 @@ def key_in(headers: Any) -> str | None:
 
 
 def post_talk(program: Program, fields: dict[str, Any], audio: Audio, key: str | None) -> Talk:
-    """Return the new talk, or the one that was posted with this key and content before.
+    """Return the new talk, or the talk that was posted with this key and this content before.
 
-    Of requests at the same time the unique constraint lets one pass; the others find its talk.
+    Of several requests at once, the unique constraint lets one post; the others return its talk.
     """
     talk = Talk(program=program, title=fields["title"], description=fields.get("description", ""))
     if key is not None:
@@ -53,12 +53,12 @@ def post_talk(program: Program, fields: dict[str, Any], audio: Audio, key: str |
     except IntegrityError:
         if key is not None and (posted := posted_before(talk)):
             return posted
-        raise  # its program is gone
+        raise  # the program was deleted meanwhile
     return talk
 
 
 def posted_before(talk: Talk) -> Talk | None:
-    """Return the talk that has this one's key, if any; raise KeyReused when it is another."""
+    """Return the posted talk with the same key, if any; raise KeyReused if its content differs."""
     posted = Talk.objects.filter(program=talk.program, idempotency_key=talk.idempotency_key).first()
     if posted and posted.content_digest != talk.content_digest:
         raise KeyReused
@@ -66,7 +66,10 @@ def posted_before(talk: Talk) -> Talk | None:
 
 
 def digest(talk: Talk, file: "UploadedFile[Any]") -> str:
-    """Return the SHA-256 of title, description and recording, each set apart from the next."""
+    """Return the SHA-256 of title, description and recording.
+
+    The texts are hashed one by one, so that a word moved from one to the other changes the digest.
+    """
     sha = hashlib.sha256()
     for text in (talk.title, talk.description):
         sha.update(hashlib.sha256(text.encode()).digest())

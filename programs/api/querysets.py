@@ -1,4 +1,4 @@
-"""What a user may see and change; whatever is missing here is answered 404."""
+"""The programs and talks that a user may see or change; the API answers 404 for all others."""
 
 from typing import Any, cast
 
@@ -10,12 +10,12 @@ from programs.models import Clip, Program, Talk
 
 
 def user_of(request: Request) -> User:
-    """Return who asks; the permission IsAuthenticated comes before."""
+    """Return the asking user; IsAuthenticated has refused everybody else."""
     return cast(User, request.user)
 
 
 def programs_seen_by(user: User) -> QuerySet[Any]:
-    """Return every program, with `clipped` and `muted` as they are for the user."""
+    """Return every program, annotated with whether the user clips it, and with a muted clip."""
     clips = Clip.objects.filter(listener=user, program=OuterRef("pk"))
     return Program.objects.select_related("owner").annotate(
         clipped=Exists(clips), muted=Exists(clips.filter(muted=True))
@@ -28,5 +28,5 @@ def programs_owned_by(user: User) -> QuerySet[Any]:
 
 
 def talks_of_all() -> QuerySet[Talk]:
-    """Return every talk: whoever may listen may look."""
+    """Return every talk: every user may listen to every program."""
     return Talk.objects.select_related("program")

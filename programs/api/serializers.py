@@ -40,13 +40,14 @@ class ProgramSerializer(serializers.ModelSerializer[Program]):
         ]
 
     def get_mine(self, program: Program) -> bool:
-        """Return whether the program is the asking user's own."""
+        """Return whether the asking user owns the program."""
         return program.owner_id == user_of(self.context["request"]).pk
 
     def update(self, program: Program, changed: dict[str, Any]) -> Program:
-        """Write what was sent and nothing else: an operator may set it to dry run meanwhile.
+        """Write the fields that were sent and no others, and return the program.
 
-        Raise PermissionDenied when it would take that away.
+        An operator may set `dry_run` at the same moment: raise PermissionDenied for a change that
+        would take an operator's dry run away.
         """
         rows = Program.objects.filter(pk=program.pk)
         goes_live = not changed.get("dry_run", True)
@@ -63,7 +64,7 @@ class ProgramSerializer(serializers.ModelSerializer[Program]):
 
 
 class ClipSerializer(serializers.ModelSerializer[Clip]):
-    """The asking user follows a program."""
+    """The clip by which the asking user follows a program."""
 
     class Meta:
         model = Clip
@@ -72,8 +73,9 @@ class ClipSerializer(serializers.ModelSerializer[Clip]):
 
 
 class TalkSerializer(serializers.ModelSerializer[Talk]):
-    """A posted talk. Needs `program` selected with it."""
+    """A posted talk."""
 
+    # The queryset must select `program` as well: get_notification reads its owner for each talk.
     notification = serializers.SerializerMethodField()
 
     class Meta:
@@ -92,7 +94,7 @@ class TalkSerializer(serializers.ModelSerializer[Talk]):
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_notification(self, talk: Talk) -> str | None:
-        """Return the address of the notification's progress; it is only the owner's business."""
+        """Return the address of the notification's progress, None unless the owner asks."""
         request = self.context["request"]
         if talk.program.owner_id != user_of(request).pk:
             return None
@@ -100,16 +102,17 @@ class TalkSerializer(serializers.ModelSerializer[Talk]):
 
 
 class NewTalkSerializer(serializers.ModelSerializer[Talk]):
-    """What is uploaded to post a talk; the recording is judged by its content."""
+    """The form that posts a talk; the recording is judged by its content."""
 
-    audio = serializers.FileField(allow_empty_file=True)  # told by read_audio
+    # An empty file is refused by read_audio, as all other bad ones are.
+    audio = serializers.FileField(allow_empty_file=True)
 
     class Meta:
         model = Talk
         fields = ["title", "description", "audio"]
 
     def validate_audio(self, file: "UploadedFile[Any]") -> "UploadedFile[Any]":
-        """Return the file after noting what its content says."""
+        """Return the file and keep what was read of it; raise an error for a bad one."""
         try:
             self.recording = read_audio(file)
         except AudioTooLarge as error:

@@ -1,4 +1,4 @@
-"""How an upload is received: nothing is stored beyond the limit, and the client gets an answer."""
+"""How an upload is received: no byte beyond the limit is stored, and the client gets an answer."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class LimitHandler(FileUploadHandler):
     received_bytes = 0
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
-        """Return the chunk to the handlers that store it."""
+        """Hand the chunk to the handlers that store it; raise StopUpload beyond the limit."""
         self.received_bytes += len(raw_data)
         if self.is_exceeded:
             raise StopUpload(connection_reset=False)
@@ -40,17 +40,17 @@ class LimitHandler(FileUploadHandler):
 
     @property
     def is_exceeded(self) -> bool:
-        """Return whether too much has come."""
+        """Return whether more bytes than allowed have come."""
         return self.received_bytes > settings.AUDIO_MAX_BYTES
 
 
 class RecordingParser(MultiPartParser):
-    """A form with a recording; one that is too large is answered 413."""
+    """Reads a form with a recording; raises PayloadTooLarge for one over the limit."""
 
     def parse(
         self, stream: Any, media_type: Any = None, parser_context: Any = None
     ) -> "DataAndFiles[Any, Any]":
-        """Return fields and files."""
+        """Return the form's fields and files."""
         request = parser_context["request"]
         limit = LimitHandler(request)
         request.upload_handlers.insert(0, limit)

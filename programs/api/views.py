@@ -1,4 +1,4 @@
-"""Who may do what with programs, clips and talks over HTTP."""
+"""The requests of the API on programs, clips and talks, and who may make them."""
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -28,7 +28,7 @@ class ProgramViewSet(viewsets.ModelViewSet[Program]):
     lookup_value_converter = "int"
 
     def get_queryset(self) -> QuerySet[Program]:
-        """Return what the request may concern; the rest is answered 404."""
+        """Return the programs that the request may be about; any other is answered 404."""
         user = user_of(self.request)
         if self.request.method in SAFE_METHODS or self.action in ("clip", "unclip"):
             return programs_seen_by(user)

@@ -36,7 +36,7 @@ def api(user: User) -> APIClient:
 
 @pytest.fixture
 def program(user: User) -> Program:
-    """Return a program of `user`'s."""
+    """Return a program that `user` owns."""
     return ProgramFactory.create(owner=user)
 
 

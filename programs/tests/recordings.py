@@ -1,4 +1,4 @@
-"""Recordings for tests: a second of speech in each format, made by ffmpeg 5.1, and silent WAVs."""
+"""Recordings for tests: a second of speech in each format (by ffmpeg 5.1), and silent WAVs."""
 
 import io
 import wave

@@ -1,4 +1,4 @@
-"""Programs, talks and clips in the admin: as careful as the API, and quick with many rows."""
+"""The admin is as careful with programs, talks and clips as the API, and quick with many rows."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Users in the admin, with a million listeners among them."""
+"""The admin finds users by index, among a million listeners."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,7 +8,7 @@ pytestmark = pytest.mark.django_db
 
 
 def names(client: Client, query: str) -> set[str]:
-    """Return who is listed."""
+    """Return the names of the users in the list."""
     rows = client.get(f"/admin/auth/user/{query}").context["cl"].result_list
     return {user.username for user in rows}
 

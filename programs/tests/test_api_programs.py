@@ -1,4 +1,4 @@
-"""Programs and clips over HTTP: everybody reads, owners change, listeners clip."""
+"""Programs and clips over HTTP: every user reads and clips, owners change."""
 
 from collections.abc import Callable
 from typing import Any

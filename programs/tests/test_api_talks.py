@@ -34,7 +34,7 @@ def upload(
     key: str | None = None,
     **fields: Any,
 ) -> Any:
-    """Return the answer to an upload, by default of a good one."""
+    """Upload a recording, by default a good one, and return the answer."""
     audio = SimpleUploadedFile(name, wav() if content is None else content)
     form = {"title": "Hello", "audio": audio} | fields
     headers = {} if key is None else {"Idempotency-Key": key}
@@ -43,7 +43,7 @@ def upload(
 
 @pytest.fixture(params=[2_500_000, 0], ids=["in memory", "in a temporary file"])
 def where_uploads_wait(request: pytest.FixtureRequest, settings: Settings) -> None:
-    """Let a test see uploads of both kinds."""
+    """Run a test twice: Django keeps an upload in memory, or in a temporary file."""
     settings.FILE_UPLOAD_MAX_MEMORY_SIZE = request.param
 
 
@@ -343,7 +343,7 @@ def test_twenty_at_once_are_one_talk_with_one_notification(program: Program, fil
 
 
 def api_sees_notification(program: Program, talk: Talk) -> bool:
-    """Return whether the talk's one notification is there."""
+    """Return whether the API shows the talk's notification to the program's owner."""
     progress = client_of(program.owner).get(f"/api/v1/talks/{talk.pk}/notification/")
     return progress.status_code == 200
 

@@ -1,4 +1,4 @@
-"""Audio is judged by its content, and what is wrong with it is told."""
+"""A recording is judged by its content, and its uploader is told what is wrong with it."""
 
 import io
 import random
@@ -16,7 +16,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\x00\x00\rIHDR" + bytes(64)
 ID3_BEFORE = b"ID3\x04\x00\x00\x00\x00\x00\x0a" + bytes(10)
 ID3V1 = b"TAG" + bytes(125)
 
-# The seconds are ffprobe's, which leaves out the silence of an encoder's last frame.
+# The seconds are those of ffprobe, which leaves out the silence in an encoder's last frame.
 SPEECH = {
     "speech.mp3": ("mp3", 1.056),
     "without-xing.mp3": ("mp3", 1.056),
@@ -30,7 +30,8 @@ SPEECH = {
     "streamed.flac": ("flac", 1.0),
 }
 
-# Without a promise in the file, a cut exactly between two frames cannot be seen (see the modules).
+# A file that does not say how long it is does not show a cut exactly between two frames
+# (programs/formats says so for each format).
 SHOWS_EVERY_CUT = ["speech.mp3", "speech.m4a", "opus.ogg", "vorbis.ogg", "speech.flac"]
 SHOWS_CUT_FRAMES = ["without-xing.mp3", "mpeg-2.5.mp3", "speech.aac", "streamed.flac"]
 
@@ -40,7 +41,7 @@ def read(content: bytes, name: str = "upload") -> Audio:
 
 
 def complaint(content: bytes) -> str:
-    """Return why the content is refused."""
+    """Return the message with which the content is refused."""
     with pytest.raises(InvalidAudio) as refusal:
         read(content)
     return str(refusal.value)
