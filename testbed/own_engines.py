@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import environ
+import psycopg
 import redis
 from django.core.management import call_command
 from django.db import connection, connections
@@ -14,6 +15,7 @@ from django.db.utils import ConnectionHandler
 
 from testbed import local_settings
 from testbed.postgresql import Cluster, running_cluster
+from testbed.process import eventually
 from testbed.system import pid_of
 
 TEMPLATE = "template_radiotalk"
@@ -46,15 +48,31 @@ def migrated_cluster() -> Iterator[Cluster]:
         yield cluster
 
 
+def once_unused(cluster: Cluster, statement: str) -> None:
+    """Run a statement about a database once no session is in its way.
+
+    PostgreSQL itself waits 5 s for sessions that it ends, and they may stand still for longer.
+    """
+
+    def is_done() -> bool:
+        try:
+            cluster.execute(statement)
+        except psycopg.errors.ObjectInUse:
+            return False
+        return True
+
+    assert eventually(is_done), statement
+
+
 @contextmanager
 def own_postgresql(cluster: Cluster) -> Iterator[None]:
     """Have a fresh database of this PostgreSQL be the test's, until the end."""
-    cluster.execute(f"CREATE DATABASE {OWN} TEMPLATE {TEMPLATE}")
+    once_unused(cluster, f"CREATE DATABASE {OWN} TEMPLATE {TEMPLATE}")
     with as_default(f"{cluster.url}/{OWN}"):
         yield
     if not cluster.runs():
         cluster.start()
-    cluster.execute(f"DROP DATABASE {OWN} WITH (FORCE)")
+    once_unused(cluster, f"DROP DATABASE {OWN} WITH (FORCE)")
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from notifications.tests.faults.playground import THREADS, Playground, Undo, wai
 from notifications.tests.faults.schedule import TALKS, Leaving, Schedule, Step, schedule
 from notifications.worker.repository.recovery import POISON
 from programs.models import Program, Talk
-from testbed.own_engines import OWN, TEMPLATE, as_default, migrated_cluster
+from testbed.own_engines import OWN, TEMPLATE, as_default, migrated_cluster, once_unused
 from testbed.postgresql import Cluster
 from testbed.process import Child, eventually
 from testbed.system import System, outcomes
@@ -199,8 +199,8 @@ def playgrounds(directory: Path, cluster: Cluster) -> Iterator[Playground]:
 
 def fresh(cluster: Cluster) -> None:
     """Have an empty database in the place of the last one."""
-    cluster.execute(f"DROP DATABASE IF EXISTS {OWN} WITH (FORCE)")
-    cluster.execute(f"CREATE DATABASE {OWN} TEMPLATE {TEMPLATE}")
+    once_unused(cluster, f"DROP DATABASE IF EXISTS {OWN} WITH (FORCE)")
+    once_unused(cluster, f"CREATE DATABASE {OWN} TEMPLATE {TEMPLATE}")
     # As the product's sessions have it: who has left must have left, also when PostgreSQL crashes.
     cluster.execute(f"ALTER DATABASE {OWN} SET synchronous_commit = on")
     connection.close()
