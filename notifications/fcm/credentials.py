@@ -13,11 +13,11 @@ from .outcomes import Meaning, Verdict
 
 logger = logging.getLogger(__name__)
 
-# google-auth's default is 120 s; a lane waits for this while its answers come in.
+# google-auth's default is 120 s. A lane waits for the refresh while its answers come in.
 REFRESH_TIMEOUT_SECONDS = 10
 
-# A token endpoint that failed is left alone for so long, or the lanes, which take their turns,
-# would each wait for its timeout once per batch while their answers run into theirs.
+# A token endpoint that failed is not asked again for this long. Otherwise the lanes, one after the
+# other, would wait for its timeout with each batch, and their answers would time out meanwhile.
 PAUSE_SECONDS = 2.0
 
 
@@ -42,9 +42,9 @@ class CredentialsRefusedError(NoAccessTokenError):
 class AccessToken:
     """The Authorization header's value for all lanes.
 
-    google-auth's refresh takes no lock of its own, so here is one: whoever comes first refreshes,
-    the others wait for that and use it. Its `before_request` is not called: it starts a thread that
-    asks iamcredentials.googleapis.com for regions, which FCM does not need.
+    google-auth's refresh takes no lock, so this class has one: the first lane refreshes, the others
+    wait and use the same token. google-auth's `before_request` is not called: it starts a thread
+    that asks iamcredentials.googleapis.com for regions, which FCM does not need.
     """
 
     def __init__(self, service_account_file: str, *, ca_file: str) -> None:

@@ -1,7 +1,8 @@
 """When answers say that something is wrong with us, and not with the devices.
 
-A tally per notification. It says when to hold, and which refused devices may be disabled: not while
-the refusals are so many that our own mistake explains them better.
+Each notification has a tally of its answers. The tally says when the notification must be held, and
+which refused devices may be disabled: none while there are so many refusals that a mistake of our
+own explains them better.
 """
 
 from collections import Counter
@@ -28,7 +29,7 @@ INVALID_MOST_SHARE = 0.50
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why an operator must look; `brake` names the refusals that are too many, if it is those."""
+    """Why an operator must look; `brake` names the kind of refusal of which there are too many."""
 
     reason: str
     brake: str = ""
@@ -77,10 +78,11 @@ class Tally:
         return None
 
     def to_disable(self, *, final: bool) -> dict[Meaning, list[Target]]:
-        """Return, once each, the devices that may be disabled now.
+        """Return the devices that may be disabled now; each is returned once.
 
-        None before so many answers that the brake could have stopped it, or `final`, when all are
-        in. INVALID waits until somebody was sent the same body, MISMATCHED for the end.
+        No device is, before there are so many answers that the brake could have held the
+        notification; `final` says that all answers are in. INVALID waits until FCM accepted the
+        same body for another device, MISMATCHED for the end.
         """
         total = self.answers.total()
         proven = set()

@@ -1,4 +1,4 @@
-"""A notification that is being sent, as the invoker holds it; all of it can be found anew."""
+"""A notification that is being sent, as the main thread holds it; the database has all of it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from .brakes import Objection, Tally, misconfigured
 from .repository import ClaimedBatch, Entry
 from .work import Job, Result
 
-# How old a message may be when it is sent; the time to live in it is so much too long.
+# How old an encoded message may be when it is sent: its time to live is too long by that much.
 ENCODED_FOR = timedelta(seconds=10)
 
 
 @dataclass
 class Fanout:
-    """What the invoker must know to go on with a notification."""
+    """What the worker must know to go on with a notification."""
 
     notification_id: int
     dry_run: bool
@@ -55,7 +55,7 @@ class Fanout:
         )
 
     def encode(self, notification: Notification, *, now: datetime) -> None:
-        """Build the message anew once in a while: less is left of its time to live."""
+        """Build the message anew every ENCODED_FOR: less is left of its time to live."""
         if abs(now - self.encoded_at) >= ENCODED_FOR:
             self.head, self.tail = payload.encode(notification, now=now)
             self.encoded_at = now
@@ -84,7 +84,7 @@ class Fanout:
             yield Job(batch.id, self.notification_id, self.head, self.tail, batch.targets)
 
     def take(self, result: Result, *, now: datetime) -> Entry:
-        """Return the line of the send log for a result, and keep what it says about us."""
+        """Return the line of the send log for a result, and keep what the result says of us."""
         target, verdict = result.target, result.verdict
         self.in_flight -= 1
         self.tally.count(verdict.meaning, target)
@@ -110,9 +110,10 @@ class Fanout:
         return self.tally.objection()
 
     def _next_attempt_at(self, result: Result, unreached: int, *, now: datetime) -> datetime | None:
-        """Return when to attempt again, None for never: decided, or too late by then.
+        """Return when to attempt again; None when the answer is final, or it would be too late.
 
-        An outage of the network does not use up the few attempts that FCM may refuse.
+        `unreached` counts apart: an outage of the network uses up none of the few attempts that FCM
+        may refuse.
         """
         meaning = result.verdict.meaning
         if meaning not in NOT_YET or self._in_doubt(meaning):

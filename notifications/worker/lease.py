@@ -1,8 +1,9 @@
 """Proof of being the one active worker: a row in the database of the work, with a fencing epoch.
 
 Safety never rests on a clock: a claim is fenced by holder and epoch within its own transaction. The
-time to live only says when a standby may take over from a worker that has fallen silent, and it is
-measured on the database's clock.
+time to live only says when a standby may take over from a worker that has fallen silent; the
+database's clock measures it. A worker that is restarted after a kill -9 waits for the dead one's
+lease to expire (docs/decisions/0002).
 """
 
 import os
@@ -25,7 +26,7 @@ class LeaseLostError(Exception):
 
 
 class LeaseState(Enum):
-    """What came of keeping the lease."""
+    """Whose the lease is, as far as a look at its row tells."""
 
     HELD = auto()  # still ours
     ACQUIRED = auto()  # ours from now on, in a new epoch

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 LOWERED_BY = 2.0
 RECOVERY_SECONDS = 60.0  # from the lowest back to the full rate
 LEAST_SHARE = 0.01
-# The bucket's size; what it holds is no part of the even rate, or a minute would exceed the quota.
+# The bucket's size. What it holds comes out of the minute's quota, or a minute would exceed that.
 BURSTS_PER_SECOND = 4
-# Answers of one burst say 429 together; they are one sign, not hundreds.
+# FCM answers a whole burst with 429: that is one sign, not hundreds.
 ONE_SIGN_SECONDS = 1.0
 
 
@@ -17,8 +17,8 @@ ONE_SIGN_SECONDS = 1.0
 class Rate:
     """A token bucket that holds a quarter of a second; `now` is in seconds of a monotonic clock.
 
-    So a start, or the end of a pause, is a quarter of a second ahead of the even rate and no more,
-    and any minute gets at most the quota and, if there is so much to send, 99.5 % of it.
+    So after a start or a pause the sending is ahead of the even rate by a quarter of a second at
+    most. No minute gets more than the quota; a minute with enough to send gets 99.5 % of it.
     """
 
     per_minute: int

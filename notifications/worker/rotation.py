@@ -5,8 +5,8 @@ from collections.abc import Container, Iterator
 from .fanout import Fanout
 from .timer import Timer
 
-# How long it is a notification's turn: the listeners of one are reached together, and not between
-# those of a hundred others; and its next claims find the read-ahead of the first still good.
+# How long a notification's turn lasts: its listeners are reached together, and not between those of
+# a hundred others; and its next claims still find the candidates that the first one read ahead.
 TURN_SECONDS = 0.25
 
 
@@ -28,15 +28,15 @@ class Rotation:
         return self._fanouts[notification_id]
 
     def ids(self) -> list[int]:
-        """Return whose turn comes, first to last."""
+        """Return the notifications in the order of their turns."""
         return list(self._fanouts)
 
     def add(self, fanout: Fanout) -> None:
-        """Let it take its turns; a new talk begins at once, before the others."""
+        """Give a notification its turns; a new one has the first, before all others."""
         self._fanouts = {fanout.notification_id: fanout, **self._fanouts}
 
     def drop(self, notification_id: int) -> None:
-        """Claim no more of it; what is in flight of it is still recorded."""
+        """Claim no more of a notification; its answers that are in flight are still recorded."""
         self._fanouts.pop(notification_id, None)
 
     def keep_only(self, notification_ids: Container[int]) -> None:
@@ -46,7 +46,7 @@ class Rotation:
         }
 
     def clear(self) -> None:
-        """Drop all: what is still ours to do is found again in the database."""
+        """Drop all notifications: those that are still ours are found again in the database."""
         self._fanouts.clear()
 
     @property
@@ -55,11 +55,11 @@ class Rotation:
         return any(fanout.has_work for fanout in self._fanouts.values())
 
     def in_turn(self) -> list[Fanout]:
-        """Return those with something to claim, in the order in which it is their turn."""
+        """Return the notifications with something to claim, in the order of their turns."""
         return [fanout for fanout in self._fanouts.values() if fanout.has_work]
 
     def served(self, fanout: Fanout) -> None:
-        """Note that it claimed; when its turn is over, the others come first."""
+        """Note that a notification was claimed from; when its turn is over, it comes last."""
         if self._serving != fanout.notification_id:
             self._serving = fanout.notification_id
             self.turn_timer.restart()

@@ -20,19 +20,19 @@ from .inbox import Answered, Event, HelperDied
 from .timer import Timer
 from .work import Job, Result, Target
 
-# A lane with room is woken when there is work for it; this is for what nobody foresaw.
+# A lane with room is woken when there is work for it; it looks this often in any case.
 WAIT_SECONDS = 1.0
 
-# After answers came, others are let gather: each look at the network costs libcurl a look at each
-# of its streams, 1.5 µs (measured): looking for every single one would cost more than sending. All
-# lanes together look 2,500 times a second at most; so few let theirs wait less.
+# After an answer came, a lane lets others gather before it looks again: each look at the network
+# costs libcurl 1.5 µs for each of its streams (measured), so a look for every single answer would
+# cost more than sending. All lanes together look 2,500 times a second at most.
 GATHER_SECONDS_A_LANE = 0.0004
 
-# A batch is at least this part of a full one, unless there is nothing more to claim: each is a row.
+# Unless nothing more is left, a batch has at least this part of a full one's targets: it is a row.
 LEAST_PORTION = 5
 
-# An idle lane keeps its connection, so that the next talk need not wait for a handshake; libcurl
-# uses none that was idle for 118 s.
+# An idle lane keeps its connection, so that the next talk need not wait for a handshake. libcurl
+# takes no connection that was idle for 118 s.
 WARM_SECONDS = 45.0
 
 # What a lane was sending, and for which batch, and with which Authorization.
@@ -58,7 +58,7 @@ class Sender:
         try:
             for lane in self._lanes:
                 self._pool.submit(lane.run)
-        except RuntimeError:  # no more threads can be had; the interpreter would wait for the first
+        except RuntimeError:  # no more threads can be had; exiting would wait for those that run
             self.close()
             raise
 
@@ -74,8 +74,8 @@ class Sender:
     def portions(self, most: int) -> tuple[int, int]:
         """Return a size of batches, at most `most`, and how many of it the lanes can take now.
 
-        It is the largest that leaves no more than half of the free streams unused: slow answers
-        occupy some of a lane's, and the others must not wait for them.
+        The size is the largest that leaves no more than half of the free streams unused: slow
+        answers occupy some streams of a lane, and its other streams must not wait for them.
         """
         free = len(self._held) * STREAMS - self.in_flight
         size = most
@@ -155,7 +155,7 @@ class Lane:
             connection.close()
 
     def _take_jobs(self, connection: Connection) -> None:
-        """Start what is waiting; with nothing in flight, sleep until something is."""
+        """Start the jobs that wait; with nothing in flight, sleep until a job comes."""
         while not self._closing:
             idle = not connection.in_flight
             try:
@@ -187,7 +187,7 @@ class Lane:
                 self._post(connection, job, target, authorization)
 
     def _authorize(self, job: Job, targets: tuple[Target, ...], refused: str = "") -> str:
-        """Return the Authorization; when there is none, report that nothing was sent, return ""."""
+        """Return the Authorization; without one report that nothing was sent, and return ""."""
         try:
             return self._access.header(refused=refused)
         except NoAccessTokenError as error:
@@ -201,7 +201,7 @@ class Lane:
         connection.post(key, body, authorization=authorization)
 
     def _give_results(self, connection: Connection) -> None:
-        """Report the answers that came; then each unauthenticated one gets its second try."""
+        """Report the answers that came; then attempt once more what FCM did not authenticate."""
         results, refused = [], []
         for key, answer in connection.wait(WAIT_SECONDS):
             if key is None:
@@ -212,7 +212,7 @@ class Lane:
                 refused.append((job, target, authorization, verdict))
             else:
                 results.append(self._result(job, target, verdict, answer))
-        self._tell(results)  # before a refresh, which may take its time or fail
+        self._tell(results)  # before a refresh of the access token, which may take long or fail
         for attempt in refused:
             self._once_more(connection, *attempt)
         if results and self._attempts:
@@ -221,7 +221,7 @@ class Lane:
     def _once_more(
         self, connection: Connection, job: Job, target: Target, refused: str, verdict: Verdict
     ) -> None:
-        """FCM refused the access token, so nothing was accepted: once more with a newer one."""
+        """Attempt once more with a newer access token: FCM refused this one, and so the message."""
         original = next(each for each in job.targets if each.device_id == target.device_id)
         if target.attempt > original.attempt:
             misconfigured = verdict._replace(meaning=Meaning.MISCONFIGURED)
@@ -244,9 +244,10 @@ class Lane:
             self._report(Answered(self.number, tuple(results)))
 
     def _give_up(self) -> None:
-        """The lane is dead: what it was sending may have been accepted, so nobody knows.
+        """Report what a dead lane was sending as unknown, since FCM may have accepted it.
 
-        Until it is closed it may be handed more, since its death is not known everywhere yet.
+        Until the lane is closed it may be handed more jobs: the main thread hears of its death
+        later.
         """
         unknown = Verdict(Meaning.UNKNOWN, code="LANE_DIED")
         while True:

@@ -3,14 +3,14 @@
     due         which notifications want something, and their transitions
     claims      who is next: taken on in one fenced transaction before the first byte is sent
     candidates  who may be next, read ahead for the claims
-    targets     who of some devices is one now, for the claims
+    targets     which of these devices are targets now, for the claims
     audience_count      how many there are in all, where they are many
     results     what became of each target, and the counters that say so
     log         the table of the send log, for the results
     recovery    what an earlier epoch left behind
 
-`now` is always given. Whatever changes a notification's counters locks its row first, so the
-counters are always those of its deliveries. Locks are taken in this order: lease, notification, the
+`now` is always an argument. Whoever changes a notification's counters locks its row first, so the
+counters always agree with its deliveries. Locks are taken in this order: lease, notification, the
 rest.
 """
 

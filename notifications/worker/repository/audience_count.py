@@ -1,7 +1,7 @@
-"""How many targets a large notification has: counted in slices, so that nothing waits for it.
+"""How many targets a large notification has: counted in slices, so that nothing waits for that.
 
-A small audience is known when its end is seen (claims.py). Counting a million at once would keep
-the loop from refilling the lanes for seconds.
+The size of a small audience is known when a claim sees its end (claims.py). Counting a million at
+once would keep the loop from refilling the lanes for seconds.
 """
 
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ from ..lease import Lease
 
 
 class Due:
-    """What there is to do."""
+    """The notifications that want something, and what the worker does to each as a whole."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
@@ -25,13 +25,13 @@ class Due:
     def add_missing(self, talk_ids: Collection[int], *, now: datetime) -> int:
         """Write the notification of each named talk that has none, and return how many.
 
-        Only talks named in a message: a bulk import must not push to everybody.
+        Only talks that a message named get one: a bulk import must not push to everybody.
         """
         if not talk_ids:
             return 0
         talks = Talk.objects.filter(id__in=talk_ids, notification=None).select_related("program")
         for talk in talks:
-            # Somebody else may have written it meanwhile, or deleted the talk.
+            # Another process may have written the notification meanwhile, or deleted the talk.
             with suppress(IntegrityError), transaction.atomic():
                 Notification.objects.create_for(talk, now=now)
         return len(talks)
@@ -59,7 +59,9 @@ class Due:
             return None
         with transaction.atomic():
             switch = SendingSwitch.objects.current()
-            if switch.paused:  # asked for each that waits, each second: before a lock, which writes
+            # Asked before the lease is locked, since a lock writes: while paused, each notification
+            # that waits is asked about each second.
+            if switch.paused:
                 return None
             self._lease.fence()
             program = notification.talk.program
@@ -79,7 +81,7 @@ class Due:
     def _is_held_for_approval(
         cls, notification: Notification, switch: SendingSwitch, *, now: datetime
     ) -> bool:
-        """Hold what would reach more than was allowed when going live; return whether it is."""
+        """Hold a notification whose audience is larger than was allowed; return whether it is."""
         if switch.max_audience is None:
             return False
         # Without an order, or PostgreSQL walks over all devices for the few of a small audience.
@@ -110,10 +112,10 @@ class Due:
         return row.get() if row.finish(now=now) else None
 
     def end_overdue(self, notification: Notification, *, now: datetime) -> str:
-        """Stop what would come too late, and return its state.
+        """Stop a notification that would come too late, and return its state.
 
-        It is expired, or, when nothing but retries was left, done without those. One that was never
-        started expires even if there is nobody (left) to tell: it would wait for good.
+        It is expired; or done without its retries, when nothing but retries was left. One that was
+        never started expires even if it has no audience: it would wait for ever.
         """
         row = Notification.objects.filter(id=notification.id)
         is_pending = notification.state == Notification.State.PENDING

@@ -28,8 +28,8 @@ class Recovery:
     def recover(self, *, in_flight: Collection[int], now: datetime) -> dict[int, int]:
         """Close what earlier epochs left; return how many targets are unknown, by notification.
 
-        `in_flight` are batches that this very process is still sending, or has the answers of (it
-        lost touch with the database, not with FCM): these will be written.
+        `in_flight` are batches that this process is still sending, or whose answers it holds: it
+        lost touch with the database and not with FCM, so their results will be written.
         """
         with transaction.atomic():
             self._lease.fence()
@@ -37,7 +37,8 @@ class Recovery:
             by_notification = itertools.groupby(
                 left.order_by("notification_id"), key=lambda batch: batch.notification_id
             )
-            died = left.exclude(worker=self._lease.holder)  # our own: the database was away
+            # Of our own batches no worker died: the database was away.
+            died = left.exclude(worker=self._lease.holder)
             crashed = list(died.values_list("notification_id", flat=True).distinct().order_by())
             unknown = {
                 notification_id: self._lose(notification_id, list(batches), now=now)
@@ -47,7 +48,10 @@ class Recovery:
             return unknown
 
     def hold_poison(self, *, now: datetime) -> list[int]:
-        """Hold what one worker after the other died of, so that the others' turn comes."""
+        """Return the notifications of which one worker after the other died; they are held now.
+
+        Otherwise no other notification would ever be sent.
+        """
         poison = Notification.objects.filter(
             state__in=Notification.ACTIVE_STATES, crashes__gte=MOST_CRASHES
         )

@@ -24,7 +24,7 @@ REACHED_FCM = (*ACCEPTED, Delivery.Outcome.REJECTED)
 
 
 class Results:
-    """Writes what was answered. Needs no lease: a late answer is the truth all the same."""
+    """Writes answers into the log. That needs no lease: a late answer is true all the same."""
 
     def record(
         self, entries: Iterable[Entry], *, closed_batches: Collection[int], now: datetime
@@ -73,32 +73,32 @@ class Results:
         *,
         now: datetime,
     ) -> None:
-        """Count the difference to what was known before, a notification each."""
+        """Add to each notification's counters what these lines changed of the log."""
         changes: defaultdict[int, Counter[str]] = defaultdict(Counter)
         for entry in (*new, *changed):
             changes[entry.notification_id][entry.outcome] += 1
         for entry in changed:
             changes[entry.notification_id][before[log.key(entry)][0]] -= 1
         for notification_id in notification_ids:
-            # An answer was recorded: whatever workers died of before, it was not this one.
+            # An answer was recorded, so this notification does not kill its workers.
             count(notification_id, changes[notification_id], now=now, crashes=0)
 
 
 def is_news(entry: Entry, outcome: str, attempts: int) -> bool:
-    """Return whether the entry may replace what the log says: not an earlier attempt's.
+    """Return whether the entry may replace the line of the log, which has this outcome.
 
-    Such a one was written before (the answer to its COMMIT was lost), and the target is claimed
-    again by now: written once more it would be due once more, and be sent twice. But what FCM
-    accepted, however late that is heard, needs no other attempt.
+    The entry of an earlier attempt may not. If COMMIT's reply was lost, the answer is recorded
+    again. By then the target may be claimed again, and writing `retry` once more would send to it
+    twice. An acceptance may always: however late it is heard, no other attempt is needed.
     """
     is_latest = entry.attempts >= attempts
     return outcome in Delivery.OPEN_OUTCOMES and (is_latest or entry.outcome in ACCEPTED)
 
 
 def weight(entry: Entry) -> tuple[bool, int]:
-    """Return what the heaviest of several answers for one target has most of.
+    """Sort key: the last wins. An acceptance beats everything else, then the latest attempt.
 
-    One to an earlier attempt, given up for lost, may come as late as the next one's.
+    The answer to an attempt that was given up for lost may come together with the next one's.
     """
     return entry.outcome in ACCEPTED, entry.attempts
 
