@@ -1,8 +1,8 @@
-"""Failpoints: places where a test has this process die or stop. Without a setting none is set.
+"""Failpoints: places where a test makes this process die or stop. Without the setting none is set.
 
 NOTIFICATIONS_FAILPOINTS names them with what to do there, separated by commas: `after_claim=kill`,
 or `request_written=kill@26` for the 26th time, or `after_claim/7=kill` for notification 7 only. A
-system check refuses them in production. Knows no Django: the lanes reach some of them.
+system check refuses them in production. This module imports no Django: the lanes reach some places.
 """
 
 import itertools
@@ -24,14 +24,14 @@ ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 @dataclass
 class Failpoint:
-    """What to do to this process, the `nth` time that it comes by."""
+    """What to do to this process the `nth` time that it reaches the place."""
 
     action: signal.Signals
     nth: int = 1
     times: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def reach(self) -> None:
-        """Count, and act when it is time; a count is one step, so threads may share it."""
+        """Count, and act at the `nth` time; counting is one step, so threads may share it."""
         if next(self.times) == self.nth:
             os.kill(os.getpid(), self.action)
 
@@ -40,7 +40,7 @@ armed: dict[str, Failpoint] = {}
 
 
 def arm(wanted: Iterable[str]) -> None:
-    """Set these failpoints (PLACE=ACTION) and no others; raise ValueError for what is none."""
+    """Set these failpoints (PLACE=ACTION) and no others; raise ValueError for any other text."""
     armed.clear()
     for each in wanted:
         place, _, what = each.partition("=")

@@ -1,7 +1,8 @@
 """Dry run or live, with the reason: the one place that decides.
 
-Asked when the sending of a notification starts (and frozen onto it), before each further claim of a
-live one (a switch turned back to dry run stops it), and by `manage.py sending status`.
+The worker asks when the sending of a notification starts, and freezes the answer onto it. Before
+each further claim of a live one it asks again: a switch turned back to dry run stops that sending.
+Desk and `manage.py sending status` ask what would happen to a talk posted now.
 """
 
 from dataclasses import dataclass

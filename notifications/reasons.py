@@ -1,8 +1,8 @@
 """Why something is as it is, in words: stored in English, said in the reader's language.
 
-The worker, the API and the desk make of a template (`TALK_DELETED`, `TOO_LATE % {…}`) what they
-store; the desk shows it by `said`, which finds the template again. Logs, API and commands tell it
-as it is stored.
+The worker, the API and the desk fill in a template (`TALK_DELETED`, `TOO_LATE % {…}`) and store the
+text. The desk shows the text by `said`, which finds the template again and translates it. Logs, API
+and commands show the text as it is stored.
 """
 
 import re
@@ -35,7 +35,7 @@ LARGE_AUDIENCE = gettext_noop(
     "Somebody else must release it, or cancel it."
 )
 NO_LONGER_LIVE = gettext_noop(
-    "It was being sent live. %(objection)s Release it or cancel it."  # one of those above
+    "It was being sent live. %(objection)s Release it or cancel it."  # an objection above
 )
 CANNOT_BE_STARTED = gettext_noop("It cannot be started: %(error)s")
 WORKERS_DIED = gettext_noop(
@@ -84,7 +84,7 @@ TOO_LATE = gettext_noop("Too late after %(age)s: %(claimed)s targets were claime
 
 # --- Why a device is disabled ---------------------------------------------------------------------
 
-# What FCM proved of it, by the answer's meaning (fcm/outcomes.py).
+# What FCM's answer proved of the device, by the answer's meaning (fcm/outcomes.py).
 REFUSED = {
     "unregistered": gettext_noop("FCM: unregistered"),
     "mismatched": gettext_noop("FCM: mismatched"),
@@ -98,7 +98,7 @@ DISABLED_BY = gettext_noop("Disabled by %(who)s")
 
 
 def pattern(template: str) -> re.Pattern[str]:
-    """Return what a text made of the template looks like, its values by their names."""
+    """Return the pattern of the texts made of the template; its groups have the values' names."""
     escaped = re.escape(template)
     return re.compile(re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.*?)", escaped), re.DOTALL)
 
@@ -109,7 +109,7 @@ PATTERNS = [(template, pattern(template)) for template in TEMPLATES]
 def said(text: str) -> str:
     """Return a stored text in the reader's language; an operator's own words as they are.
 
-    A reason may contain another one, which is said as well.
+    A value may be a reason itself, which is translated as well.
     """
     for template, looks in PATTERNS:
         if found := looks.fullmatch(text):

@@ -1,4 +1,4 @@
-"""A talk was saved: its notification is written with it, and the worker is woken after it."""
+"""When a talk is saved, its notification is written with it, and then the worker is woken."""
 
 from typing import Any
 
@@ -22,5 +22,5 @@ def notify_listeners(instance: Talk, created: bool, raw: bool, **kwargs: Any) ->
     """
     if created and not raw:
         Notification.objects.create_for(instance, now=timezone.now())
-        # A function: Django's log of a robust one that failed wants a name, which a partial lacks.
+        # No partial: when a robust callback fails, Django logs its name, which a partial lacks.
         transaction.on_commit(lambda: channel.publish(instance.pk), robust=True)

@@ -1,1 +1,1 @@
-"""The web API of this app."""
+"""The web API of devices, and of a notification's progress."""

@@ -23,7 +23,7 @@ class RegistrationSerializer(serializers.ModelSerializer[DeviceToken]):
     class Meta:
         model = DeviceToken
         fields = ["token", "kind", "platform"]
-        # Known tokens are welcome: they are refreshed.
+        # No validator of uniqueness: a known token is refreshed.
         extra_kwargs = {
             "token": {"validators": [], "write_only": True},
             "kind": {"default": DeviceToken.Kind.TOKEN},

@@ -30,7 +30,7 @@ class DevicesView(OwnDevices, generics.ListAPIView[DeviceToken]):
     """The asking user's devices, and the way to register one."""
 
     filterset_fields = ["platform"]
-    # On OPTIONS it would look for the one device that every other PUT is about.
+    # DRF's metadata (OPTIONS) takes a PUT for one about a single object, and would look for it.
     metadata_class = None
 
     @extend_schema(

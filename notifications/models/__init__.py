@@ -2,7 +2,8 @@
 
     device        where a listener can be reached
     notification  what a posted talk owes its listeners, and how far that has come
-    batch         the unit of claiming: exactly whom a worker took on
+    transitions   the states of a notification, and the one way from each to another
+    batch         the unit of claiming: exactly which devices a worker claimed
     delivery      the send log: what became of each target
     minute        how much went out in each minute
     answered      the operators' answers to the desk's questions, each done once

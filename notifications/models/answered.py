@@ -12,13 +12,15 @@ from django.utils.translation import gettext_lazy as _
 
 class AnsweredFormQuerySet(models.QuerySet["AnsweredForm"]):
     def take(self, form: UUID, *, by: str, asked: str, now: datetime) -> tuple[AnsweredForm, bool]:
-        """Return the form's answer, and whether this is the first: only that one may be done."""
+        """Return the form's answer, and whether it is the first: only then may the act be done."""
         return self.get_or_create(pk=form, defaults={"by": by, "asked": asked, "at": now})
 
 
 class AnsweredForm(models.Model):
-    """A yes to what the desk asked. It is committed before anything is done, and never taken back
-    once something may have been: a second click, or a page that is sent again, finds it here.
+    """An operator's yes to a question of the desk.
+
+    The row is committed before the act is done, and stays once something may have been done: a
+    second click, or a page that is sent again, finds the row and does nothing more.
     """
 
     id = models.UUIDField(_("form"), primary_key=True)

@@ -1,4 +1,4 @@
-"""Batches: the unit of claiming. A batch remembers exactly whom a worker took on."""
+"""Batches: the unit of claiming. A batch remembers exactly which devices a worker claimed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         )
 
     def lose(self, *, now: datetime) -> int:
-        """Its worker is gone, and with it what was not recorded: sending → lost."""
+        """The worker is gone, with the answers that it had not recorded: sending → lost."""
         return self.filter(state=BatchState.SENDING).update(state=BatchState.LOST, finished_at=now)
 
 

@@ -12,20 +12,20 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 MAX_REASON = 500  # characters
-MAX_LIVE_MINUTES = 7 * 24 * 60  # who means longer means without an end
+MAX_LIVE_MINUTES = 7 * 24 * 60  # an operator who wants longer goes live without an end
 
 
 class SendingSwitchManager(models.Manager["SendingSwitch"]):
     def current(self) -> SendingSwitch:
-        """Return the switch; one that was never touched is a dry run."""
+        """Return the switch; until somebody has changed it, that is a dry run."""
         return self.filter(pk=SendingSwitch.ONLY_PK).first() or SendingSwitch()
 
     def change(
         self, *, changed_by: str, now: datetime, reason: str, **values: Any
     ) -> SendingSwitch:
-        """Return the switch after setting `values`; it remembers who did so, when and why.
+        """Return the switch after setting `values`, with who did so, when and why.
 
-        A pause has a reason of its own: it does not change why it is live.
+        The reason of a pause has a field of its own, so that the reason for going live is kept.
         """
         why = {"reason" if "mode" in values else "paused_reason": reason}
         switch, _created = self.update_or_create(
@@ -118,14 +118,14 @@ class WorkerLeaseQuerySet(models.QuerySet["WorkerLease"]):
     def fence(self, *, holder: str, epoch: int) -> bool:
         """Return whether the lease is still held, and lock it until the transaction ends.
 
-        Whoever takes the lease over waits for that transaction, and whoever lost it does not get
-        here: so no claim can commit after a later epoch's. No clock is asked.
+        A worker that takes the lease over waits for that transaction, and a worker that has lost
+        the lease is told so. Thus no claim commits after one of a later epoch. No clock is asked.
         """
         return self.select_for_update().filter(holder=holder, epoch=epoch).exists()
 
 
 class WorkerLease(models.Model):
-    """Proof of being the one active worker; its epoch fences off whoever was it before."""
+    """Proof of being the one active worker; its epoch fences off every earlier holder."""
 
     name = models.CharField(_("name"), max_length=50, unique=True)
     holder = models.CharField(_("holder"), max_length=200, blank=True)
@@ -151,17 +151,17 @@ class StandbyQuerySet(models.QuerySet["Standby"]):
             self.create(holder=holder, since=Now(), heartbeat_at=Now())
 
     def withdraw(self, *, holder: str) -> None:
-        """Say no more that it waits, and clear away those that fell silent long ago."""
+        """Say that this worker waits no more, and delete the standbys that were forgotten."""
         gone = Q(heartbeat_at__lte=Now() - STANDBY_FORGOTTEN)
         self.filter(Q(holder=holder) | gone).delete()
 
 
-# A standby announces itself every few seconds.
+# A standby announces itself every few seconds; one that has been silent for so long is gone.
 STANDBY_FORGOTTEN = timedelta(hours=1)
 
 
 class Standby(models.Model):
-    """A worker that waits for the lease; for people to see, nothing is decided by it."""
+    """A worker that waits for the lease. People see it; nothing is decided by it."""
 
     holder = models.CharField(_("worker"), max_length=200, unique=True)
     since = models.DateTimeField(_("since"))

@@ -39,13 +39,13 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(notification_id=notification_id, device__in=device_ids)
 
     def due_for_retry(self, *, now: datetime) -> DeliveryQuerySet:
-        """Return what may be attempted again by now, longest waiting first."""
+        """Return the retries whose time has come, the longest waiting first."""
         return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at__lte=now).order_by(
             "next_attempt_at", "id"
         )
 
     def claim_retry(self) -> int:
-        """Take these on for another attempt; without a time they cannot be claimed again."""
+        """Claim these for another attempt; without `next_attempt_at` they are not claimed again."""
         return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at__isnull=False).update(
             attempts=F("attempts") + 1, next_attempt_at=None
         )
@@ -57,7 +57,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         )
 
     def skip(self, *, now: datetime) -> int:
-        """The target is none any more: retry (waiting) → skipped."""
+        """The device is no target any more: retry (waiting) → skipped."""
         return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at__isnull=False).update(
             outcome=DeliveryOutcome.SKIPPED, next_attempt_at=None, at=now
         )
@@ -83,7 +83,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def retry_abandoned(self, *, now: datetime) -> int:
         """Attempt again what FCM had never accepted: abandoned → retry (waiting).
 
-        Not what an operator had given up (it has a note): that may have been accepted.
+        What an operator had given up has a note and stays: FCM may have accepted it.
         """
         return self.filter(outcome=DeliveryOutcome.ABANDONED, note="").update(
             outcome=DeliveryOutcome.RETRY, next_attempt_at=now

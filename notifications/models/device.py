@@ -15,17 +15,17 @@ from django.utils.translation import gettext_lazy as _
 
 from programs.models import Clip
 
-from . import id_lookup  # noqa: F401  (its lookup)
+from . import id_lookup  # noqa: F401  (registers `id__among`)
 
-# Characters, and where it matters bytes: PostgreSQL's unique index takes no token of over 2,704.
+# Characters, and for the API bytes: PostgreSQL's unique index takes no token of over 2,704 bytes.
 MAX_TOKEN = 1024
 
 
 class ExistsForEach(Exists):
     """An EXISTS that PostgreSQL asks for row by row, in the order of the rows.
 
-    Without the OFFSET its planner may join the program's clips instead, by what it believes of
-    their number: read a million of them to look at a hundred devices.
+    Without the OFFSET its planner may misjudge the number of the program's clips, join them
+    instead, and read a million clips to look at a hundred devices.
     """
 
     template = "EXISTS(%(subquery)s OFFSET 0)"
@@ -42,7 +42,7 @@ class DeviceTokenQuerySet(models.QuerySet["DeviceToken"]):
         return self.filter(disabled_at=None)
 
     def registered_by(self, cutoff: datetime) -> DeviceTokenQuerySet:
-        """Return the devices that may be sent to and are not newer than the notification."""
+        """Return the devices that may be sent to and were registered by the cutoff."""
         return self.enabled().filter(created_at__lte=cutoff)
 
     def audience_of(self, program_id: int, *, cutoff: datetime) -> DeviceTokenQuerySet:
@@ -54,9 +54,9 @@ class DeviceTokenQuerySet(models.QuerySet["DeviceToken"]):
         return self.registered_by(cutoff).filter(Exists(clips_of(program_id))).order_by("id")
 
     def audience_one_by_one(self, program_id: int, *, cutoff: datetime) -> DeviceTokenQuerySet:
-        """Return the same; the database looks at one device after the other, in this order.
+        """Return the same targets; the database looks at one device after the other, in this order.
 
-        For few devices, whatever the program's size, or for many where most are targets.
+        Faster for few devices, whatever the program's size, and for many of which most are targets.
         """
         wanted = ExistsForEach(clips_of(program_id))
         return self.registered_by(cutoff).filter(wanted).order_by("id")
@@ -72,8 +72,8 @@ class DeviceTokenQuerySet(models.QuerySet["DeviceToken"]):
     ) -> tuple[DeviceToken, bool]:
         """Return the token's device and whether it is new; a known token moves to `user`.
 
-        The row of a token is never deleted and made again: its id is what claims and the send log
-        know it by.
+        The row of a token is never deleted and made again: claims and the send log know the device
+        by the row's id.
         """
         values = {"user": user, "kind": kind, "platform": platform, "refreshed_at": now}
         known = self.filter(token=token)
@@ -96,8 +96,8 @@ class DeviceTokenQuerySet(models.QuerySet["DeviceToken"]):
     def disable_refused(self, refused: Iterable[SentTo], *, reason: str, now: datetime) -> int:
         """Stop sending to devices that FCM refused, and return how many.
 
-        One that has another token by now, or was registered again since it was claimed, stays
-        enabled: the refusal is older news. No clock is asked.
+        A device that has another token by now, or was registered again since it was claimed, stays
+        enabled: the refusal says nothing about what it is now. No clock is asked.
         """
         claimed = {each.device_id: (each.token, each.refreshed_at) for each in refused}
         with transaction.atomic():
@@ -161,9 +161,9 @@ class DeviceToken(models.Model):
         indexes = [
             # The operators' list by platform, newest first.
             models.Index(fields=["platform", "-id"], name="device_by_platform"),
-            # By freshness, in that order.
+            # The operators' list by freshness, in that order.
             models.Index(fields=["-refreshed_at", "-id"], name="device_by_freshness"),
-            # By why it is disabled, newest first.
+            # The operators' list of disabled devices by reason, newest first.
             models.Index(
                 fields=["disabled_reason", "-id"],
                 condition=Q(disabled_at__isnull=False),
@@ -174,9 +174,9 @@ class DeviceToken(models.Model):
                 condition=Q(disabled_at__isnull=False) & ~Q(disabled_reason__startswith="FCM: "),
                 name="device_disabled_by_hand",
             ),
-            # Nearly all have a registration token.
+            # The operators' list of devices with an installation ID, which are few.
             models.Index(fields=["-id"], condition=Q(kind="fid"), name="device_with_fid"),
-            # The devices of a listener; which of them may be sent to, from the index alone
+            # The devices of a listener. The index alone says which of them may be sent to
             # (worker/repository/candidates.py).
             models.Index(fields=["user", "disabled_at", "created_at", "id"], name="device_of_user"),
         ]

@@ -150,7 +150,7 @@ class Notification(models.Model):
             ),
             # The admin's list of one state, newest first; how many are in each open one.
             models.Index(fields=["state", "-id"], name="notification_by_state"),
-            # What a person has to settle: the banner of every page asks.
+            # What a person has to settle: the banner on every page of the desk asks.
             models.Index(
                 fields=["id"], condition=Q(unknown_count__gt=0), name="notification_in_doubt"
             ),

@@ -65,7 +65,7 @@ class Transitions(models.QuerySet["Notification"]):
     ) -> int:
         """Stop until an operator has looked: pending, sending → held.
 
-        With `live_by` it needs the approval of somebody else than who went live.
+        With `live_by`, the operator who went live, somebody else has to approve it.
         """
         return self.filter(state__in=ACTIVE_STATES).update(
             state=State.HELD,
@@ -77,7 +77,7 @@ class Transitions(models.QuerySet["Notification"]):
         )
 
     def release(self, *, reason: str, approved_by: str = "") -> int:
-        """Go on where it stopped: held → sending, or pending when it had not started."""
+        """Go on where it stopped: held → sending, or → pending when it had not started."""
         held = self.filter(state=State.HELD)
         values: dict[str, Any] = {
             "reason": reason[:MAX_REASON],
@@ -91,21 +91,21 @@ class Transitions(models.QuerySet["Notification"]):
         return started + pending
 
     def reopen(self, *, reason: str) -> int:
-        """Something of it is to be attempted again: done → sending; the rest stays as it is."""
+        """Some deliveries are to be attempted again: done → sending; other states stay."""
         return self.filter(state=State.DONE).update(
             state=State.SENDING, reason=reason[:MAX_REASON], finished_at=None
         )
 
     def note_stop(self, *, now: datetime) -> int:
-        """Remember how far those that are being sent had come when the operators stopped all."""
+        """Remember how far what is being sent had come when the operators stopped everything."""
         return self.filter(state=State.SENDING).update(**stopped(now))
 
     def note_going_on(self) -> int:
-        """Forget the stop of those that are being sent again."""
+        """Forget the stop of what is being sent again."""
         return self.filter(state=State.SENDING).update(**GOING_ON)
 
     def note_crash(self) -> int:
-        """A worker died while it was sending these; an answer that is recorded starts anew."""
+        """Count a worker that died while sending these; a recorded answer sets the count to 0."""
         return self.filter(state=State.SENDING).update(crashes=F("crashes") + 1)
 
     def finish(self, *, now: datetime) -> int:
@@ -115,8 +115,8 @@ class Transitions(models.QuerySet["Notification"]):
             notification=OuterRef("pk"), outcome=Delivery.Outcome.RETRY
         )
         with transaction.atomic():
-            # Locked by a statement of its own: one that had to wait for the lock would judge the
-            # other tables as they were before it waited (READ COMMITTED), and miss a retry.
+            # The lock is a statement of its own: a statement that has waited for a lock sees the
+            # other tables as they were before it waited (READ COMMITTED), and would miss a retry.
             list(self.order_by("id").select_for_update().values_list("id"))
             return (
                 self.filter(state=State.SENDING)
@@ -166,12 +166,12 @@ class Transitions(models.QuerySet["Notification"]):
         return abandoned
 
 
-# What a notification that goes on again has forgotten.
+# The values of a notification that goes on again: its stop is forgotten.
 GOING_ON: dict[str, None] = {"stopped_at": None, "sent_at_stop": None}
 
 
 def stopped(now: datetime) -> dict[str, Any]:
-    """Return what remembers the first stop, so that what went out after it can be told."""
+    """Return the values that remember the first stop; `sent_after_stop` counts from there."""
     return {
         "stopped_at": Coalesce("stopped_at", now),
         "sent_at_stop": Coalesce("sent_at_stop", F("sent_count") + F("simulated_count")),

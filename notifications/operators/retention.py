@@ -1,7 +1,7 @@
-"""How long the send log is kept: what is older goes, in steps that hold up nobody.
+"""How long the send log is kept: what is older is deleted, in steps that hold up nobody.
 
-Only of notifications that have ended; their counters stay, and `pruned_at` says that the log no
-longer tells the same.
+Only the log of notifications that have ended is deleted. Their counters stay, and `pruned_at` says
+since when the log no longer adds up to them.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef
 from notifications.models import Batch, Delivery, Notification
 from notifications.models.batch import BatchQuerySet
 
-# Rows a transaction: some 20 ms, in which a sending worker's inserts do not wait.
+# Rows per transaction: it takes some 20 ms, and a sending worker's inserts do not wait for it.
 STEP_ROWS = 5_000
 
 
@@ -28,9 +28,9 @@ class Step:
 
 
 def prune(*, ended_before: datetime, now: datetime) -> Iterator[Step]:
-    """Delete the log of what ended before then, and yield after each step.
+    """Delete the log of what ended before `ended_before`, and yield after each step.
 
-    It can be left at any step: the next call goes on there.
+    The caller may stop after any step: the next call goes on there.
     """
     for notification_id in with_a_log(ended_before):
         notification = Notification.objects.filter(id=notification_id)
@@ -47,7 +47,7 @@ def prune(*, ended_before: datetime, now: datetime) -> Iterator[Step]:
 
 
 def with_a_log(ended_before: datetime) -> list[int]:
-    """Return the notifications that ended before then and have something to delete."""
+    """Return the ids of notifications that ended before then and have something to delete."""
     deliveries = Delivery.objects.filter(notification=OuterRef("pk"))
     batches = closed_batches().filter(notification=OuterRef("pk"))
     ended = Notification.objects.filter(
@@ -58,13 +58,13 @@ def with_a_log(ended_before: datetime) -> list[int]:
 
 
 def nth_device(notification_id: int, *, after: int) -> int | None:
-    """Return the device with which a full step ends, None when fewer are left."""
+    """Return the id of the device with which a full step ends, None when fewer are left."""
     left = Delivery.objects.filter(notification_id=notification_id, device__gt=after)
     return left.order_by("device_id").values_list("device_id", flat=True)[STEP_ROWS - 1 :].first()
 
 
 def delete_deliveries(notification_id: int, *, after: int, upto: int | None) -> Step:
-    """Delete the lines of the devices after one, up to another or to the end."""
+    """Delete the lines of the devices after one, up to and with another (None: to the end)."""
     lines = Delivery.objects.filter(notification_id=notification_id, device__gt=after)
     if upto is not None:
         lines = lines.filter(device__lte=upto)
@@ -73,7 +73,7 @@ def delete_deliveries(notification_id: int, *, after: int, upto: int | None) -> 
 
 
 def delete_batches(notification_id: int) -> Step | None:
-    """Delete a step's worth of batches; None when there are none."""
+    """Delete a step's worth of batches; return None when there are none."""
     with transaction.atomic():
         batches = closed_batches().filter(notification=notification_id)
         ids = list(batches.order_by("id").values_list("id", flat=True)[:STEP_ROWS])

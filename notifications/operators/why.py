@@ -20,7 +20,7 @@ Outcome = Delivery.Outcome
 
 
 class Verdict(Enum):
-    """The answer in a word; of several devices the first of these that holds is the answer."""
+    """The answer in a word. Of several findings, the one whose verdict stands first is it."""
 
     GOT_IT = auto()
     UNKNOWN = auto()
@@ -88,7 +88,7 @@ def explain(facts: Facts) -> Answer:
 
 
 def headline(verdict: Verdict, facts: Facts) -> str:
-    """Return yes, no or perhaps, with the names."""
+    """Return the sentence that says yes, no, not yet or perhaps, with the names."""
     names = {"listener": facts.listener, "talk": facts.talk.title}
     match verdict:
         case Verdict.GOT_IT:
@@ -101,7 +101,7 @@ def headline(verdict: Verdict, facts: Facts) -> str:
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    """Yield what is known, at least one thing."""
+    """Yield what is known: at least one finding."""
     if facts.notification is None:
         text = _("The talk has no notification: nobody was notified of it.")
         yield Finding(Verdict.NO_NOTIFICATION, text)
@@ -146,7 +146,7 @@ def of_devices(facts: Facts, row: Notification) -> Iterator[Finding]:
 
 
 def of_delivery(delivery: Delivery, device: DeviceToken, row: Notification) -> Finding:
-    """Return what the log says."""
+    """Return what the log says of a device."""
     about = {
         "at": shown(delivery.at),
         "code": delivery.error_code or "–",
