@@ -1,13 +1,18 @@
 """A control: an act of an operator's that a page of its own asks about before it is done.
 
-It needs a permission of its own and a reason; it is done by `operators/acts`, written into
-Django's log, and answered with what happened. A form that is sent again, by a second click or by
-going back, does nothing more: its answer is taken before the act, and taken once.
+One object holds everything about one control: its address, its permission, its words, when it
+applies, what will come of it, and the act. An admin names its controls in `controls`; addresses,
+pages and links follow from that list.
+
+The act itself is in `operators/acts`. It needs a reason, and is written into Django's log. A
+form that is sent again, by a second click or by going back, does nothing more: its number is taken
+before the act, and only the first one gets it.
 """
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
 from django import forms
@@ -15,9 +20,10 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -29,11 +35,13 @@ from programs.admin import SENT_BEFORE
 
 from .base import ReadOnlyAdmin, exact
 
+Row = TypeVar("Row", bound=Model)
+
 TEMPLATE = "admin/notifications/confirm.html"
 
 
 class ReasonForm(forms.Form):
-    """Why: kept with what is changed, and in the log."""
+    """Asks for the reason, which is kept with what is changed, and in the log."""
 
     reason = forms.CharField(
         label=_("Reason"),
@@ -45,22 +53,6 @@ class ReasonForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
-    """What a page asks, and who may answer; `name` is the last part of its address."""
-
-    name: str
-    permission: str
-    label: Any  # of the link that leads here, and of the button
-    asks: Any  # the question
-    danger: bool = False
-    form: type[forms.Form] = ReasonForm
-
-    def may(self, request: HttpRequest) -> bool:
-        """Return whether the user may do this."""
-        return bool(request.user.has_perm(f"notifications.{self.permission}"))
-
-
-@dataclass(frozen=True, slots=True)
 class Happened:
     """What came of an act, for people."""
 
@@ -68,64 +60,154 @@ class Happened:
     level: int = messages.SUCCESS
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """A control on one object: what will come of it, and doing it, which returns what happened."""
+class Control(ABC, Generic[Row]):
+    """One act on one kind of row; a subclass that leaves out a method cannot be instantiated."""
 
-    control: Control
-    target: Model
-    will: list[Any]
-    do: Callable[[forms.Form], Happened]
-    back: str
-    objection: str = ""  # why it cannot be done now
-    name: Any = ""  # of the target, where its own says little
+    name: str  # the last part of the page's address
+    permission: str  # of the app `notifications`
+    label: Any  # of the link to the page, and of the button
+    asks: Any  # the question
+    danger = False
+    form: type[forms.Form] = ReasonForm
 
-    @property
-    def subject(self) -> Any:
-        """Return what the target is called."""
-        return self.name or str(self.target)
+    @abstractmethod
+    def applies(self, row: Row) -> bool:
+        """Return whether the act would change anything: only then a link leads to its page."""
+
+    @abstractmethod
+    def will(self, row: Row, request: HttpRequest) -> list[Any]:
+        """Return what will come of the act, in sentences, with the numbers of the moment."""
+
+    @abstractmethod
+    def do(self, row: Row, form: forms.Form, request: HttpRequest) -> Happened:
+        """Do the act, and return what happened; raise acts.Refused when nothing was done."""
+
+    def objection(self, row: Row) -> str:
+        """Return why the act is not possible now, "" when it is."""
+        return ""
+
+    def may(self, request: HttpRequest) -> bool:
+        """Return whether the user has the permission."""
+        return bool(request.user.has_perm(f"notifications.{self.permission}"))
+
+    def subject(self, row: Row) -> Any:
+        """Return what the row is called on the page, and in the list of answered forms."""
+        return str(row)
+
+    def address(self, row: Row) -> str:
+        """Return the address of the page that asks."""
+        return address_of(row, self.name)
+
+    def back(self, row: Row) -> str:
+        """Return the address of the page to which the question leads back."""
+        return address_of(row, "change")
+
+
+def address_of(row: Model, view: str) -> str:
+    """Return the address of an admin page about one row."""
+    meta = row._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_{view}", args=[row.pk])
 
 
 def operator(request: HttpRequest) -> str:
-    """Return who acts, as it is shown and compared everywhere."""
+    """Return the operator's name as it is shown and compared everywhere."""
     return f"{request.user.get_username()} (admin)"
 
 
-def view(request: HttpRequest, act: Act, context: dict[str, Any]) -> HttpResponse:
-    """Ask (GET), or do it once, log it and say what happened (POST)."""
-    if not act.control.may(request):
-        raise PermissionDenied
-    form = act.control.form(request.POST or None)
+def who(request: HttpRequest, form: forms.Form) -> dict[str, Any]:
+    """Return what every act is told: by whom, and for what reason."""
+    return {"by": operator(request), "reason": form.cleaned_data["reason"]}
+
+
+class ControlsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+    """An admin that gives each of its controls an address and a page that asks."""
+
+    controls: Sequence[Control[Any]] = ()
+    row_path = "<int:number>/"  # which row, in the address of a control
+
+    def get_urls(self) -> list[URLPattern]:
+        """Put the controls before Django's own addresses, whose last one takes everything."""
+        pages = [
+            path(
+                f"{self.row_path}{control.name}/",
+                self.admin_site.admin_view(self.control_view),
+                {"control": control},
+                name=f"{self.opts.app_label}_{self.opts.model_name}_{control.name}",
+            )
+            for control in self.controls
+        ]
+        return [*pages, *super().get_urls()]
+
+    def found(self, request: HttpRequest, number: int) -> Any:
+        """Return the row of that number; raise Http404 when there is none."""
+        row = self.get_object(request, str(number))
+        if row is None:
+            raise Http404
+        return row
+
+    def offered(self, request: HttpRequest, row: Model) -> list[tuple[str, Control[Any]]]:
+        """Return the controls that the user may use on the row now, each after its address."""
+        return [
+            (control.address(row), control)
+            for control in self.controls
+            if control.may(request) and control.applies(row)
+        ]
+
+    def control_view(
+        self, request: HttpRequest, control: Control[Any], **place: int
+    ) -> HttpResponse:
+        """Ask before a control's act, and do it."""
+        if not control.may(request):
+            raise PermissionDenied
+        row = self.found(request, **place)
+        context = {**self.admin_site.each_context(request), "opts": self.opts}
+        return ask(request, control, row, context)
+
+
+def ask(
+    request: HttpRequest, control: Control[Row], row: Row, context: dict[str, Any]
+) -> HttpResponse:
+    """Show the question (GET); do the act once, and say what happened (POST)."""
+    form = control.form(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            happened = once(request, act, form)
+            happened = once(request, control, row, form)
         except acts.Refused as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.add_message(request, happened.level, happened.text)
-            return HttpResponseRedirect(act.back)
-    context = {**context, "title": act.control.label, "act": act, "form": form}
+            return HttpResponseRedirect(control.back(row))
+    context = {
+        **context,
+        "title": control.label,
+        "control": control,
+        "subject": control.subject(row),
+        "will": control.will(row, request),
+        "objection": control.objection(row),
+        "back": control.back(row),
+        "form": form,
+    }
     return TemplateResponse(request, TEMPLATE, context, status=409 if refused(form) else 200)
 
 
-def once(request: HttpRequest, act: Act, form: forms.Form) -> Happened:
-    """Do it and log it; for a form that was sent before, only return what happened then."""
+def once(request: HttpRequest, control: Control[Row], row: Row, form: forms.Form) -> Happened:
+    """Do the act and log it; for a form that was sent before, only return what happened then."""
     answered, is_first = AnsweredForm.objects.take(
         form.cleaned_data["once"],
         by=operator(request),
-        asked=f"{act.control.label}: {act.subject}",
+        asked=f"{control.label}: {control.subject(row)}",
         now=timezone.now(),
     )
     if not is_first:
         return Happened(before(answered), messages.WARNING)
     try:
-        happened = act.do(form)
+        happened = control.do(row, form, request)
     except acts.Refused:
         answered.delete()  # nothing was done: the form may be sent again
         raise
     answered.happened = happened.text
     answered.save(update_fields=["happened"])
-    log(request, act, f"{form.cleaned_data['reason']} → {happened.text}")
+    log(request, [row], f"{control.name}: {form.cleaned_data['reason']} → {happened.text}")
     return happened
 
 
@@ -139,23 +221,17 @@ def before(answered: AnsweredForm) -> str:
 
 
 def refused(form: forms.Form) -> bool:
-    """Return whether the act itself was refused, and not an answer."""
+    """Return whether the act was refused, rather than a field found wrong."""
     return form.is_bound and bool(form.non_field_errors())
 
 
-def operator_id(request: HttpRequest) -> int:
-    """Return the number of who acts; the admin lets nobody in who has none."""
-    return int(request.user.pk or 0)
-
-
-def log(request: HttpRequest, act: Act, message: str) -> None:
-    """Write into Django's log who did what, why, and what happened."""
+def log(request: HttpRequest, rows: QuerySet[Any] | Iterable[Model], message: str) -> None:
+    """Write into Django's log, for each row, who did this to it."""
     LogEntry.objects.log_actions(
-        user_id=operator_id(request),
-        queryset=[act.target],
+        user_id=int(request.user.pk or 0),  # the admin lets nobody in who has no number
+        queryset=rows,
         action_flag=CHANGE,
-        change_message=f"{act.control.name}: {message}",
-        single_object=True,
+        change_message=message,
     )
 
 

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -13,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.models import Delivery, DeviceToken, Notification
 
-from . import controls, errors
+from . import errors
 from .base import UncountedAdmin, exact
+from .controls import SETTLING
 from .filters import MAX_ID, PARAMETER, NotificationFilter
 
 Outcome = Delivery.Outcome
@@ -84,7 +84,7 @@ class DeliveryAdmin(UncountedAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Return what is shown; the ways to settle it only to whom they are open."""
-        may = controls.ABANDON.may(request)
+        may = any(control.may(request) for control in SETTLING)
         return [name for name in self.fields or () if may or name != "settle"]
 
     @admin.display(description=_("listener"))
@@ -107,10 +107,8 @@ class DeliveryAdmin(UncountedAdmin):
         """Return the ways to settle this one, when it is unknown."""
         if delivery.outcome != Outcome.UNKNOWN:
             return "–"
-        addresses = (
-            (reverse(f"admin:notifications_notification_{each.name}", args=[number]), each.label)
-            for each in (controls.RESEND, controls.ABANDON)
-            for number in [delivery.notification_id]
+        links = (
+            (f"{control.address(delivery.notification)}?device={delivery.device_id}", control.label)
+            for control in SETTLING
         )
-        links = ((f"{address}?device={delivery.device_id}", label) for address, label in addresses)
         return format_html_join(" ", '<a href="{}">{}…</a>', links)

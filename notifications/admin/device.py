@@ -2,11 +2,10 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,20 +17,45 @@ from notifications.models import Delivery, DeviceToken
 from notifications.models.device import DeviceTokenQuerySet
 from notifications.operators import test_push
 
-from . import asking, errors
+from . import errors
+from .asking import Control, ControlsAdmin, Happened, log
 from .base import UncountedAdmin, exact
 from .filters import DisabledFilter, EnabledFilter, FreshnessFilter, MineFilter, freshness
 
-TEST = asking.Control(
-    "test",
-    "send_test",
-    _("Send a test"),
-    _("Send a real push to this device of yours, now?"),
-)
+
+class SendTest(Control[DeviceToken]):
+    name = "test"
+    permission = "send_test"
+    label = _("Send a test")
+    asks = _("Send a real push to this device of yours, now?")
+
+    def applies(self, row: DeviceToken) -> bool:
+        return True
+
+    def will(self, row: DeviceToken, request: HttpRequest) -> list[Any]:
+        return [
+            _("It is real, even in a dry run, and reaches this device alone."),
+            _("The send log does not have it."),
+        ]
+
+    def do(self, row: DeviceToken, form: forms.Form, request: HttpRequest) -> Happened:
+        result = test_push.send(row, by=request.user.get_username(), now=timezone.now())
+        if result.outcome == Delivery.Outcome.SENT:
+            return Happened(gettext("FCM accepted the test: it is on its way."))
+        text = gettext("FCM did not take the test (%(code)s). %(meaning)s")
+        about = {
+            "code": result.code or "–",
+            "meaning": errors.explain(result.outcome, result.code),
+        }
+        return Happened(text % about, messages.ERROR)
+
+
+TEST = SendTest()
 
 
 @admin.register(DeviceToken)
-class DeviceTokenAdmin(UncountedAdmin):
+class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
+    controls = (TEST,)
     list_display = (
         "__str__", "user", "is_enabled", "freshness_shown", "refreshed", "disabled",
         "disabled_because",
@@ -54,15 +78,6 @@ class DeviceTokenAdmin(UncountedAdmin):
         """Return the order that the index of the asked for freshness has; else the newest first."""
         fresh = FreshnessFilter.parameter_name in request.GET
         return ("-refreshed_at", "-id") if fresh else ("-id",)
-
-    def get_urls(self) -> list[URLPattern]:
-        """Put our page before Django's own addresses, whose last one takes everything."""
-        test = path(
-            "<int:number>/test/",
-            self.admin_site.admin_view(self.test_view),
-            name="notifications_devicetoken_test",
-        )
-        return [test, *super().get_urls()]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Refuse `?token__startswith=`, by which a token could be guessed sign by sign."""
@@ -98,8 +113,7 @@ class DeviceTokenAdmin(UncountedAdmin):
     @admin.display(description=_("test"), empty_value="–")
     def test_link(self, device: DeviceToken) -> SafeString:
         """Return the way to the page that asks; it refuses for somebody else's device."""
-        address = reverse("admin:notifications_devicetoken_test", args=[device.pk])
-        return format_html('<a href="{}">{}…</a>', address, TEST.label)
+        return format_html('<a href="{}">{}…</a>', TEST.address(device), TEST.label)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Return what is shown; the way to a test only to whom it is open."""
@@ -108,27 +122,12 @@ class DeviceTokenAdmin(UncountedAdmin):
 
     # --- What is done ------------------------------------------------------------------------
 
-    def test_view(self, request: HttpRequest, number: int) -> HttpResponse:
-        """Ask before a test push, and send it, to a device of the operator's own alone."""
-        if not TEST.may(request):
-            raise PermissionDenied
-        device = DeviceToken.objects.filter(pk=number).first()
-        if device is None:
-            raise Http404
+    def found(self, request: HttpRequest, number: int) -> DeviceToken:
+        """Return a device of the operator's own: a test goes to no other."""
+        device: DeviceToken = super().found(request, number)
         if device.user_id != request.user.pk:
             raise PermissionDenied
-        act = asking.Act(
-            control=TEST,
-            target=device,
-            will=[
-                _("It is real, even in a dry run, and reaches this device alone."),
-                _("The send log does not have it."),
-            ],
-            do=lambda form: tell(device, by=request.user.get_username()),
-            back=reverse("admin:notifications_devicetoken_change", args=[device.pk]),
-        )
-        context = {**self.admin_site.each_context(request), "opts": self.opts}
-        return asking.view(request, act, context)
+        return device
 
     @admin.action(permissions=["steer"], description=_("Disable: send no more to these devices"))
     def disable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
@@ -144,26 +143,3 @@ class DeviceTokenAdmin(UncountedAdmin):
         count = queryset.enable()
         text = ngettext("%(count)d device was enabled.", "%(count)d devices were enabled.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
-
-
-def log(request: HttpRequest, devices: DeviceTokenQuerySet, act: str) -> None:
-    """Write into Django's log who does this to the devices; before it changes which they are."""
-    LogEntry.objects.log_actions(
-        user_id=asking.operator_id(request),
-        queryset=devices,
-        action_flag=CHANGE,
-        change_message=act,
-    )
-
-
-def tell(device: DeviceToken, *, by: str) -> asking.Happened:
-    """Send the test, and return what FCM made of it."""
-    result = test_push.send(device, by=by, now=timezone.now())
-    if result.outcome == Delivery.Outcome.SENT:
-        return asking.Happened(gettext("FCM accepted the test: it is on its way."))
-    text = gettext("FCM did not take the test (%(code)s). %(meaning)s")
-    about = {
-        "code": result.code or "–",
-        "meaning": errors.explain(result.outcome, result.code),
-    }
-    return asking.Happened(text % about, messages.ERROR)

@@ -6,9 +6,9 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -18,8 +18,10 @@ from notifications import reasons
 from notifications.models import Delivery, Notification
 from programs.models import Program
 
-from . import asking, controls, export, why
+from . import export, why
+from .asking import ControlsAdmin
 from .base import ReadOnlyAdmin, exact
+from .controls import CONTROLS, STEERING
 from .page import Page
 from .progress import Progress
 
@@ -40,7 +42,8 @@ class UnknownFilter(admin.SimpleListFilter):
 
 
 @admin.register(Notification)
-class NotificationAdmin(ReadOnlyAdmin):
+class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
+    controls = CONTROLS
     list_display = (
         "talk_title", "state_shown", "progress", "outcomes", "posted",
     )  # fmt: skip
@@ -82,15 +85,6 @@ class NotificationAdmin(ReadOnlyAdmin):
         return [
             path("why/", view(self.why_view), name=f"{name}_why"),
             path("<int:number>/log.csv", view(self.export_view), name=f"{name}_export"),
-            *(
-                path(
-                    f"<int:number>/{control.name}/",
-                    view(self.control_view),
-                    {"control": control},
-                    name=f"{name}_{control.name}",
-                )
-                for control in controls.CONTROLS
-            ),
             *super().get_urls(),
         ]
 
@@ -147,9 +141,7 @@ class NotificationAdmin(ReadOnlyAdmin):
         """Show how far it has come and what went wrong, above what Django shows of the row."""
         row: Notification = context["original"]
         context["page"] = Page(row, timezone.now())
-        context["controls"] = [
-            (control_url(row, each), each) for each in controls.offered(request, row)
-        ]
+        context["controls"] = self.offered(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
     # --- What is done, and asked ---------------------------------------------------------------
@@ -158,22 +150,8 @@ class NotificationAdmin(ReadOnlyAdmin):
         """Return the notification, for whoever may see it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        row = self.get_queryset(request).filter(pk=number).first()
-        if row is None:
-            raise Http404
+        row: Notification = super().found(request, number)
         return row
-
-    def control_view(
-        self, request: HttpRequest, number: int, control: asking.Control
-    ) -> HttpResponse:
-        """Ask before a control's act, and do it."""
-        if not control.may(request):
-            raise PermissionDenied
-        row = self.found(request, number)
-        devices = controls.devices_of(request, row)
-        act = controls.OnNotification(control, row, asking.operator(request), devices).act()
-        context = {**self.admin_site.each_context(request), "opts": self.opts}
-        return asking.view(request, act, context)
 
     def export_view(self, request: HttpRequest, number: int) -> HttpResponseBase:
         """Return the send log as a file."""
@@ -193,19 +171,11 @@ class NotificationAdmin(ReadOnlyAdmin):
 
 def links_for(request: HttpRequest) -> Callable[[Notification], SafeString]:
     """Return the column of links to the pages that ask before anything is stopped or goes on."""
-    stops = [
-        each for each in (controls.CANCEL, controls.HOLD, controls.RELEASE) if each.may(request)
-    ]
+    allowed = [each for each in STEERING if each.may(request)]
 
     @admin.display(description=_("controls"), empty_value="")
     def links(row: Notification) -> SafeString:
-        offered = [each for each in stops if controls.applies(each, row)]
-        pairs = ((control_url(row, each), each.label) for each in offered)
+        pairs = ((each.address(row), each.label) for each in allowed if each.applies(row))
         return format_html_join(" ", '<a href="{}">{}</a>', pairs)
 
     return links
-
-
-def control_url(row: Notification, control: asking.Control) -> str:
-    """Return the address of the page that asks."""
-    return reverse(f"admin:notifications_notification_{control.name}", args=[row.pk])

@@ -3,8 +3,8 @@
 Showing it (GET) changes nothing; each change asks on a page of its own.
 """
 
-from dataclasses import dataclass
-from datetime import timedelta
+from abc import abstractmethod
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -15,7 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -27,8 +27,7 @@ from notifications.models.control import MAX_LIVE_MINUTES
 from notifications.operators import acts
 from notifications.operators.situation import open_notifications, situation
 
-from . import asking
-from .asking import Act, Control, Happened, ReasonForm
+from .asking import Control, ControlsAdmin, Happened, ReasonForm, who
 
 PAGE = "admin:notifications_sendingswitch_changelist"
 
@@ -71,153 +70,157 @@ class LiveForm(ReasonForm):
         return word
 
 
-LIVE = Control(
-    "live",
-    "go_live",
-    gettext_lazy("Go live"),
-    gettext_lazy("Send for real, to everybody, from now on?"),
-    danger=True,
-    form=LiveForm,
-)
-DRY_RUN = Control(
-    "dry-run",
-    "set_dry_run",
-    gettext_lazy("Dry run"),
-    gettext_lazy("Turn back to dry run?"),
-)
-PAUSE = Control(
-    "pause",
-    "pause_sending",
-    gettext_lazy("Pause all"),
-    gettext_lazy("Stop all sending until somebody resumes it?"),
-    danger=True,
-)
-RESUME = Control(
-    "resume",
-    "resume_sending",
-    gettext_lazy("Resume"),
-    gettext_lazy("Go on sending?"),
-)
-CONTROLS = [PAUSE, RESUME, DRY_RUN, LIVE]
+class SwitchControl(Control[SendingSwitch]):
+    """A control of the one switch; what happened is what a talk posted now would do."""
 
+    @abstractmethod
+    def change(self, form: forms.Form, *, now: datetime, by: str, reason: str) -> None:
+        """Set the switch."""
 
-def applies(control: Control, switch: SendingSwitch) -> bool:
-    """Return whether the control would change anything."""
-    match control.name:
-        case "pause":
-            return not switch.paused
-        case "resume":
-            return switch.paused
-        case "dry-run":
-            return switch.mode == SendingSwitch.Mode.LIVE
-        case _:
-            return True
-
-
-@dataclass(frozen=True, slots=True)
-class OnSwitch:
-    """One control of the switch, in one operator's hands."""
-
-    control: Control
-    by: str
-
-    def act(self) -> Act:
-        """Return what the page asks, and how it is done."""
-        switch = SendingSwitch.objects.current()
-        objection = policy.live_objection() if self.control is LIVE else None
-        return Act(
-            control=self.control,
-            target=switch,
-            name=capfirst(SendingSwitch._meta.verbose_name),
-            will=self.will(switch),
-            do=self.do,
-            back=reverse(PAGE),
-            objection=_("Not possible here: %(objection)s") % {"objection": reasons.said(objection)}
-            if objection
-            else "",
-        )
-
-    def will(self, switch: SendingSwitch) -> list[str]:
-        """Return what will come of it."""
-        open_now = open_notifications()
-        waiting = open_now.pending + open_now.sending
-        match self.control.name:
-            case "pause":
-                return [
-                    _("Nothing new is claimed, from the next batch on; what is in flight ends."),
-                    ngettext(
-                        "%(count)d notification then waits. Nothing is lost.",
-                        "%(count)d notifications then wait. Nothing is lost.",
-                        waiting,
-                    )
-                    % {"count": waiting},
-                ]
-            case "resume":
-                return [
-                    _("Paused because: %(reason)s") % {"reason": switch.paused_reason or "–"},
-                    ngettext(
-                        "%(count)d notification goes on at once.",
-                        "%(count)d notifications go on at once.",
-                        waiting,
-                    )
-                    % {"count": waiting},
-                ]
-            case "dry-run":
-                return [
-                    _("Talks posted from now on are validated by FCM and reach nobody."),
-                    _("What is being sent live is held before its next batch."),
-                ]
-            case _:
-                text = ngettext(
-                    "%(count)d notification waits and goes out live at once.",
-                    "%(count)d notifications wait and go out live at once.",
-                    open_now.pending,
-                )
-                return [
-                    _("Talks posted from now on reach every listener, until the end you set."),
-                    *([text % {"count": open_now.pending}] if open_now.pending else []),
-                ]
-
-    def do(self, form: forms.Form) -> Happened:
-        """Set the switch, and say what that means for a talk."""
-        who: dict[str, Any] = {"by": self.by, "reason": form.cleaned_data["reason"]}
+    def do(self, row: SendingSwitch, form: forms.Form, request: HttpRequest) -> Happened:
         now = timezone.now()
-        match self.control.name:
-            case "pause":
-                acts.pause(now=now, **who)
-            case "resume":
-                acts.resume(now=now, **who)
-            case "dry-run":
-                acts.dry_run(now=now, **who)
-            case _:
-                until = now + timedelta(minutes=form.cleaned_data["minutes"])
-                most = form.cleaned_data["max_audience"]
-                acts.go_live(now=now, until=until, max_audience=most, **who)
+        self.change(form, now=now, **who(request, form))
         text = _("Changed. A talk posted now %(verdict)s.")
         return Happened(text % {"verdict": situation(now=now).verdict})
 
+    def subject(self, row: SendingSwitch) -> str:
+        return capfirst(SendingSwitch._meta.verbose_name)
+
+    def address(self, row: SendingSwitch) -> str:
+        return reverse(f"admin:notifications_sendingswitch_{self.name}")
+
+    def back(self, row: SendingSwitch) -> str:
+        return reverse(PAGE)
+
+
+class Pause(SwitchControl):
+    name = "pause"
+    permission = "pause_sending"
+    label = gettext_lazy("Pause all")
+    asks = gettext_lazy("Stop all sending until somebody resumes it?")
+    danger = True
+
+    def applies(self, row: SendingSwitch) -> bool:
+        return not row.paused
+
+    def will(self, row: SendingSwitch, request: HttpRequest) -> list[Any]:
+        waiting = going_on()
+        text = ngettext(
+            "%(count)d notification then waits. Nothing is lost.",
+            "%(count)d notifications then wait. Nothing is lost.",
+            waiting,
+        )
+        return [
+            _("Nothing new is claimed, from the next batch on; what is in flight ends."),
+            text % {"count": waiting},
+        ]
+
+    def change(self, form: forms.Form, *, now: datetime, by: str, reason: str) -> None:
+        acts.pause(now=now, by=by, reason=reason)
+
+
+class Resume(SwitchControl):
+    name = "resume"
+    permission = "resume_sending"
+    label = gettext_lazy("Resume")
+    asks = gettext_lazy("Go on sending?")
+
+    def applies(self, row: SendingSwitch) -> bool:
+        return row.paused
+
+    def will(self, row: SendingSwitch, request: HttpRequest) -> list[Any]:
+        waiting = going_on()
+        text = ngettext(
+            "%(count)d notification goes on at once.",
+            "%(count)d notifications go on at once.",
+            waiting,
+        )
+        return [
+            _("Paused because: %(reason)s") % {"reason": row.paused_reason or "–"},
+            text % {"count": waiting},
+        ]
+
+    def change(self, form: forms.Form, *, now: datetime, by: str, reason: str) -> None:
+        acts.resume(now=now, by=by, reason=reason)
+
+
+class DryRun(SwitchControl):
+    name = "dry-run"
+    permission = "set_dry_run"
+    label = gettext_lazy("Dry run")
+    asks = gettext_lazy("Turn back to dry run?")
+
+    def applies(self, row: SendingSwitch) -> bool:
+        return row.mode == SendingSwitch.Mode.LIVE
+
+    def will(self, row: SendingSwitch, request: HttpRequest) -> list[Any]:
+        return [
+            _("Talks posted from now on are validated by FCM and reach nobody."),
+            _("What is being sent live is held before its next batch."),
+        ]
+
+    def change(self, form: forms.Form, *, now: datetime, by: str, reason: str) -> None:
+        acts.dry_run(now=now, by=by, reason=reason)
+
+
+class GoLive(SwitchControl):
+    name = "live"
+    permission = "go_live"
+    label = gettext_lazy("Go live")
+    asks = gettext_lazy("Send for real, to everybody, from now on?")
+    danger = True
+    form = LiveForm
+
+    def applies(self, row: SendingSwitch) -> bool:
+        return True  # while it is live, the end and the largest audience can be set anew
+
+    def objection(self, row: SendingSwitch) -> str:
+        objection = policy.live_objection()
+        if objection is None:
+            return ""
+        return _("Not possible here: %(objection)s") % {"objection": reasons.said(objection)}
+
+    def will(self, row: SendingSwitch, request: HttpRequest) -> list[Any]:
+        lines = [_("Talks posted from now on reach every listener, until the end you set.")]
+        if pending := open_notifications().pending:
+            text = ngettext(
+                "%(count)d notification waits and goes out live at once.",
+                "%(count)d notifications wait and go out live at once.",
+                pending,
+            )
+            lines.append(text % {"count": pending})
+        return lines
+
+    def change(self, form: forms.Form, *, now: datetime, by: str, reason: str) -> None:
+        acts.go_live(
+            now=now,
+            by=by,
+            reason=reason,
+            until=now + timedelta(minutes=form.cleaned_data["minutes"]),
+            max_audience=form.cleaned_data["max_audience"],
+        )
+
+
+def going_on() -> int:
+    """Return how many notifications a pause would stop, or has stopped."""
+    now = open_notifications()
+    return now.pending + now.sending
+
 
 @admin.register(SendingSwitch)
-class SendingSwitchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+class SendingSwitchAdmin(ControlsAdmin):
+    controls = (Pause(), Resume(), DryRun(), GoLive())
+    row_path = ""  # there is one row
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def get_urls(self) -> list[URLPattern]:
-        """Put the changes before Django's own addresses, whose last one takes everything."""
-        name = "notifications_sendingswitch"
-        changes = [
-            path(
-                f"{control.name}/",
-                self.admin_site.admin_view(self.control_view),
-                {"control": control},
-                name=f"{name}_{control.name}",
-            )
-            for control in CONTROLS
-        ]
-        return [*changes, *super().get_urls()]
+    def found(self, request: HttpRequest, number: int = SendingSwitch.ONLY_PK) -> SendingSwitch:
+        """Return the switch; when nobody has changed it yet, it is not in the database."""
+        return SendingSwitch.objects.current()
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -225,14 +228,13 @@ class SendingSwitchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
         """Show the switch: there is one row, so the list is its page."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        switch = SendingSwitch.objects.current()
         context = {
             **self.admin_site.each_context(request),
             "title": capfirst(self.opts.verbose_name),
             "opts": self.opts,
             "environment": settings.ENVIRONMENT,
             "objection": policy.live_objection(),
-            "controls": [each for each in CONTROLS if each.may(request) and applies(each, switch)],
+            "controls": self.offered(request, self.found(request)),
         }
         template = "admin/notifications/sendingswitch/switch.html"
         return TemplateResponse(request, template, context)
@@ -240,11 +242,3 @@ class SendingSwitchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Lead from Django's address of the row (its history links there) to the page."""
         return redirect(PAGE)
-
-    def control_view(self, request: HttpRequest, control: Control) -> HttpResponse:
-        """Ask before a change, and make it."""
-        if not control.may(request):
-            raise PermissionDenied
-        act = OnSwitch(control, asking.operator(request)).act()
-        context = {**self.admin_site.each_context(request), "opts": self.opts}
-        return asking.view(request, act, context)

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from notifications.admin.controls import CONTROLS
+from notifications.admin.controls import CONTROLS, NotificationControl
 from notifications.models import Delivery, Notification
 
 from .rows import delivery, listener, listing, notification, staff, superuser
@@ -81,6 +81,17 @@ def test_asking_does_nothing(name: str) -> None:
     assert answer.status_code == 200
     assert Notification.objects.values().get(id=row.id) == before
     assert not LogEntry.objects.exists()
+
+
+def test_a_control_that_does_not_say_what_it_does_cannot_be_made() -> None:
+    class Half(NotificationControl):
+        name = "half"
+
+        def applies(self, row: Notification) -> bool:
+            return True
+
+    with pytest.raises(TypeError, match="abstract methods"):
+        Half()  # type: ignore[abstract]
 
 
 def test_the_question_says_what_will_come_of_it_with_the_numbers() -> None:

@@ -13,6 +13,7 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from notifications.admin.asking import ControlsAdmin
 from notifications.models import (
     AnsweredForm,
     Batch,
@@ -154,6 +155,30 @@ def test_the_walk_covers_every_act() -> None:
         )
     }
     assert granted == set(ACTS.values()), "a permission without an act, or the other way round"
+
+
+def test_every_control_of_the_desk_is_walked() -> None:
+    controls = {
+        f"{desk.opts.app_label}_{desk.opts.model_name}_{control.name}": control.permission
+        for desk in admin.site._registry.values()
+        if isinstance(desk, ControlsAdmin)
+        for control in desk.controls
+    }
+
+    assert controls == ACTS
+
+
+@pytest.mark.parametrize("model", ["notification", "sendingswitch", "devicetoken", "program"])
+def test_an_address_that_names_no_control_does_nothing(rows: dict[str, Any], model: str) -> None:
+    before = everything()
+    client = role(*set(ACTS.values()))
+    act = next(name for name in ACTS if name.split("_")[1] == model)
+    nothing = address(act, rows).replace(f"/{act.split('_')[2]}/", "/burn/")
+
+    client.get(nothing)
+    client.post(nothing, yes())
+
+    assert everything() == before
 
 
 def test_strangers_get_nowhere(rows: dict[str, Any]) -> None:

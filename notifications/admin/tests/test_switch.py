@@ -31,11 +31,14 @@ def production(settings: Settings) -> None:
     settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
 
 
+def address(name: str) -> str:
+    """Return where a change asks."""
+    return reverse(f"admin:notifications_sendingswitch_{name}")
+
+
 def change(client: Client, name: str, **values: object) -> tuple[int, str]:
     """Answer a question with yes; return the answer's status and the page that follows."""
-    answer = client.post(
-        reverse(f"admin:notifications_sendingswitch_{name}"), {"once": uuid4(), **values}
-    )
+    answer = client.post(address(name), {"once": uuid4(), **values})
     page = client.get(answer["Location"]) if answer.status_code == 302 else answer
     return answer.status_code, page.content.decode()
 
@@ -77,7 +80,7 @@ def test_it_says_before_the_button_that_going_live_is_not_possible() -> None:
     client = superuser()
 
     page = client.get(listing("sendingswitch")).content.decode()
-    question = client.get(reverse("admin:notifications_sendingswitch_live")).content.decode()
+    question = client.get(address("live")).content.decode()
 
     assert "Going live is not possible here: ENVIRONMENT is development" in page
     assert "Not possible here: ENVIRONMENT is development" in question
@@ -90,7 +93,7 @@ def test_it_offers_what_would_change_something() -> None:
     def offered() -> set[str]:
         page = client.get(listing("sendingswitch")).content.decode()
         names = ("pause", "resume", "dry-run", "live")
-        return {name for name in names if f'<a href="{name}/"' in page}
+        return {name for name in names if f'<a href="{address(name)}"' in page}
 
     assert offered() == {"pause", "live"}
     set_live(paused=True)
@@ -242,9 +245,7 @@ def test_each_change_needs_its_own_permission(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["live", "dry-run", "pause", "resume"])
 def test_strangers_change_nothing(name: str) -> None:
-    address = reverse(f"admin:notifications_sendingswitch_{name}")
-
-    answer = Client().post(address, {"reason": "a test"})
+    answer = Client().post(address(name), {"reason": "a test"})
 
     assert (answer.status_code, answer["Location"].split("?")[0]) == (302, reverse("admin:login"))
     assert not SendingSwitch.objects.exists()
