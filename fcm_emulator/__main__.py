@@ -1,4 +1,4 @@
-"""The emulator's own command line, for where there is no Django."""
+"""Run an FCM on this machine: loopback only, nothing reaches a phone."""
 
 import argparse
 
