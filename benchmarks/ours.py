@@ -1,6 +1,5 @@
 """This project, measured end to end: an upload over HTTP until its last result is recorded."""
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -121,8 +120,3 @@ def database_cpu() -> float:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL")
         return sum(usage(pid).cpu for (pid,) in cursor.fetchall())
-
-
-def told(measured: Measured) -> str:
-    """Return it for a log."""
-    return json.dumps(measured.__dict__)

@@ -13,7 +13,6 @@ import os
 import random
 import re
 import signal
-import socket
 import sys
 import time
 from collections import Counter
@@ -27,8 +26,9 @@ from granian.http import HTTP2Settings
 from granian.server.embed import Server
 
 from fcm_emulator import certificates, oauth
+from fcm_emulator.launch import HOST, listening
+from testbed.process import free_port
 
-HOST: Final = "127.0.0.1"
 STREAMS_PER_CONNECTION: Final = 100  # as at FCM
 REQUESTS_AT_ONCE: Final = 50_000
 JSON: Final = [("content-type", "application/json; charset=UTF-8")]
@@ -139,14 +139,6 @@ def tail(text: str) -> tuple[float, float]:
     return float(percent) / 100, float(milliseconds) / 1000
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 async def serve(directory: Path, latency: Latency) -> None:
     """Serve until stdin ends or SIGTERM comes; endpoint.json says where."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -183,18 +175,6 @@ async def serve(directory: Path, latency: Latency) -> None:
         [serving, asyncio.create_task(stopped.wait())], return_when=asyncio.FIRST_COMPLETED
     )
     os._exit(0)  # nothing is left to save; granian would wait for the answers
-
-
-async def listening(port: int) -> None:
-    """Return as soon as the port takes connections."""
-    while True:
-        try:
-            _, writer = await asyncio.open_connection(HOST, port)
-        except ConnectionRefusedError:
-            await asyncio.sleep(0.01)
-        else:
-            writer.close()
-            return
 
 
 def main() -> None:

@@ -96,12 +96,12 @@ async def _run(options: Options) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     with _reserved_port(options.port) as port:
         endpoint = _endpoint(options, directory, port)
-        server = _server(options, directory, endpoint)
+        server = _server(options, directory, endpoint, port)
         serving = asyncio.create_task(server.serve())
         stopping = asyncio.create_task(_stop_event(options).wait())
-        listening = asyncio.create_task(_listening(port))
-        await asyncio.wait([serving, stopping, listening], return_when=asyncio.FIRST_COMPLETED)
-        if listening.done():
+        started = asyncio.create_task(listening(port))
+        await asyncio.wait([serving, stopping, started], return_when=asyncio.FIRST_COMPLETED)
+        if started.done():
             _announce(directory, endpoint)
             await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
         if stopping.done():
@@ -140,7 +140,7 @@ def _endpoint(options: Options, directory: Path, port: int) -> Endpoint:
     )
 
 
-def _server(options: Options, directory: Path, endpoint: Endpoint) -> Server:
+def _server(options: Options, directory: Path, endpoint: Endpoint, port: int) -> Server:
     account = oauth.write_service_account(
         Path(endpoint.service_account_file), token_uri=f"{endpoint.url}/token"
     )
@@ -153,7 +153,7 @@ def _server(options: Options, directory: Path, endpoint: Endpoint) -> Server:
     return Server(
         emulator,
         address=HOST,
-        port=int(endpoint.url.rpartition(":")[2]),
+        port=port,
         interface=Interfaces.RSGI,
         websockets=False,
         backpressure=REQUESTS_AT_ONCE,
@@ -177,7 +177,7 @@ def _stop_event(options: Options) -> asyncio.Event:
     return stopped
 
 
-async def _listening(port: int) -> None:
+async def listening(port: int) -> None:
     """Return as soon as the port takes connections."""
     while True:
         try:

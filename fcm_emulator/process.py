@@ -35,6 +35,11 @@ class EmulatorProcess:
     journal: Path
     process: subprocess.Popen[str]
 
+    @property
+    def port(self) -> int:
+        """Return the TCP port of loopback on which it listens."""
+        return int(self.url.rpartition(":")[2])
+
     def entries(self) -> list[Entry]:
         """Return the lines of the journal so far."""
         return read(self.journal)

@@ -22,22 +22,22 @@ import sys
 from pathlib import Path
 from fcm_emulator.process import running
 with running(Path(sys.argv[1])) as fcm:
-    print(fcm.process.pid, fcm.url, flush=True)
+    print(fcm.port, flush=True)
     sys.stdin.read()
 """
 
 
-def listens(url: str) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_it_is_gone_when_the_block_ends(tmp_path: Path) -> None:
     with running(tmp_path) as fcm:
-        assert listens(fcm.url)
+        assert listens(fcm.port)
 
     assert fcm.process.returncode == 0
-    assert not listens(fcm.url)
+    assert not listens(fcm.port)
 
 
 def test_it_goes_when_its_parent_is_killed(tmp_path: Path) -> None:
@@ -49,18 +49,18 @@ def test_it_goes_when_its_parent_is_killed(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
     ) as parent:
         assert parent.stdout
-        _, url = parent.stdout.readline().split()
-        assert listens(url)
+        port = int(parent.stdout.readline())
+        assert listens(port)
 
         parent.kill()
         parent.wait()
 
-    wait_until(lambda: not listens(url))
+    wait_until(lambda: not listens(port))
 
 
 def test_answers_that_hang_do_not_keep_it(tmp_path: Path) -> None:
     with running(tmp_path) as fcm:
-        port = int(fcm.url.rpartition(":")[2])
+        port = fcm.port
         with socket.create_connection(("127.0.0.1", port)):
             fcm.process.send_signal(signal.SIGTERM)
             assert fcm.process.wait(DEADLINE_SECONDS) == 0
@@ -68,7 +68,7 @@ def test_answers_that_hang_do_not_keep_it(tmp_path: Path) -> None:
 
 def test_a_second_one_on_the_same_port_says_why_it_does_not_start(tmp_path: Path) -> None:
     with running(tmp_path / "one") as fcm:
-        port = int(fcm.url.rpartition(":")[2])
+        port = fcm.port
         second = subprocess.run(
             [*COMMAND, "--port", str(port), "--directory", str(tmp_path / "two")],
             cwd=PROJECT_ROOT,

@@ -233,7 +233,7 @@ def test_every_fault_of_the_table_can_be_met(tmp_path: Path) -> None:
 def test_a_request_cut_off_in_its_body_leaves_no_line(fcm: EmulatorProcess, token: str) -> None:
     before = len(fcm.entries())
     context = ssl.create_default_context(cafile=str(fcm.ca_file))
-    port = int(fcm.url.rpartition(":")[2])
+    port = fcm.port
     body = json.dumps({"message": {"token": token}}).encode()
     head = f"POST /v1/projects/x/messages:send HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}"
 
@@ -250,7 +250,7 @@ def test_a_stream_reset_in_its_body_leaves_no_line(client: Client, token: str) -
     before = len(client.fcm.entries())
     context = ssl.create_default_context(cafile=str(client.fcm.ca_file))
     context.set_alpn_protocols(["h2"])
-    plain = socket.create_connection(("127.0.0.1", int(client.fcm.url.rpartition(":")[2])))
+    plain = socket.create_connection(("127.0.0.1", client.fcm.port))
     http2 = h2.connection.H2Connection()
     http2.initiate_connection()
     path = "/v1/projects/radiotalk-emulator/messages:send"
@@ -285,7 +285,7 @@ def test_the_protocol_is_negotiated_under_a_certificate_that_holds(
     context = ssl.create_default_context(cafile=str(fcm.ca_file))
     context.verify_flags |= ssl.VERIFY_X509_STRICT  # as Python 3.13 does by default
     context.set_alpn_protocols(offered)
-    port = int(fcm.url.rpartition(":")[2])
+    port = fcm.port
 
     plain = socket.create_connection(("127.0.0.1", port))
     with context.wrap_socket(plain, server_hostname=name) as connection:
@@ -326,7 +326,7 @@ def test_the_journal_survives_a_kill_and_a_restart_goes_on(tmp_path: Path) -> No
         first.process.wait()
         assert len(first.entries()) == 1
 
-    port = int(first.url.rpartition(":")[2])
+    port = first.port
     with running(tmp_path, port=port) as second, connect(second) as client:
         client.send("dev-2")
 

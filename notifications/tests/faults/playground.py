@@ -60,7 +60,7 @@ class Playground:
 
     def start_fcm(self) -> None:
         """Start the emulator, where it always was; it goes on in its journal."""
-        port = int(self.system.fcm.url.rpartition(":")[2])
+        port = self.system.fcm.port
         again = running(self.directory / "fcm", latency_ms=LATENCY_MS, port=port)
         self.system.fcm = self.system.stack.enter_context(again)
 

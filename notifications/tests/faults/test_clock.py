@@ -12,10 +12,9 @@ from django.db.models import F
 
 from notifications.models import Notification
 from notifications.operators import acts
-from radiotalk.settings import BASE_DIR
 from testbed.hostile.fcm import HostileFcm
 from testbed.lasting_system import assert_outcomes, ended, half_way
-from testbed.process import start, wait_until
+from testbed.process import wait_until
 from testbed.system import System
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
@@ -46,16 +45,8 @@ def clock(tmp_path: Path) -> Clock:
 
 def start_worker(system: System, clock: Clock) -> None:
     """Start a worker with this clock; with one lane, so that most is claimed after it is set."""
-    worker = start(
-        "wrong_clock",
-        [sys.executable, "-m", "notifications.tests.faults.wrong_clock", clock.file],
-        log=system.directory / "wrong_clock.log",
-        env=system.env
-        | {"DJANGO_SETTINGS_MODULE": "radiotalk.settings", "NOTIFICATIONS_MAX_WORKERS": "1"},
-        cwd=BASE_DIR,
-    )
-    system.stack.callback(worker.stop)
-    system.children.append(worker)
+    command = [sys.executable, "-m", "notifications.tests.faults.wrong_clock", str(clock.file)]
+    worker = system.launch("wrong_clock", command, NOTIFICATIONS_MAX_WORKERS="1")
     wait_until(lambda: "worker.started" in worker.log.read_text(), worker)
 
 

@@ -25,7 +25,7 @@ def kill_emulator(system: System) -> int:
     """Kill the emulator, and return its port."""
     system.fcm.process.kill()
     system.fcm.process.wait()
-    return int(system.fcm.url.rpartition(":")[2])
+    return system.fcm.port
 
 
 def error_codes() -> set[str]:

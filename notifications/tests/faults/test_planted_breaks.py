@@ -14,11 +14,10 @@ import pytest
 from django.db import connection
 
 from notifications.models import Batch, DeviceToken, WorkerLease
-from radiotalk.settings import BASE_DIR
 from testbed.hostile.fcm import HostileFcm, in_the_emulators_place
 from testbed.hostile.manners import AnswersSome, Manners
 from testbed.lasting_system import half_way
-from testbed.process import Child, start, wait_until
+from testbed.process import Child, wait_until
 from testbed.system import SHORT_LEASE, System, kill, outcomes, pid_of, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
@@ -26,15 +25,8 @@ pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
 def start_broken(system: System, name: str, *arguments: str, **env: str) -> Child:
     """Return a worker in whose code this break is planted."""
-    child = start(
-        name,
-        [sys.executable, "-m", "notifications.tests.faults.broken_worker", name, *arguments],
-        log=system.directory / f"{len(system.children)}-{name}.log",
-        env=system.env | {"DJANGO_SETTINGS_MODULE": "radiotalk.settings"} | env,
-        cwd=BASE_DIR,
-    )
-    system.stack.callback(child.stop)
-    system.children.append(child)
+    command = [sys.executable, "-m", "notifications.tests.faults.broken_worker", name, *arguments]
+    child = system.launch(name, command, **env)
     wait_until(lambda: "worker.started" in child.log.read_text(), child)
     return child
 
