@@ -38,13 +38,13 @@ def executable() -> str | None:
 
 @cache
 def can_run() -> bool:
-    """Return whether Chromium is there, and what drives it runs on this machine."""
+    """Return whether Chromium is installed and Playwright's driver runs on this machine."""
     version = [sys.executable, "-m", "playwright", "--version"]
     return executable() is not None and not subprocess.run(version, capture_output=True).returncode
 
 
 def must_be_there() -> bool:
-    """Return whether a missing Chromium is a failure: on CI, where a skip would hide it."""
+    """Return whether a missing Chromium fails the tests: on CI, where a skip would hide it."""
     return os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
@@ -73,12 +73,12 @@ def running(
             yield context
         finally:
             context.close()
-            connections.close_all()  # in this loop the ORM has had a connection of its own
+            connections.close_all()  # the ORM keeps a connection for each event loop
 
 
 @contextmanager
 def beside_a_loop() -> Iterator[None]:
-    """Let the ORM work: Playwright runs a loop in the same thread, and Django would object."""
+    """Allow the ORM in the thread of Playwright's event loop, where Django would refuse it."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "on"
     try:
         yield
@@ -86,7 +86,7 @@ def beside_a_loop() -> Iterator[None]:
         del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-# The web process has the real hashers; the tests' fast one is none of these.
+# The web process has production's hashers: it could not check what the tests' fast one hashed.
 @override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.PBKDF2PasswordHasher"])
 def operator(name: str) -> User:
     """Return a new superuser who can log in to the web process with PASSWORD."""

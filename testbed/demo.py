@@ -1,8 +1,8 @@
 """`make demo`: a talk reaches 1,000 listeners, first as the dry run that is the default, then live.
 
-It always plays in a world of its own, whatever DATABASE_URL and REDIS_URL say. Everything is real
-but FCM, which is the emulator, as slow as FCM was measured to be: the web, the worker, Redis, the
-upload over HTTP.
+The demo always has a database, a Redis and files of its own, whatever DATABASE_URL and REDIS_URL
+say. The web, the worker, Redis and the upload over HTTP are real. FCM is the emulator, as slow as
+FCM was measured to be.
 """
 
 import shutil
@@ -63,7 +63,7 @@ class Api:
 
 
 def watch(stage: Stage, api: Api, path: str, progress: Progress, title: str) -> None:
-    """Move a bar until the notification is done; raise ProcessFailed when it will not be."""
+    """Move a bar until the notification is done; raise ProcessFailed when it cannot be any more."""
     bar = progress.add_task(title, total=LISTENERS)
     deadline = time.monotonic() + SENDING_SECONDS
     while True:
@@ -80,7 +80,7 @@ def watch(stage: Stage, api: Api, path: str, progress: Progress, title: str) -> 
 
 
 def post(stage: Stage, api: Api, progress: Progress, *, dry_run: bool) -> report.Tally:
-    """Return what came of one upload, counted from outside."""
+    """Upload a recording; return what came of it, counted from outside."""
     title = "Dry run" if dry_run else "Live"
     uploaded_at = time.time()
     talk = api.upload(f"{title}: welcome to Radiotalk")
@@ -118,7 +118,7 @@ def set_up(stage: Stage) -> Api:
 
 
 def play(stage: Stage) -> bool:
-    """Return whether each listener was notified exactly once, and by the dry run nobody."""
+    """Return whether the live talk notified each listener exactly once, and the dry run nobody."""
     api = set_up(stage)
     bar = (TextColumn("{task.description:8}"), BarColumn(), MofNCompleteColumn())
     with Progress(*bar, TimeElapsedColumn(), console=console) as progress:
@@ -131,7 +131,7 @@ def play(stage: Stage) -> bool:
 
 
 def failure(stage: Stage) -> str | None:
-    """Return what went wrong, None when nothing did."""
+    """Play; return what went wrong, None when nothing did."""
     try:
         return None if play(stage) else "Not every device was notified as it should be."
     except (ProcessFailed, requests.RequestException) as error:

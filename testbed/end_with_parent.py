@@ -1,9 +1,9 @@
 """Run one command that never outlives its parent, not even after `kill -9` of the parent.
 
-Run as a script, by its path (`process.py` does). Standard input is a pipe whose other end only the
-parent holds: the system closes it however the parent ends. At its end the command gets
-`--stop-signal`, and after `--grace` seconds its whole process group is killed. Works on every
-Unix; imports only what starts fast. What it cannot survive is a `kill -9` of itself.
+`process.py` runs this file as a script, by its path. Standard input is a pipe whose other end only
+the parent holds: the system closes it however the parent ends. Then the command gets
+`--stop-signal`, and after `--grace` seconds its whole process group is killed. This works on every
+Unix, and imports only what starts fast. After a `kill -9` of this script itself the command stays.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """Run a command with embedded engines: `python -m testbed.engines --redis -- COMMAND`.
 
-DATABASE_URL and REDIS_URL that are set already win: then that engine is not started. The command
-gets the signals that come to this process, and this process ends with its exit code.
+An engine whose address is set already (DATABASE_URL, REDIS_URL) is not started: the address wins.
+The command gets the signals that come to this process, and this process ends with the command's
+exit code.
 """
 
 import argparse
@@ -31,7 +32,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def start_engines(options: argparse.Namespace, engines: ExitStack) -> None:
-    """Start what is asked for and not given, and put the addresses into the environment."""
+    """Start the engines that are asked for and have no address; put theirs into `os.environ`."""
     if options.postgresql and not os.environ.get("DATABASE_URL"):
         postgresql = running_postgresql(fsync=not options.no_fsync)
         os.environ["DATABASE_URL"] = engines.enter_context(postgresql)
@@ -44,7 +45,7 @@ def run(command: list[str]) -> int:
     process = subprocess.Popen(command)
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        # The terminal gives Ctrl-C to the command as well: twice would break its own cleaning up.
+        # A terminal sends Ctrl-C to the command as well; a second one would break its cleaning up.
         if number != signal.SIGINT or not os.isatty(sys.stdin.fileno()):
             process.send_signal(number)
 

@@ -18,7 +18,7 @@ from testbed.system import System
 
 @pytest.fixture
 def live(db: None, settings: Settings) -> None:
-    """Let everything say live."""
+    """Let the settings and the operators' switch allow live sending."""
     settings.ENVIRONMENT = "production"
     settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
     SendingSwitch.objects.change(
@@ -28,7 +28,7 @@ def live(db: None, settings: Settings) -> None:
 
 @pytest.fixture
 def lease(db: None) -> Lease:
-    """Return the lease, held."""
+    """Return the lease, which this test holds."""
     lease = Lease(timedelta(seconds=15))
     lease.keep()
     return lease

@@ -1,4 +1,4 @@
-"""The accounts of `make run`: made once, their passwords kept in var/ and shown at every start."""
+"""The accounts of `make run`; their passwords are kept in var/ and shown at every start."""
 
 import json
 import secrets
@@ -8,11 +8,11 @@ from pathlib import Path
 from django.contrib.auth.models import User
 
 PASSWORD_BYTES = 9
-OPERATOR, TALKER = "operator", "talker"  # `seed` makes programs for a user of the latter name
+OPERATOR, TALKER = "operator", "talker"  # `seed` makes its programs for a user named `talker`
 
 
 def passwords(file: Path) -> dict[str, str]:
-    """Return the password of each account, from the file or made and written there."""
+    """Return the password of each account; the first call makes them and writes the file."""
     if not file.exists():
         file.touch(mode=0o600)
         made = {name: secrets.token_urlsafe(PASSWORD_BYTES) for name in (OPERATOR, TALKER)}
@@ -22,7 +22,7 @@ def passwords(file: Path) -> dict[str, str]:
 
 
 def ensure(logins: Mapping[str, str]) -> None:
-    """Make the accounts, or put their passwords back: what is shown has to work."""
+    """Make the accounts, or set their passwords again: the shown passwords have to work."""
     for name, password in logins.items():
         is_operator = name == OPERATOR
         user, _created = User.objects.get_or_create(

@@ -1,4 +1,4 @@
-"""Engines of a test's own, to be broken: a PostgreSQL, a database in it or in a file, a Redis."""
+"""Engines that a test may break: a PostgreSQL and a database in it, a SQLite file, a Redis."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ OWN = "own"
 
 @contextmanager
 def as_default(url: str) -> Iterator[None]:
-    """Have Django's default connection be to this database, in this thread, until the end."""
+    """Let Django's default connection, in this thread, lead to this database until the end."""
     theirs = connections["default"]
     handler = ConnectionHandler({"default": environ.Env.db_url_config(url)})
     connections["default"] = handler["default"]
@@ -37,7 +37,7 @@ def as_default(url: str) -> Iterator[None]:
 
 @contextmanager
 def migrated_cluster() -> Iterator[Cluster]:
-    """Yield a PostgreSQL with a template of our database."""
+    """Yield a PostgreSQL with an empty, migrated database: the TEMPLATE of others."""
     with running_cluster(fsync=False) as cluster:
         cluster.execute(f"CREATE DATABASE {TEMPLATE}")
         env = os.environ | {
@@ -66,7 +66,7 @@ def once_unused(cluster: Cluster, statement: str) -> None:
 
 @contextmanager
 def own_postgresql(cluster: Cluster) -> Iterator[None]:
-    """Have a fresh database of this PostgreSQL be the test's, until the end."""
+    """Let the ORM use a fresh database of this PostgreSQL until the end."""
     once_unused(cluster, f"CREATE DATABASE {OWN} TEMPLATE {TEMPLATE}")
     with as_default(f"{cluster.url}/{OWN}"):
         yield
@@ -77,7 +77,7 @@ def own_postgresql(cluster: Cluster) -> Iterator[None]:
 
 @contextmanager
 def own_sqlite(file: Path) -> Iterator[None]:
-    """Have a fresh SQLite database be the test's, until the end."""
+    """Let the ORM use a fresh SQLite database until the end."""
     with as_default(f"sqlite:///{file}"):
         connection.cursor().execute("PRAGMA journal_mode=WAL")
         call_command("migrate", verbosity=0)
@@ -86,7 +86,7 @@ def own_sqlite(file: Path) -> Iterator[None]:
 
 @contextmanager
 def hung(redis_url: str) -> Iterator[None]:
-    """Let a Redis hang, as after SIGSTOP: its kernel goes on taking connections."""
+    """Let a Redis hang by SIGSTOP: the kernel goes on taking connections to it."""
     with redis.Redis.from_url(redis_url) as client:
         process_id = int(client.info("server")["process_id"])
     os.kill(process_id, signal.SIGSTOP)
@@ -97,7 +97,7 @@ def hung(redis_url: str) -> Iterator[None]:
 
 
 def crash(cluster: Cluster) -> None:
-    """Stop it without a checkpoint, as `pg_ctl stop -m immediate` does."""
+    """Stop PostgreSQL without a checkpoint, as `pg_ctl stop -m immediate` does."""
     assert cluster.child is not None
     os.kill(pid_of(cluster.child), signal.SIGQUIT)
     cluster.child.wrapper.wait()
@@ -105,5 +105,5 @@ def crash(cluster: Cluster) -> None:
 
 
 def stop_fast(cluster: Cluster) -> None:
-    """Stop it as `pg_ctl stop -m fast` does: sessions are ended, transactions rolled back."""
+    """Stop PostgreSQL as `pg_ctl stop -m fast` does: sessions end, transactions are rolled back."""
     cluster.stop()

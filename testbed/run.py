@@ -1,7 +1,7 @@
 """`make run`: Redis, an emulator of FCM, web and worker until Ctrl-C, with their data in var/.
 
-The first start writes .env, which every `manage.py` in another shell reads as well. An .env that is
-there already is left alone, and what it says holds.
+The first start writes .env, which every `manage.py` in another shell reads as well. An .env that
+exists already is left alone, and its settings hold.
 """
 
 import os
@@ -26,7 +26,7 @@ EMULATOR = local_settings.VAR / "emulator"
 
 
 def write_env(file: Path) -> None:
-    """Write settings that send to the emulator, unless there are settings."""
+    """Write settings that send to the emulator, unless the file exists."""
     if file.exists():
         return
     file.touch(mode=0o600)
@@ -43,7 +43,7 @@ def commands(procfile: Path) -> dict[str, list[str]]:
 
 
 def check_ports() -> None:
-    """Raise ProcessFailed when somebody listens where we will."""
+    """Raise ProcessFailed when somebody listens on a port that `make run` needs."""
     ports = {"web": WEB_PORT, "FCM emulator": EMULATOR_PORT}
     if not os.environ.get("REDIS_URL"):
         ports["Redis"] = REDIS_PORT
@@ -89,7 +89,7 @@ def start_all(stack: ExitStack) -> Processes:
 
 
 def tell(accounts: dict[str, str]) -> None:
-    """Print where everything is, and who may log in."""
+    """Print the addresses, and the accounts with their passwords."""
     web = f"http://127.0.0.1:{WEB_PORT}"
     print(f"""
   Admin            {web}/admin/

@@ -1,7 +1,7 @@
 """The whole system for a test: web, workers and FCM emulator as processes of their own.
 
 They meet in the test's own PostgreSQL database, so the test sees and changes what they do through
-the ORM. Used by the fixture `system` in conftest.py.
+the ORM. Tests get theirs from the fixtures `system` and `make_system` (fixtures.py).
 """
 
 import os
@@ -109,7 +109,7 @@ class Deployment(Processes):
         return redis.Redis.from_url(self.env["REDIS_URL"])
 
     def start_web(self, **env: str) -> Child:
-        """Return the web, which serves."""
+        """Return the web once it serves."""
         self.web_port = self.reserve_port()
         web = self.start("runserver", "--noreload", f"{LOOPBACK}:{self.web_port}", **env)
         return listening(web, self.web_port)

@@ -1,4 +1,4 @@
-"""The promise: .env.example names each setting that is read, and no other."""
+"""The promise: .env.example names each setting that Radiotalk reads, and no other."""
 
 import re
 from pathlib import Path
