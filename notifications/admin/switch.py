@@ -84,7 +84,7 @@ class SwitchControl(Control[SendingSwitch]):
         return Happened(text % {"verdict": situation(now=now).verdict})
 
     def subject(self, row: SendingSwitch) -> str:
-        return capfirst(SendingSwitch._meta.verbose_name)
+        return capfirst(str(SendingSwitch._meta.verbose_name))
 
     def address(self, row: SendingSwitch) -> str:
         return reverse(f"admin:notifications_sendingswitch_{self.name}")
