@@ -1,6 +1,5 @@
 """The web is alive as long as it answers, and ready as long as database and worker are well."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -106,7 +105,7 @@ def test_it_is_not_ready_when_the_worker_has_been_silent_for_over_30_seconds(
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert re.search(r"last sign of life was 4\d s ago", answer.json()["worker"][0])
+    assert "last sign of life was 45 s ago" in answer.json()["worker"][0]
 
 
 @pytest.mark.django_db
@@ -118,7 +117,7 @@ def test_it_is_not_ready_when_a_notification_waits_for_over_60_seconds(
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert re.search(r"waiting for 9\d s", answer.json()["worker"][0])
+    assert "waiting for 90 s" in answer.json()["worker"][0]
 
 
 @pytest.mark.django_db

@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from notifications.models import DeviceToken
 from notifications.tests.factories import DeviceTokenFactory
+from programs.tests.clients import client_of
 from programs.tests.factories import UserFactory
 
 DEVICES = "/api/v1/devices/"
@@ -23,9 +24,7 @@ def user(db: None) -> User:
 @pytest.fixture
 def api(user: User) -> APIClient:
     """Return the HTTP client of `user`."""
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
+    return client_of(user)
 
 
 def test_a_new_device_is_registered_and_its_token_kept_secret(api: APIClient, user: User) -> None:

@@ -4,25 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
-from rest_framework.test import APIClient
 
 from notifications import channel
 from notifications.models import Notification
 from notifications.tests.factories import NotificationFactory
+from programs.tests.clients import client_of
 from programs.tests.factories import ProgramFactory, UserFactory
 from programs.tests.recordings import wav
 
 pytestmark = pytest.mark.django_db
-
-
-def client_of(user: User) -> APIClient:
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
 
 
 def address(notification: Notification) -> str:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from notifications import fcm_config
 from notifications.checks import credentials_problem
 from notifications.fcm.credentials import AccessToken
 from notifications.management import arguments
+from notifications.management.errors import Refused
 from notifications.worker.inbox import Inbox, Stop
 from notifications.worker.invoker import Invoker
 from notifications.worker.lease import Lease
@@ -94,19 +95,16 @@ def look_for_garbage_seldom() -> None:
 
 
 def access_token() -> AccessToken:
-    """Return the credentials of the settings; raise CommandError when they cannot be used."""
+    """Return the credentials of the settings; raise Refused when they cannot be used."""
     path = settings.GOOGLE_APPLICATION_CREDENTIALS
     if not path:
-        raise CommandError(
+        raise Refused(
             "GOOGLE_APPLICATION_CREDENTIALS is not set: name the service account file of your "
             "Firebase project, or try `make run`, which brings an emulator of FCM.",
-            returncode=2,
         )
     if problem := credentials_problem(Path(path)):
-        raise CommandError(f"GOOGLE_APPLICATION_CREDENTIALS: {path} {problem}.", returncode=2)
+        raise Refused(f"GOOGLE_APPLICATION_CREDENTIALS: {path} {problem}.")
     try:
         return fcm_config.access_token()
     except ValueError as error:
-        raise CommandError(
-            f"GOOGLE_APPLICATION_CREDENTIALS: {path} is refused: {error}", returncode=2
-        ) from error
+        raise Refused(f"GOOGLE_APPLICATION_CREDENTIALS: {path} is refused: {error}") from error
