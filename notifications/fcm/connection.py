@@ -4,6 +4,10 @@ One attempt is one POST. libcurl would send a request again on its own when a re
 dies before the answer; it cannot when the body cannot be rewound (a READFUNCTION without a
 SEEKFUNCTION): then it reports error 65, and the server saw exactly one (measured on HTTP/1.1 and
 HTTP/2, for reset, close, RST_STREAM, GOAWAY and REFUSED_STREAM).
+
+The class is long because half of it keeps libcurl from decisions of its own: when to connect anew,
+how much to send before SETTINGS are read, and which dead connection to use again. What each costs
+is told beside it, and why in docs/decisions/0006 and 0007.
 """
 
 import math

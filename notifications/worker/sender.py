@@ -77,7 +77,7 @@ class Sender:
         The size is the largest that leaves no more than half of the free streams unused: slow
         answers occupy some streams of a lane, and its other streams must not wait for them.
         """
-        free = len(self._held) * STREAMS - self.in_flight
+        free = sum(STREAMS - held for held in self._held)
         size = most
         while size // 2 >= most // LEAST_PORTION and 2 * size * self.room(size) < free:
             size //= 2
