@@ -1,8 +1,8 @@
-"""`make bench`: this project and what one would take instead, in one run on the same stub of FCM.
+"""`make bench`: Radiotalk and what one would take instead, in one run on the same stub of FCM.
 
-Everything real but FCM: web, worker, Redis, PostgreSQL with fsync, TLS, HTTP/2. The ways take turns
-in each round. `--quick` measures only 230 ms, up to 10,000 targets. Results go to var/bench.json;
-benchmarks.report makes docs/benchmarks.md of them.
+Everything but FCM is real: web, worker, Redis, PostgreSQL with fsync, TLS, HTTP/2. In each round
+the ways of sending take turns. `--quick` measures only with 230 ms a send, up to 10,000 targets.
+The results go to var/bench.json, and benchmarks.report makes docs/benchmarks.md of them.
 """
 
 import argparse
@@ -35,7 +35,7 @@ ROUNDS = 3
 SLOW_MS = 230  # as FCM was measured to take in 2019
 RESULTS = VAR_DIR / "bench.json"
 
-# Up to how many targets each way is run; it goes on at the same rate, so more only takes longer.
+# The most targets that each way is run with: its rate is constant, so more only take longer.
 PEERS_MOST = {
     "firebase-admin send, 10 threads": 1_000,
     "firebase-admin send, 100 threads": 10_000,
@@ -43,12 +43,12 @@ PEERS_MOST = {
     "firebase-admin send_each_async": 1_000,
     "fcm-django": 10_000,
 }
-PEERS_MOST_WHERE_FAST = 1_000  # below 230 ms; their own CPU is their limit there as well
+PEERS_MOST_WHERE_FAST = 1_000  # below 230 ms, where a peer's own CPU is its limit as well
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is run."""
+    """Which latencies and sizes are run, and in how many rounds."""
 
     latencies: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -87,7 +87,7 @@ class Run:
             system.start_web()
 
     def go(self) -> None:
-        """Measure everything, the ways in turns."""
+        """Measure all ways, in turns."""
         for number in range(self.plan.rounds):
             for latency in self.plan.latencies:
                 for pool in POOLS:
@@ -96,7 +96,7 @@ class Run:
                     self.measure_peer(latency, way, number)
 
     def measure_us(self, latency: int, pool: int, number: int) -> None:
-        """Measure this project with a pool of so many threads, at each size."""
+        """Measure Radiotalk with a pool of so many threads, at each size."""
         system = self.systems[latency]
         with system.worker(pool) as worker:
             for size in self.plan.sizes:
@@ -104,7 +104,7 @@ class Run:
                 self.note(f"Radiotalk, {pool} threads", latency, size, number, asdict(measured))
 
     def measure_peer(self, latency: int, way: str, number: int) -> None:
-        """Measure what one would take instead, at the sizes that it can be waited for."""
+        """Measure what one would take instead, at the sizes that do not take too long."""
         for size in self.plan.sizes:
             most = PEERS_MOST[way]
             if latency < SLOW_MS or self.plan.rounds < ROUNDS:
@@ -115,7 +115,7 @@ class Run:
 
     @staticmethod
     def run_peer(stub: Stub, way: str, size: int, label: str) -> dict[str, Any]:
-        """Return what a process of its own spent, and when its first and last request came."""
+        """Return what a process of its own spent, and the seconds from first to last request."""
         label = f"{label}{time.monotonic_ns() % 10**9}"
         command = [sys.executable, "-m", "benchmarks.peers", way, "--targets", str(size)]
         command += ["--label", label, "--url", stub.url, "--ca-file", str(stub.ca_file)]
@@ -137,7 +137,7 @@ class Run:
     def note(
         self, way: str, latency: int, size: int, number: int, measured: dict[str, Any]
     ) -> None:
-        """Keep a measurement, and say it."""
+        """Keep a measurement, and print it."""
         self.results.append(
             {"way": way, "latency": latency, "size": size, "round": number, **measured}
         )
@@ -149,7 +149,7 @@ class Run:
 
 
 def main() -> int:
-    """Measure, keep, and report; return 1 when anybody was notified twice or not at all."""
+    """Measure and report; return 1 when anybody was notified twice or not at all."""
     parser = argparse.ArgumentParser("python -m benchmarks.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=ROUNDS)

@@ -1,8 +1,8 @@
 """Every admin page with 1,000,000 devices and 10,000,000 deliveries: `python -m benchmarks.desk`.
 
-On PostgreSQL, filled by SQL; the pages are answered in this process, as a web process would answer
-them. It fails when one answer of a page takes longer than MOST_MS, or the page counts the send log;
-the first answer of each page, which warms the caches up, is shown beside the others.
+PostgreSQL is filled by SQL, and this process answers the pages as a web process would. The run
+fails when an answer takes longer than MOST_MS, or a page counts the rows of the send log. The first
+answer of each page, which warms the caches up, is shown beside the others.
 
     DJANGO_SETTINGS_MODULE=radiotalk.testing python -m testbed.engines --postgresql -- \\
         python -m benchmarks.desk [--devices N] [--deliveries N]
@@ -139,7 +139,7 @@ def fill(devices: int, deliveries: int) -> int:
 
 
 def execute(cursor: Any, statements: str, values: dict[str, int]) -> None:
-    """Run statements that empty lines part."""
+    """Run the statements of a script in which an empty line follows each."""
     for statement in statements.strip().split(";\n\n"):
         cursor.execute(statement, values)
 
@@ -176,7 +176,7 @@ def notifications(
 
 
 def pages(newest: int, devices: int) -> dict[str, str]:
-    """Return every page of the desk, and its heaviest questions, by name."""
+    """Return the address of every page of the desk and of its heaviest searches, by name."""
     admin, some = "/admin/notifications", devices // 2
     small = newest - LARGE - 1
     log = f"{admin}/delivery/"
@@ -273,7 +273,7 @@ def timed(client: Client, address: str) -> tuple[float, Any]:
 
 
 def table(results: list[Measured]) -> Table:
-    """Return what a person reads."""
+    """Return the results for a person."""
     shown = Table(title=f"Admin pages, {ROUNDS} answers each")
     for heading in ("page", "first ms", "p50 ms", "max ms", "statements", ""):
         shown.add_column(heading, justify="left" if heading in ("page", "") else "right")
@@ -290,7 +290,7 @@ def table(results: list[Measured]) -> Table:
 
 
 def main() -> int:
-    """Print the table; return 1 when a page is too slow."""
+    """Print the table; return 1 when a page is too slow or counts the send log."""
     parser = argparse.ArgumentParser(prog="benchmarks.desk", description=__doc__)
     parser.add_argument("--devices", type=int, default=1_000_000, metavar="N")
     parser.add_argument("--deliveries", type=int, default=10_000_000, metavar="N")

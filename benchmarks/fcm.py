@@ -1,4 +1,4 @@
-"""The stub of FCM as a process, and what it says of a run."""
+"""The stub of FCM as a process of its own, and what it counted."""
 
 import json
 import ssl
@@ -16,7 +16,7 @@ from radiotalk.settings import BASE_DIR
 
 @dataclass(frozen=True)
 class Stub:
-    """A running stub; it looks like the emulator's process to `testbed.system`."""
+    """A running stub."""
 
     url: str
     ca_file: Path
@@ -34,7 +34,7 @@ class Stub:
 def running_stub(
     directory: Path, *, latency_ms: float, tails: Sequence[str] = ()
 ) -> Iterator[Stub]:
-    """Yield a stub that listens; `tails` are shares of slower answers, as PERCENT:MS."""
+    """Yield a stub that listens; `tails` are slower answers, each as PERCENT:MS."""
     command = [sys.executable, "-m", "benchmarks.stub", "--directory", str(directory)]
     command += ["--latency", str(latency_ms), *(f"--tail={tail}" for tail in tails)]
     with subprocess.Popen(  # noqa: S603

@@ -1,4 +1,4 @@
-"""What is measured from outside: a process's CPU time and memory, by /proc."""
+"""A process's CPU time and memory, measured from outside by /proc; and tables in Markdown."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""This project, measured end to end: an upload over HTTP until its last result is recorded."""
+"""Radiotalk, measured end to end: from an upload over HTTP until its last result is recorded."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ from testbed import local_settings
 from testbed.process import LOOPBACK, Child, listening, wait_until
 from testbed.system import Deployment, pid_of
 
-LOOK_SECONDS = 0.01  # between looks whether a notification is done: no time is known better
+LOOK_SECONDS = 0.01  # between looks whether a notification is done: the precision of `recorded`
 DEADLINE_SECONDS = 600.0
 CONNECTING_SECONDS = 1.0  # for a new worker, which connects to FCM before there is a talk
 
@@ -41,7 +41,7 @@ class Bench(Deployment):
 
     @contextmanager
     def worker(self, threads: int) -> Iterator["Worker"]:
-        """Yield the active worker, with so many threads; it is stopped at the end."""
+        """Yield the active worker with so many threads; stop it at the end."""
         statements = self.directory / f"{len(self.children)}-statements"
         command = [sys.executable, "-m", "benchmarks.worker", str(statements)]
         child = self.launch("worker", [*command, "--max-workers", str(threads)])
@@ -55,24 +55,24 @@ class Bench(Deployment):
 
 @dataclass(frozen=True)
 class Worker:
-    """A running worker, seen from outside."""
+    """A running worker, measured from outside."""
 
     child: Child
     statements_file: Path
 
     def usage(self) -> Usage:
-        """Return what it has used so far."""
+        """Return the CPU time and memory that the worker has used so far."""
         return usage(pid_of(self.child))
 
     def statements(self) -> int:
-        """Return how many statements it has sent to the database so far."""
-        time.sleep(0.25)  # the file is a moment behind
+        """Return how many statements the worker has sent to the database so far."""
+        time.sleep(0.25)  # the worker writes the file every 0.1 s
         return int(self.statements_file.read_text() or 0)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of one upload; seconds since its answer."""
+    """What came of one upload; `first`, `last` and `recorded` are seconds since its answer."""
 
     first: float
     last: float
@@ -86,7 +86,7 @@ class Measured:
 
 
 def measure(system: Bench, worker: Worker, program: Program, targets: int) -> Measured:
-    """Return what came of one upload."""
+    """Upload a talk, and return what came of it once its notification is done."""
     statements, used, database = worker.statements(), worker.usage(), database_cpu()
     answer = system.upload(program)
     answered_at = time.time()
@@ -116,7 +116,7 @@ def measure(system: Bench, worker: Worker, program: Program, targets: int) -> Me
 
 
 def database_cpu() -> float:
-    """Return the CPU seconds of PostgreSQL's processes that live now."""
+    """Return the CPU seconds that PostgreSQL's present processes have used."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL")
         return sum(usage(pid).cpu for (pid,) in cursor.fetchall())

@@ -1,9 +1,9 @@
-"""What a user would take instead, as its own documentation says to use it; one run a process.
+"""What one would take instead of Radiotalk, used as its own documentation says; one run a process.
 
     python -m benchmarks.peers WAY --targets N --label L --url … --ca-file … --service-account …
 
-Prints JSON: the seconds from the call to its return, CPU seconds meanwhile, peak RSS in MB. The
-process is ready before: imported, its access token fetched, its first connection made.
+Prints JSON: the seconds from the call to its return, CPU seconds meanwhile, peak RSS in MB. Before
+the call everything is imported, the access token is fetched and the first connection is made.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from benchmarks.measuring import usage
 
 MOST_A_CALL = 500  # send_each's limit
 THREADS = 10
-MOST_THREADS = 100  # the SDK keeps so many connections; with 200 and 300 it is no faster
+MOST_THREADS = 100  # the SDK keeps 100 connections; 200 or 300 threads are no faster
 
 Send = Callable[[list[str], str], None]
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What one run took."""
+    """What one run took; times in seconds."""
 
     seconds: float
     cpu: float
@@ -40,7 +40,7 @@ class Spent:
 
 
 def message(token: str | None, label: str) -> messaging.Message:
-    """Return such a message as ours."""
+    """Return the message that Radiotalk sends too."""
     tag = f"talk-{label}"
     return messaging.Message(
         token=token,
@@ -103,7 +103,7 @@ WAYS: dict[str, Send] = {
 
 
 def chunks(tokens: list[str]) -> Iterator[list[str]]:
-    """Yield as many tokens as a call takes."""
+    """Yield the tokens in lists of at most MOST_A_CALL."""
     for start in range(0, len(tokens), MOST_A_CALL):
         yield tokens[start : start + MOST_A_CALL]
 
@@ -115,7 +115,7 @@ def check(failures: int) -> None:
 
 
 def tokens_of(count: int) -> list[str]:
-    """Return the tokens of a list of devices, which fcm-django's table holds as well."""
+    """Return the tokens of so many devices; `fill` writes the same for fcm-django."""
     return [f"{count}-{'x' * 140}-{number}" for number in range(count)]
 
 
@@ -143,7 +143,7 @@ def start(url: str, ca_file: str, service_account: str) -> None:
 
 
 def measure(way: str, targets: int, label: str) -> Spent:
-    """Return what it took."""
+    """Send to so many targets in this way; return what that took."""
     tokens = tokens_of(targets)
     messaging.send(message("a-first-one", "0"))
     began, cpu = time.perf_counter(), time.process_time()
@@ -154,7 +154,7 @@ def measure(way: str, targets: int, label: str) -> Spent:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one way once."""
+    """Run one way once, and print what it took."""
     parser = argparse.ArgumentParser("python -m benchmarks.peers", description=__doc__)
     parser.add_argument("way", choices=WAYS)
     parser.add_argument("--targets", type=int, required=True)

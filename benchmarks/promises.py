@@ -61,7 +61,7 @@ CROWD = """
 """
 
 
-class Show:
+class Promise:
     """Starts what a promise needs, and says whether it is kept."""
 
     def __init__(self, directory: Path, stack: ExitStack) -> None:
@@ -101,68 +101,70 @@ class Show:
     def tell(
         self, what: str, value: float, unit: str, *, most: float = 0, least: float = 0
     ) -> None:
-        """Print a figure beside its bound."""
+        """Print a figure and its bound, and remember whether it keeps to the bound."""
         kept = (not most or value <= most) and value >= least
         self.kept &= kept
         bound = f"at most {most:,g}" if most else f"at least {least:,g}"
         print(f"{'ok ' if kept else 'NOT'} {what}: {value:,.2f} {unit} ({bound})", flush=True)
 
 
-def show_1(show: Show) -> None:
+def promise_1(promise: Promise) -> None:
     """Ten threads, as in 2019."""
-    system = show.system("ten")
+    system = promise.system("ten")
     with system.worker(10) as worker:
         for size, most in ((100, 0.6), (1_000, 0.6), (10_000, 3.0)):
-            program = show.program(f"{size}", size)
+            program = promise.program(f"{size}", size)
             runs = [ours.measure(system, worker, program, size) for _ in range(5)]
-            show.tell(f"{size:,}", statistics.median(run.recorded for run in runs), "s", most=most)
-            show.tell("  exactly once", sum(run.exactly_once for run in runs), "runs", least=5)
+            promise.tell(
+                f"{size:,}", statistics.median(run.recorded for run in runs), "s", most=most
+            )
+            promise.tell("  exactly once", sum(run.exactly_once for run in runs), "runs", least=5)
 
 
-def show_2(show: Show) -> None:
+def promise_2(promise: Promise) -> None:
     """Forty threads, sustained."""
-    system = show.system("forty")
+    system = promise.system("forty")
     with system.worker(40) as worker:
-        run = ours.measure(system, worker, show.program("100000", 100_000), 100_000)
-    show.tell("100,000 by 40 threads", 100_000 / run.recorded, "/s", least=6_000)
-    show.tell("  worker's CPU", run.cpu * 10, "µs a send", most=100)
-    show.tell("  exactly once", run.exactly_once, "", least=1)
+        run = ours.measure(system, worker, promise.program("100000", 100_000), 100_000)
+    promise.tell("100,000 by 40 threads", 100_000 / run.recorded, "/s", least=6_000)
+    promise.tell("  worker's CPU", run.cpu * 10, "µs a send", most=100)
+    promise.tell("  exactly once", run.exactly_once, "", least=1)
 
 
-def show_4(show: Show) -> None:
+def promise_4(promise: Promise) -> None:
     """A million."""
-    system = show.system("million", latency_ms=SLOW_MS)
+    system = promise.system("million", latency_ms=SLOW_MS)
     with system.worker(40) as worker:
         few = [
-            ours.measure(system, worker, show.program("10000", 10_000), 10_000) for _ in range(3)
+            ours.measure(system, worker, promise.program("10000", 10_000), 10_000) for _ in range(3)
         ]
-        many = ours.measure(system, worker, show.program("million", 1_000_000), 1_000_000)
+        many = ours.measure(system, worker, promise.program("million", 1_000_000), 1_000_000)
     of_few = statistics.median(run.cpu for run in few) * 100
-    show.tell("a million: worker's CPU", many.cpu, "µs a send", most=1.1 * of_few)
-    show.tell("  peak RSS", many.peak_mb, "MB", most=200)
-    show.tell("  exactly once", many.exactly_once, "", least=1)
-    show.tell("  rate", 1e6 / many.recorded, "/s", least=6_000)
+    promise.tell("a million: worker's CPU", many.cpu, "µs a send", most=1.1 * of_few)
+    promise.tell("  peak RSS", many.peak_mb, "MB", most=200)
+    promise.tell("  exactly once", many.exactly_once, "", least=1)
+    promise.tell("  rate", 1e6 / many.recorded, "/s", least=6_000)
 
 
-def show_5(show: Show) -> None:
-    """How soon it begins, and what the upload pays for it."""
-    system = show.system("soon", latency_ms=50)
-    program = show.program("one", 1)
+def promise_5(promise: Promise) -> None:
+    """How soon after an upload sending begins, and how much longer the upload takes for it."""
+    system = promise.system("soon", latency_ms=50)
+    program = promise.program("one", 1)
     with system.worker(10) as worker:
         firsts = sorted(ours.measure(system, worker, program, 1).first for _ in range(100))
-    show.tell("upload → first: median", statistics.median(firsts) * 1e3, "ms", most=30)
-    show.tell("upload → first: p99", firsts[98] * 1e3, "ms", most=200)
+    promise.tell("upload → first: median", statistics.median(firsts) * 1e3, "ms", most=30)
+    promise.tell("upload → first: p99", firsts[98] * 1e3, "ms", most=200)
     settings.REDIS_URL = system.env["REDIS_URL"]
     channel.publisher.cache_clear()
     with_signal = saving(program)
     post_save.disconnect(sender=Talk, dispatch_uid=SIGNAL)
     without = saving(program)
     post_save.connect(signals.notify_listeners, sender=Talk, dispatch_uid=SIGNAL)
-    show.tell("an upload costs more by", (with_signal - without) * 1e3, "ms", most=5)
+    promise.tell("an upload costs more by", (with_signal - without) * 1e3, "ms", most=5)
 
 
 def saving(program: Program) -> float:
-    """Return the median seconds to save a talk and all that hangs on it."""
+    """Return the median of the seconds that saving a talk, with what its signals do, takes."""
     took = []
     for _ in range(200):
         began = time.perf_counter()
@@ -172,20 +174,20 @@ def saving(program: Program) -> float:
     return statistics.median(took)
 
 
-def show_6(show: Show) -> None:
-    """Answers as FCM gives them."""
-    system = show.system("as-fcm", latency_ms=100, tails=AS_FCM)
-    program = show.program("20000", 20_000)
+def promise_6(promise: Promise) -> None:
+    """Latencies as FCM has them: a few answers take 1 s or 10 s."""
+    system = promise.system("as-fcm", latency_ms=100, tails=AS_FCM)
+    program = promise.program("20000", 20_000)
     with system.worker(10) as worker:
         runs = [ours.measure(system, worker, program, 20_000) for _ in range(3)]
     last = statistics.median(run.last for run in runs)
-    show.tell("the last of 20,000 leaves after", last, "s", most=3.9)
+    promise.tell("the last of 20,000 leaves after", last, "s", most=3.9)
 
 
-def show_7(show: Show) -> None:
+def promise_7(promise: Promise) -> None:
     """A hundred uploads at once."""
-    system = show.system("hundred")
-    programs = [show.program(f"one of 100-{number}", 1_000) for number in range(100)]
+    system = promise.system("hundred")
+    programs = [promise.program(f"one of 100-{number}", 1_000) for number in range(100)]
     uploads = [system.uploader(program) for program in programs]
     with system.worker(40) as worker, ThreadPoolExecutor(100) as pool:
         used = worker.usage()
@@ -199,58 +201,58 @@ def show_7(show: Show) -> None:
         cpu = worker.usage().cpu - used.cpu
     counted = system.stub.counts()
     right = [counted[str(each.id)] for each in mine]
-    show.tell("100 uploads of 1,000 at once", took, "s", most=15)
-    show.tell("  worker's CPU", cpu * 10, "µs a send", most=120)
+    promise.tell("100 uploads of 1,000 at once", took, "s", most=15)
+    promise.tell("  worker's CPU", cpu * 10, "µs a send", most=120)
     once = sum((each["targets"], each["again"]) == (1_000, 0) for each in right)
-    show.tell("  exactly once", once, "talks", least=100)
+    promise.tell("  exactly once", once, "talks", least=100)
 
 
-def show_8(show: Show) -> None:
-    """Few among many."""
-    system = show.system("few-among-many")
-    large, small = show.program("million", 1_000_000), show.program("100", 100)
+def promise_8(promise: Promise) -> None:
+    """A talk for a hundred while one for a million is sent."""
+    system = promise.system("few-among-many")
+    large, small = promise.program("million", 1_000_000), promise.program("100", 100)
     with system.worker(10) as worker:
         talk = system.upload(large).json()["id"]
         time.sleep(3)
         runs = [ours.measure(system, worker, small, 100) for _ in range(3)]
-        show.tell("100 while a million is sent", max(run.recorded for run in runs), "s", most=2)
+        promise.tell("100 while a million is sent", max(run.recorded for run in runs), "s", most=2)
         Notification.objects.filter(talk=talk).cancel(reason="enough", now=timezone.now())
 
 
-def show_9(show: Show) -> None:
+def promise_9(promise: Promise) -> None:
     """The rate: 60,000 a minute, for a minute and a half."""
-    system = show.system("rate", latency_ms=50)
+    system = promise.system("rate", latency_ms=50)
     system.env["NOTIFICATIONS_MAX_PER_MINUTE"] = "60000"
     with system.worker(10) as worker:
-        ours.measure(system, worker, show.program("90000", 90_000), 90_000)
+        ours.measure(system, worker, promise.program("90000", 90_000), 90_000)
     (counted,) = system.stub.counts().values()
     seconds = counted["by_second"][1:-1]  # whole ones
     minutes = [sum(seconds[start : start + 60]) for start in range(len(seconds) - 59)]
-    show.tell("the busiest minute", max(minutes), "sends", most=60_000)
-    show.tell("the quietest minute", min(minutes), "sends", least=59_400)
-    show.tell("the busiest second", max(counted["by_second"]), "sends", most=2_000)
+    promise.tell("the busiest minute", max(minutes), "sends", most=60_000)
+    promise.tell("the quietest minute", min(minutes), "sends", least=59_400)
+    promise.tell("the busiest second", max(counted["by_second"]), "sends", most=2_000)
 
 
-SHOWS: dict[str, Callable[[Show], None]] = {
-    name.removeprefix("show_"): show
-    for name, show in list(globals().items())
-    if name.startswith("show_")
+PROMISES: dict[str, Callable[[Promise], None]] = {
+    name.removeprefix("promise_"): promise
+    for name, promise in list(globals().items())
+    if name.startswith("promise_")
 }
 
 
 def main() -> int:
     """Return 1 when a promise is not kept."""
     parser = argparse.ArgumentParser("python -m benchmarks.promises", description=__doc__)
-    parser.add_argument("numbers", nargs="+", choices=SHOWS)
+    parser.add_argument("numbers", nargs="+", choices=PROMISES)
     options = parser.parse_args()
     call_command("migrate", verbosity=0)
     kept = True
     for number in options.numbers:
         with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
-            show = Show(Path(directory), stack)
-            print(f"--- {number}: {SHOWS[number].__doc__}")
-            SHOWS[number](show)
-            kept &= show.kept
+            promise = Promise(Path(directory), stack)
+            print(f"--- {number}: {PROMISES[number].__doc__}")
+            PROMISES[number](promise)
+            kept &= promise.kept
         call_command("flush", interactive=False, verbosity=0)
     return 0 if kept else 1
 

@@ -1,6 +1,8 @@
-"""docs/benchmarks.md and its plots, from what `benchmarks.bench` measured.
+"""docs/benchmarks.md and its plots, made of what `benchmarks.bench` measured.
 
-python -m benchmarks.report     (again, from var/bench.json)
+    python -m benchmarks.report
+
+makes them once more from var/bench.json.
 """
 
 import json
@@ -29,7 +31,7 @@ Groups = dict[tuple[str, int, int], list[Result]]  # by way, latency, size
 
 
 def machine() -> dict[str, str]:
-    """Return on what, and with which versions, was measured."""
+    """Return the machine's cores, and the versions of what was measured on it."""
     cpu = next(
         (
             line.partition(":")[2].strip()
@@ -46,7 +48,7 @@ def machine() -> dict[str, str]:
 
 
 def grouped(results: Iterable[Result]) -> Groups:
-    """Return the rounds of each measurement together."""
+    """Return the results, the rounds of each measurement together."""
     groups: Groups = defaultdict(list)
     for result in results:
         groups[result["way"], result["latency"], result["size"]].append(result)
@@ -54,17 +56,17 @@ def grouped(results: Iterable[Result]) -> Groups:
 
 
 def median(rounds: list[Result], figure: Callable[[Result], float]) -> float:
-    """Return the median of a figure."""
+    """Return the median of a figure over the rounds."""
     return statistics.median(figure(each) for each in rounds)
 
 
 def seconds(value: float) -> str:
-    """Return seconds to be shown."""
+    """Return seconds as text, with decimals where they matter."""
     return f"{value:.2f} s" if value < 100 else f"{value:.0f} s"
 
 
 def row(way: str, size: int, rounds: list[Result]) -> list[str]:
-    """Return a line of the table."""
+    """Return the cells of one way at one size, in the order of HEADINGS."""
     wall = median(rounds, lambda each: each["recorded"])
     shown = [
         way,
@@ -92,7 +94,7 @@ HEADINGS = [
 
 
 def tables(groups: Groups) -> str:
-    """Return a table a latency."""
+    """Return a table for each latency."""
     parts = []
     for latency in sorted({latency for _way, latency, _size in groups}, reverse=True):
         rows = [
@@ -105,7 +107,7 @@ def tables(groups: Groups) -> str:
 
 
 def against_2019(groups: Groups) -> str:
-    """Return ours beside the version of 2019, and the same pool of ten."""
+    """Return a table of Radiotalk beside the version of 2019, both with ten at a time."""
     rows = []
     for size, then in YEAR_2019.items():
         ours = groups.get(("Radiotalk, 10 threads", 230, size))
@@ -116,7 +118,7 @@ def against_2019(groups: Groups) -> str:
 
 
 def ratios(groups: Groups) -> str:
-    """Return how much faster than the ways that one would take instead, in the same run."""
+    """Return how much faster Radiotalk is than the other ways, from the best rates of this run."""
 
     def best(ways: Iterable[str]) -> float:
         rates = [
@@ -140,7 +142,7 @@ def ratios(groups: Groups) -> str:
 
 
 def plots(groups: Groups) -> list[str]:
-    """Draw, and return what shows the drawings in the page; nothing without matplotlib."""
+    """Write the plots; return the lines of the page that show them, none without matplotlib."""
     try:
         import matplotlib
     except ImportError:
@@ -184,13 +186,13 @@ def plots(groups: Groups) -> list[str]:
 
 
 def save(figure: Any, name: str) -> None:
-    """Write a drawing."""
+    """Write a plot into docs/images."""
     figure.tight_layout()
     figure.savefig(PLOTS / name, metadata={"Date": None})
 
 
 def write(file: Path) -> None:
-    """Replace what the page says was measured."""
+    """Replace the measured part of the page by the results in this file."""
     content = json.loads(file.read_text())
     groups = grouped(content["results"])
     rounds = max(len(each) for each in groups.values())

@@ -1,7 +1,7 @@
 """Choosing targets among millions: how soon the first batch is claimed, and what a target costs.
 
-A PostgreSQL of its own is filled by SQL; then the worker's own repository claims, without lanes.
-Prints a table and, with --plans, the plans that docs/plans.md shows.
+SQL fills an empty PostgreSQL; then the worker's own repository claims, and nothing is sent. Prints
+a table and, with --plans, the plans that docs/plans.md shows.
 
     python -m testbed.engines --no-fsync --postgresql -- python -m benchmarks.scale
 """
@@ -34,9 +34,9 @@ from programs.models import Clip, Program, Talk  # noqa: E402
 SIZES = ((5_000_000, (100, 100_000)), (1_000_000, (1_000_000,)))
 
 LIMIT = 1_000  # what ten lanes hold
-MOST_CLAIMED = 100_000  # of a larger audience; the rest costs the same
+MOST_CLAIMED = 100_000  # of a larger audience: the rest costs the same
 
-# Rows without the users they belong to: nothing that is measured looks at those.
+# The devices and clips belong to users that do not exist: no measured query looks at users.
 LOADED = """
     SET session_replication_role = replica;
     DROP INDEX IF EXISTS device_of_user, clip_of_program;
@@ -91,7 +91,7 @@ def load(devices: int, audiences: Iterable[int]) -> dict[int, Program]:
 
 
 def empty() -> None:
-    """Make room for the next size."""
+    """Empty all tables for the next size, and switch to live."""
     call_command("flush", interactive=False, verbosity=0)
     SendingSwitch.objects.change(
         changed_by="bench", now=timezone.now(), reason="a benchmark", mode="live"
@@ -99,7 +99,7 @@ def empty() -> None:
 
 
 def measure(program: Program, *, listeners: int, devices: int) -> Measured:
-    """Return what it took a worker that has just found the talk."""
+    """Return what claiming took, from the moment in which a worker has found the talk."""
     lease = Lease(timedelta(seconds=60))
     lease.keep()
     repository = Repository(lease)
@@ -136,7 +136,7 @@ def measure(program: Program, *, listeners: int, devices: int) -> Measured:
 
 
 def explain(program: Program) -> str:
-    """Return the plans of the three queries that choose targets, as PostgreSQL tells them."""
+    """Return PostgreSQL's plans of the three queries that choose targets, in Markdown."""
     now = timezone.now()
     values: dict[str, Any] = {
         "program": program.id,
@@ -163,13 +163,13 @@ def explain(program: Program) -> str:
 
 
 def explained(queryset: QuerySet[Any]) -> tuple[str, tuple[Any, ...]]:
-    """Return the EXPLAIN of a queryset, and its parameters."""
+    """Return the EXPLAIN statement of a queryset, and its parameters."""
     sql, params = queryset.query.sql_with_params()
     return f"EXPLAIN {sql}", params
 
 
 def main() -> None:
-    """Measure the three audiences of the issue."""
+    """Measure each audience of SIZES, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plans", action="store_true")
     parser.add_argument("--divide", type=int, default=1, metavar="N", help="of everything, to try")

@@ -1,7 +1,7 @@
 """The pictures under docs/images, taken of the running system: `make screenshots`.
 
-Real web, worker, Redis, PostgreSQL and FCM emulator; the talk that is being sent is really sent.
-What lies in the past (earlier notifications, the last hour) is written beforehand.
+Web, worker, Redis, PostgreSQL and FCM emulator are real, and the talk that is being sent is really
+sent. What lies in the past (earlier notifications, the last hour) is written into the database.
 """
 
 import random
@@ -33,7 +33,7 @@ from testbed.system import System, go_live_for_the_evening, post  # noqa: E402
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 LISTENERS = 12_000
-PER_MINUTE = 30_000  # slow enough to be looked at
+PER_MINUTE = 30_000  # so slow that all pictures are taken while the talk is being sent
 
 # Program, talk, targets, share refused, unknown, minutes ago, state.
 PAST = [
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def set_up(system: System) -> None:
-    """Write a past, and start what makes the present."""
+    """Write the past into the database, and start the processes."""
     anna = chromium.operator("anna")
     DeviceToken.objects.create(user=anna, token="annas-own-phone-7d41f0")  # noqa: S106
     past()
@@ -77,7 +77,7 @@ def set_up(system: System) -> None:
 
 
 def past() -> None:
-    """Write what was sent in the last hour."""
+    """Write the notifications of the last hour."""
     owner = User.objects.create(username="talker")
     for program, title, targets, refused, unknown, ago, state in PAST:
         show, _created = Program.objects.get_or_create(title=program, owner=owner)
@@ -88,7 +88,7 @@ def past() -> None:
 def earlier(
     row: Notification, targets: int, refused: float, unknown: int, ago: int, state: str
 ) -> None:
-    """Let a notification have been sent so many minutes ago."""
+    """Change a notification to one that was sent `ago` minutes ago and has come to this state."""
     posted = timezone.now() - timedelta(minutes=ago)
     claimed = {"cancelled": 41_300, "held": 250}.get(state, targets)
     rejected = int(claimed * refused)
@@ -112,7 +112,7 @@ def earlier(
 
 
 def last_hour() -> None:
-    """Write the minutes of the chart."""
+    """Write the minutes that the chart on the start page shows."""
     chance = random.Random(1979)  # noqa: S311  (the same picture each time)
     this = timezone.now().replace(second=0, microsecond=0)
     for _program, _title, targets, refused, unknown, ago, state in PAST:
@@ -131,7 +131,7 @@ def last_hour() -> None:
 
 
 def audience(system: System) -> Program:
-    """Return a program with listeners, a few of whose devices FCM does not take."""
+    """Return a program with listeners; FCM refuses a few of their devices."""
     program = system.listeners(LISTENERS, name="dev-{}-q7k2mx")
     Program.objects.filter(id=program.id).update(
         title="Harbour Weather", owner=User.objects.get(username="talker")
@@ -151,7 +151,7 @@ def audience(system: System) -> Program:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How somebody looks at pages, and at which."""
+    """A browser's window, language and colours, and the pages that are taken with it."""
 
     suffix: str
     viewport: dict[str, int]

@@ -3,9 +3,9 @@
     DJANGO_SETTINGS_MODULE=radiotalk.testing python -m testbed.engines --postgresql -- \\
         python -m benchmarks.stop [--listeners N]
 
-Real web, worker, Redis, PostgreSQL and FCM emulator; the click is the form's POST. It fails when
-more goes out after the answer to the click than the lanes held, or when the page, the database and
-the emulator's journal do not say the same.
+Web, worker, Redis, PostgreSQL and FCM emulator are real; the click is the form's POST. The run
+fails when more is sent after the answer to the click than the lanes held, or when the page, the
+database and the emulator's journal contradict each other.
 """
 
 import argparse
@@ -35,11 +35,11 @@ from testbed.system import System, post  # noqa: E402
 LATENCY_MS = 230
 LANE_HOLDS = 100  # targets
 SECONDS = 20.0  # for a page
-PATIENCE_SECONDS = 600.0  # for half of it, on a busy machine
+PATIENCE_SECONDS = 600.0  # for half of the fan-out, on a busy machine
 
 
 class Operator:
-    """Somebody who is logged in to the admin, and clicks."""
+    """An operator who is logged in to the admin."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -49,11 +49,11 @@ class Operator:
         self.submit("/admin/login/?next=/admin/", **form)
 
     def look(self, path: str) -> str:
-        """Return a page."""
+        """Return the HTML of a page."""
         return self.browser.get(f"{self.address}{path}", timeout=SECONDS).text
 
     def submit(self, path: str, **form: str) -> str:
-        """Return the page that follows a form."""
+        """Fill a form in and send it; return the HTML of the page that follows."""
         once = re.search(r'name="once" value="([^"]+)"', self.look(path))
         form["once"] = once[1] if once else ""
         form["csrfmiddlewaretoken"] = self.browser.cookies["csrftoken"] or ""
@@ -63,13 +63,13 @@ class Operator:
 
 
 def numbers(html: str, marker: str) -> list[int]:
-    """Return the whole numbers in the text that begins with a marker."""
+    """Return the whole numbers in the paragraph that follows the marker; times are no numbers."""
     text = re.sub(r"<[^>]*>|\d\d:\d\d:\d\d", " ", html.split(marker, 1)[1].split("</p>", 1)[0])
     return [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", text)]
 
 
 def run(system: System, listeners: int) -> dict[str, int]:
-    """Return what was counted, by name."""
+    """Cancel at half of a fan-out; return what was counted, by name."""
     system.start_redis()
     system.go_live()
     program = system.listeners(listeners)
@@ -106,20 +106,20 @@ def run(system: System, listeners: int) -> dict[str, int]:
 
 
 def is_half(row: Notification, listeners: int) -> bool:
-    """Return whether half of the listeners were reached."""
+    """Return whether FCM has accepted the notification for half of the listeners."""
     row.refresh_from_db()
     return row.sent_count >= listeners // 2
 
 
 def is_quiet(row: Notification) -> bool:
-    """Return whether everything that was claimed has an answer."""
+    """Return whether every target that was claimed has an answer."""
     row.refresh_from_db()
     counts = row.counts()
     return counts.pop("target") == sum(counts.values())
 
 
 def is_right(counted: dict[str, int]) -> bool:
-    """Return whether no more went out than may, and all say the same."""
+    """Return whether no more was sent than may be, and all numbers agree."""
     return (
         counted["accepted after its answer"] <= counted["the lanes hold at most"]
         and counted["accepted by FCM in all"] == counted["database: sent"]
@@ -132,7 +132,7 @@ def is_right(counted: dict[str, int]) -> bool:
 
 
 def main() -> int:
-    """Print what was counted; return 1 when too much went out, or a number is wrong."""
+    """Print what was counted; return 1 when too much was sent, or a number is wrong."""
     parser = argparse.ArgumentParser(prog="benchmarks.stop", description=__doc__)
     parser.add_argument("--listeners", type=int, default=100_000, metavar="N")
     options = parser.parse_args()

@@ -1,7 +1,8 @@
 """A faster FCM for benchmarks: TLS, HTTP/2, OAuth and counts, but no checks and no journal.
 
 The emulator judges every request and writes it down before it answers; on two cores that costs more
-than the worker that is to be measured. `GET /counts` says how often what was sent, and when.
+CPU than the worker that is measured. `GET /counts` says, for each notification, how many requests
+came and when.
 
     python -m benchmarks.stub --directory DIR [--latency MS] [--tail PERCENT:MS …]
 """
@@ -39,7 +40,7 @@ NOTIFICATION = re.compile(rb'"notification_id": ?"(\d+)"')
 
 @dataclass
 class Latency:
-    """How long an answer takes: mostly `seconds`, and a share of them one of the tails."""
+    """How long answers take: most take `seconds`, and a share of them as long as a tail says."""
 
     seconds: float
     tails: list[tuple[float, float]]  # share, seconds
@@ -59,7 +60,7 @@ class Latency:
 
 @dataclass
 class Tally:
-    """What came of one notification: how many requests, how many of them again, and when."""
+    """The requests of one notification: how many, how many for a target once more, and when."""
 
     requests: int = 0
     again: int = 0
@@ -81,7 +82,7 @@ class Tally:
         return range(int(self.first_at), int(self.last_at) + 1)
 
     def told(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the tally as JSON will have it."""
         return {
             "requests": self.requests,
             "again": self.again,
@@ -116,7 +117,7 @@ class Stub:
             answer = self._authority.exchange(body, time.time())
             protocol.response_bytes(answer.status, answer.headers, answer.body)
         else:
-            protocol.response_bytes(200, JSON, self._told(forget=scope.method == "DELETE"))
+            protocol.response_bytes(200, JSON, self._told())
 
     def _count(self, body: bytes) -> None:
         target, notification = TARGET.search(body), NOTIFICATION.search(body)
@@ -126,10 +127,8 @@ class Stub:
             tally = self._tallies[key] = Tally()
         tally.add(target[1] if target else b"")
 
-    def _told(self, *, forget: bool) -> bytes:
+    def _told(self) -> bytes:
         told = {key.decode(): tally.told() for key, tally in self._tallies.items()}
-        if forget:
-            self._tallies.clear()
         return json.dumps(told).encode()
 
 

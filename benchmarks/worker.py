@@ -1,6 +1,7 @@
 """The worker, with its database statements counted: `python -m benchmarks.worker FILE [options]`.
 
-The count is in FILE a moment later. A COPY goes past Django's wrapper and is one more a record.
+FILE has the count, at most WRITTEN_SECONDS old. A COPY is not counted, as it does not pass Django's
+wrapper: one for each time that results are recorded.
 """
 
 import sys
@@ -12,23 +13,23 @@ from typing import Any
 
 import django
 
-WRITTEN_SECONDS = 0.1
+WRITTEN_SECONDS = 0.1  # between two writings of the file
 
 
 class Counter:
-    """Counts what passes, for a file that others read."""
+    """Counts the statements that pass, and writes the count into a file for others to read."""
 
     def __init__(self, file: Path) -> None:
         self.statements = 0
         self._file = file
 
     def __call__(self, execute: Callable[..., Any], *arguments: Any) -> Any:
-        """Let a statement pass."""
+        """Count a statement, and let it pass."""
         self.statements += 1
         return execute(*arguments)
 
     def write_for_ever(self) -> None:
-        """Write the count down again and again."""
+        """Write the count into the file again and again."""
         while True:
             time.sleep(WRITTEN_SECONDS)
             self._file.write_text(str(self.statements))
