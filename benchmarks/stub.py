@@ -100,7 +100,6 @@ class Stub:
         self._authority = authority
         self._latency = latency
         self._tallies: dict[bytes, Tally] = {}
-        self._connections: Counter[str] = Counter()
         self._serial = 0
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:

@@ -1,11 +1,11 @@
 """The checker: whether the invariants hold, from FCM's journal and the database alone.
 
-It is a witness and no part of the machinery: nothing of `notifications.worker` is imported, and
-what a notification's targets are is worked out anew. Read in this order:
+The checker is a witness and no part of the machinery: it imports nothing of `notifications.worker`,
+and works out by itself which devices are a notification's targets. Read in this order:
 
     report          what was found
-    evidence        what is looked at: the journal, and what only the caller knows
-    sql             rules that the database checks by itself, however many deliveries it has
+    evidence        what the checks look at: the journal, the send log, what only the caller knows
+    sql             rules that the database checks, however many deliveries it has
     never_twice     I1
     nobody_missing  I2
     true_log        I3
@@ -19,7 +19,7 @@ what a notification's targets are is worked out anew. Read in this order:
 
     assert not verify(journal_file).violations
 
-Each of these ten says what it proves, and what it cannot.
+Each of the ten invariants says in its `check` what it proves, and what it cannot prove.
 """
 
 from .evidence import Given, UnusableEvidenceError

@@ -1,4 +1,4 @@
-"""I8: a worker that is killed leaves a bounded number of unknowns, one that is stopped none."""
+"""I8: a killed worker leaves a bounded number of targets unknown, a stopped one none."""
 
 from django.db import connection
 
@@ -6,10 +6,10 @@ from .evidence import Evidence
 from .report import Finding
 from .sql import EXPLODED
 
-# 100 streams in flight, and what was answered in the last 100 ms or so and not yet written.
+# 100 streams in flight, and answers of the last 100 ms or so that were not yet recorded.
 MOST_A_THREAD = 150
 
-# How many targets the end of an epoch left unknown, and nobody has settled since.
+# How many targets the end of each epoch left unknown that no operator has settled since.
 LEFT_UNKNOWN = """
     SELECT b.epoch, count(DISTINCT d.id)
     FROM notifications_batch b, {targets} t, notifications_delivery d
@@ -24,9 +24,9 @@ LEFT_UNKNOWN = """
 def check(evidence: Evidence) -> Finding:
     """Return which epochs of a worker ended with too many targets unknown.
 
-    An epoch ends once, so the bound is for each. Whether an end was a kill or a clean stop the
-    database does not tell: how many were kills the caller may say. What is unknown because of an
-    answer that never came, or made no sense, is none of the worker's doubts.
+    An epoch ends once, so the bound holds for each epoch. The database does not tell whether an
+    epoch ended by a kill or a clean stop: the caller may say how many were kills. Not counted is
+    what is unknown because FCM's answer never came or made no sense: no worker's end caused that.
     """
     finding = Finding("I8", "bounded doubt")
     most = MOST_A_THREAD * evidence.given.threads

@@ -31,9 +31,9 @@ RULES = (
 def check(evidence: Evidence) -> Finding:
     """Return what a dry run asked FCM to deliver.
 
-    The journal proves it for every request: without `validate_only` none may come from a dry run,
-    or from a notification for which nothing was decided yet. The database alone proves only that
-    no dry run claims to have sent anything.
+    The journal proves this for every request: a request without `validate_only` must come neither
+    from a dry run nor from a notification whose dry run is not decided yet. The database alone
+    proves only that the send log of a dry run claims no send.
     """
     finding = Finding("I4", "a dry run is dry")
     for rule in RULES:

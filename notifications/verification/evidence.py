@@ -1,4 +1,4 @@
-"""What is looked at: FCM's journal, the lines of the send log, and what only the caller knows."""
+"""What the checks look at: FCM's journal, the send log, and what only the caller knows."""
 
 import json
 from collections import defaultdict
@@ -19,30 +19,30 @@ CHUNK = 10_000  # rows that are in memory at a time
 
 
 class UnusableEvidenceError(Exception):
-    """A file cannot be read, or is not what it should be."""
+    """A file of the evidence cannot be read, or has another format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What neither journal nor database tell, and the caller may know."""
+    """What neither journal nor database tells, and the caller may know."""
 
-    # Captured logs to search for secrets, among them the lines of this service account's key.
+    # The logs to search for secrets; the lines of this service account's key are among these.
     logs: tuple[Path, ...] = ()
     credentials: str = field(default_factory=lambda: settings.GOOGLE_APPLICATION_CREDENTIALS)
-    # Of the worker's pool.
+    # The threads of the worker's pool.
     threads: int = field(default_factory=lambda: settings.NOTIFICATIONS_MAX_WORKERS)
-    # What NOTIFICATIONS_ON_5XX was for the worker.
+    # The worker's NOTIFICATIONS_ON_5XX.
     on_5xx: str = field(default_factory=lambda: settings.NOTIFICATIONS_ON_5XX)
     # How many workers were killed; None when nobody counted.
     kills: int | None = None
-    # Seconds from a notification to its first request, to be kept by 99 of 100; None: only told.
+    # Seconds from a notification to its first request, for 99 of 100 notifications; None: no bound.
     within: float | None = None
-    # When devices (by id) had ceased to be targets, once that was committed.
+    # When each device (by id) ceased to be a target: a moment after that was committed.
     departures: Mapping[int, datetime] = field(default_factory=dict)
 
 
 class Request(NamedTuple):
-    """What FCM saw of one POST, and what it made of it."""
+    """One POST that FCM received, and FCM's verdict on it."""
 
     at: float  # Unix time, seconds
     verdict: str
@@ -72,7 +72,7 @@ class Journal:
         try:
             with file.open() as lines:
                 for line in lines:
-                    if line.endswith("\n"):  # the last one may be being written
+                    if line.endswith("\n"):  # the emulator may be writing the last line just now
                         self._enter(json.loads(line))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnusableEvidenceError(f"{file} is no journal of the emulator: {error}") from error
@@ -111,11 +111,12 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What every check is given."""
+    """The evidence that every check gets."""
 
     journal: Journal | None
     given: Given
-    in_flight: frozenset[tuple[int, int]]  # (notification, device): FCM may know more than the log
+    # (notification, device) of what is being sent now: there FCM may know more than the send log.
+    in_flight: frozenset[tuple[int, int]]
 
     def lines(self) -> Iterator[Line]:
         """Yield the send log, without what is in flight."""
@@ -128,7 +129,7 @@ class Evidence:
 
 
 def in_flight() -> frozenset[tuple[int, int]]:
-    """Return whom batches hold that are still being sent."""
+    """Return (notification, device) for each target of the batches that are still being sent."""
     batches = Batch.objects.filter(state=Batch.State.SENDING)
     return frozenset(
         (notification_id, device_id)
@@ -138,5 +139,5 @@ def in_flight() -> frozenset[tuple[int, int]]:
 
 
 def told(token: str) -> str:
-    """Return what may be shown of a token."""
+    """Return the end of a token, which may be shown."""
     return f"…{token[-6:]}"

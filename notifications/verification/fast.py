@@ -1,4 +1,4 @@
-"""I9: a posted talk is at FCM at once."""
+"""I9: a posted talk reaches FCM at once."""
 
 from notifications.models import Notification
 
@@ -9,9 +9,9 @@ from .report import Finding
 def check(evidence: Evidence) -> Finding:
     """Return how long notifications took to their first request at FCM.
 
-    Told as figures, and a violation only where the caller says what is expected: pauses, faults
-    and a loaded machine delay for good reasons. Measured from the notification's row, which is
-    written a moment before the upload is answered.
+    The times are figures in the report. They are a violation only where the caller gives a bound:
+    a pause, a fault or a loaded machine delays for good reasons. The time is measured from the
+    creation of the notification's row, a moment before the upload is answered.
     """
     finding = Finding("I9", "fast")
     if evidence.journal is None:

@@ -21,14 +21,14 @@ CLAIMED_ONCE = Rule(
 
 
 def check(evidence: Evidence) -> Finding:
-    """Return how often FCM accepted again what it had accepted.
+    """Return how often FCM accepted a notification again for the same device.
 
-    The journal proves it for every request that FCM saw. Told apart is what had been answered 500
-    or 503 although it was accepted: there a retry is the policy (NOTIFICATIONS_ON_5XX=retry), and
-    the same tag lets the device replace the first with the second. Told apart as well is what an
-    operator had sent again, which the log keeps a note of.
+    The journal proves this for every request that FCM saw. Two kinds are counted apart and are no
+    violation. FCM accepted and answered 500 or 503 all the same: there a retry is the policy
+    (NOTIFICATIONS_ON_5XX=retry), and by the same tag the second notification replaces the first on
+    the device. Or an operator had it sent again, of which the send log keeps a note.
 
-    Without the journal only this is proved: nobody was claimed twice for a first attempt.
+    The database alone proves only that no device was claimed twice for a first attempt.
     """
     finding = Finding("I1", "never twice")
     CLAIMED_ONCE.check(finding)
@@ -58,13 +58,13 @@ def check(evidence: Evidence) -> Finding:
 
 
 def settled_by_operators() -> set[tuple[int, str]]:
-    """Return (notification, token) of what an operator had decided about."""
+    """Return (notification, token) of each delivery that an operator has settled."""
     settled = Delivery.objects.exclude(note="").order_by()
     return set(settled.values_list("notification_id", "device__token").iterator(CHUNK))
 
 
 def repetitions(requests: list[Request], *, on_5xx: str) -> Counter[bool]:
-    """Return how many were accepted again, by whether that is excused."""
+    """Return how many requests were accepted again, by whether the policy excuses that."""
     accepted = [request for request in requests if request.verdict == "accepted"]
     return Counter(
         on_5xx == "retry" and before.denied and before.tag == again.tag

@@ -56,7 +56,7 @@ RULES = (
     ),
 )
 
-# The audience as of now, of those whose membership cannot have begun after the notification.
+# Today's audience, without devices that may have joined after the notification was created.
 MISSED = Rule(
     "device {1} is in the audience of notification {0}, which is done, and has no delivery",
     """
@@ -75,7 +75,7 @@ MISSED = Rule(
     """,
 )
 
-# What FCM must have said before a device is disabled in its name, by the reason kept there.
+# The error that FCM must have answered before a device is disabled, by `disabled_reason`.
 SAID = {
     "FCM: unregistered": "UNREGISTERED",
     "FCM: mismatched": "SENDER_ID_MISMATCH",
@@ -84,15 +84,19 @@ SAID = {
 
 
 def check(evidence: Evidence) -> Finding:
-    """Return whom a notification owes something still.
+    """Return which targets have no delivery, or one that is still open.
 
-    Proved from the database: each claimed target has one delivery, and none is left open. Nobody
-    claimed although a target: there is no history of mutes or of an operator's enabling, so who
-    is in the audience now may have joined it since; without the journal they are told and not
-    counted as violations. Who left the audience since the sending cannot be seen to be missing.
-    With the journal also: no device was disabled in FCM's name for what FCM did not say, which
-    would make it miss all that comes. What is held owes nothing before an operator has decided;
-    it is told.
+    The database proves that each claimed target has one delivery, and that none is left open.
+
+    It does not prove that every target was claimed. There is no history of mutes or of devices that
+    an operator enabled, so a device of today's audience may have joined since the sending: without
+    the journal such devices are a remark and no violation. A device that left the audience since
+    the sending cannot be found missing.
+
+    The journal also proves that no device was disabled for an answer that FCM did not give: such a
+    device would miss every later notification.
+
+    Held notifications are a remark: they owe nothing before an operator has decided.
     """
     finding = Finding("I2", "nobody missing")
     for rule in RULES:
@@ -116,7 +120,7 @@ def check(evidence: Evidence) -> Finding:
 
 
 def check_disabled(finding: Finding, journal: Journal) -> None:
-    """Count devices that were disabled for an answer that FCM never gave."""
+    """Count the devices that were disabled for an answer that FCM never gave."""
     answers = {
         (token, request.error)
         for (_notification_id, token), requests in journal.requests.items()

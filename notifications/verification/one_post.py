@@ -5,11 +5,11 @@ from .report import Finding
 
 
 def check(evidence: Evidence) -> Finding:
-    """Return which targets FCM saw more requests for than attempts were claimed.
+    """Return the targets for which FCM saw more requests than attempts were claimed.
 
-    An attempt of which nothing left is none. A 401 is answered with the same attempt once more,
-    with a newer access token, so such requests are left out: FCM had not looked at them. A library
-    that repeats a request behind our back is seen here, whatever FCM answered.
+    An attempt of which no byte left this machine is not counted. Nor is a request that FCM answered
+    401: FCM did not look at the message, and the same attempt is sent again with a newer access
+    token. A library that repeats a request behind our back is found here, whatever FCM answered.
     """
     finding = Finding("I5", "one attempt, one POST")
     if evidence.journal is None:

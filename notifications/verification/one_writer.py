@@ -39,11 +39,11 @@ RULES = (
 
 
 def check(evidence: Evidence) -> Finding:
-    """Return which claims a worker made after another one had taken over.
+    """Return which claims a worker made after another worker had taken over.
 
-    The fence locks the lease's row until a claim is committed, so claims have their ids in the
-    order of their commits, and the epochs must not decrease. Proved from the database alone, for
-    the batches that are still there.
+    The fence locks the lease's row until a claim is committed, so the ids of claims are in the
+    order of their commits, and their epochs must not decrease. The database alone proves this, for
+    the batches that retention has left.
     """
     finding = Finding("I6", "one writer")
     for rule in RULES:

@@ -13,20 +13,21 @@ from .evidence import CHUNK, Evidence, UnusableEvidenceError, told
 from .report import Finding
 
 BEARER = "Bearer "
-# Secrets are looked up by so many of their first characters; what is shorter is no secret.
+# Secrets are looked up by their first BEGINNING characters; a shorter text is no secret.
 BEGINNING = len(BEARER)
 # Shorter lines of a private key are its frame or its end.
 LEAST_KEY_LINE = 20  # characters
 
-# What each secret is, by the secret, by its beginning.
+# By its beginning and then by itself: what each secret is.
 Secrets = Mapping[str, Mapping[str, str]]
 
 
 def check(evidence: Evidence) -> Finding:
     """Return where the given logs show a secret.
 
-    Looked for: every device token and API token of the database, the lines of the service
-    account's key, and "Bearer ". Not proved: pages and answers, and tokens that were deleted since.
+    The secrets are every device token and API token of the database, the lines of the service
+    account's key, and "Bearer ". Pages and answers are not searched, and neither are logs for
+    tokens that were deleted since.
     """
     finding = Finding("I10", "quiet")
     if not evidence.given.logs:
@@ -45,7 +46,7 @@ def check(evidence: Evidence) -> Finding:
 
 
 def all_secrets(credentials: str) -> Iterator[tuple[str, str]]:
-    """Yield each secret, with what it is."""
+    """Yield each secret, and in words what it is."""
     yield BEARER, "an Authorization header"
     for token in DeviceToken.objects.order_by().values_list("token", flat=True).iterator(CHUNK):
         yield token, f"the device token {told(token)}"
@@ -56,7 +57,7 @@ def all_secrets(credentials: str) -> Iterator[tuple[str, str]]:
 
 
 def private_key_lines(path: str) -> list[str]:
-    """Return what stands between the frame of the key, if there are credentials."""
+    """Return the lines of the key without its frame, none where there are no credentials."""
     if not path:
         return []
     try:
@@ -67,7 +68,7 @@ def private_key_lines(path: str) -> list[str]:
 
 
 def by_beginning(secrets: Iterator[tuple[str, str]]) -> Secrets:
-    """Return the secrets so that a text can be searched for all of them in one go."""
+    """Return the secrets by their beginnings: a text is searched for all of them at once."""
     found: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for secret, kind in secrets:
         if len(secret) >= BEGINNING:
@@ -76,7 +77,7 @@ def by_beginning(secrets: Iterator[tuple[str, str]]) -> Secrets:
 
 
 def shown_in(text: str, secrets: Secrets) -> Iterator[str]:
-    """Yield what each secret is that stands in the text."""
+    """Yield, for each secret in the text, what it is."""
     for at in range(len(text) - BEGINNING + 1):
         for secret, kind in secrets.get(text[at : at + BEGINNING], {}).items():
             if text.startswith(secret, at):

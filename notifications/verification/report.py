@@ -1,4 +1,4 @@
-"""What was found: one finding an invariant, for people and for machines."""
+"""What the checks found: a finding for each invariant, for people and for machines."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,33 +9,33 @@ MOST_EXAMPLES = 5
 
 @dataclass
 class Finding:
-    """Whether one invariant holds, how often it does not, and a few places to look at."""
+    """Whether an invariant holds, how often it is violated, and a few places to look at."""
 
     invariant: str  # "I1"
     promise: str
     violations: int = 0
     examples: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
-    not_checked: str = ""  # why
+    not_checked: str = ""  # the reason, when it was not
 
     def add(self, example: str) -> None:
         """Count one violation."""
         self.add_all(1, [example])
 
     def add_all(self, count: int, examples: Iterable[str]) -> None:
-        """Count violations of one kind, of which these are some."""
+        """Count so many violations of one kind, and keep some of these examples."""
         self.violations += count
         room = MOST_EXAMPLES - len(self.examples)
         self.examples += list(examples)[: max(room, 0)]
 
     def remark(self, text: str, *, count: int = 1) -> None:
-        """Tell something that is no violation, unless there is none of it."""
+        """Add a remark about something that is no violation, unless its count is 0."""
         if count:
             self.remarks.append(text)
 
     @property
     def verdict(self) -> str:
-        """Return in a few words whether it holds."""
+        """Return in a few words whether the invariant holds."""
         if self.violations:
             return f"VIOLATED {self.violations:,} times"
         return f"not checked: {self.not_checked}" if self.not_checked else "holds"
@@ -53,7 +53,7 @@ class Report:
         return {each.invariant: each.violations for each in self.findings if each.violations}
 
     def __getitem__(self, invariant: str) -> Finding:
-        """Return what was found of one invariant ("I1")."""
+        """Return the finding of one invariant ("I1")."""
         return next(each for each in self.findings if each.invariant == invariant)
 
     def lines(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""I7: nobody is sent to who was no target any more when their batch was claimed."""
+"""I7: a device that was no target any more when its batch was claimed gets nothing."""
 
 from datetime import timedelta
 
@@ -9,16 +9,17 @@ from notifications.models import Batch, Delivery
 from .evidence import CHUNK, Evidence
 from .report import MOST_EXAMPLES, Finding
 
-# Times are of the hosts that wrote them, whose clocks differ.
+# Each time is by the clock of the host that wrote it, and the hosts' clocks differ.
 CLOCKS = timedelta(seconds=5)
 
 
 def check(evidence: Evidence) -> Finding:
-    """Return who was sent to and was no target.
+    """Return the devices that were sent to although they were no targets.
 
-    Proved from the database: nobody registered after the cutoff, and nobody disabled (and never
-    enabled again) before the sending began, has a delivery. There is no history of clips, mutes
-    and moves, so for these the caller must have noted when they were committed (`departures`).
+    The database proves that no device has a delivery that was registered after the cutoff, or that
+    was disabled before the sending began and never enabled again. There is no history of clips,
+    mutes and moves, so for these the caller must have noted when they were committed
+    (`departures`).
     """
     finding = Finding("I7", "the right person")
     skipped = Q(outcome=Delivery.Outcome.SKIPPED)
@@ -35,13 +36,13 @@ def check(evidence: Evidence) -> Finding:
 
 
 def count(finding: Finding, wrong: QuerySet[Delivery], tells: str) -> None:
-    """Count what a query finds."""
+    """Count the deliveries that a query finds."""
     found = wrong.order_by().values_list("notification_id", "device_id")
     finding.add_all(found.count(), [tells.format(*row) for row in found[:MOST_EXAMPLES]])
 
 
 def check_departures(finding: Finding, evidence: Evidence) -> None:
-    """Count claims of devices that had left before the claim began (one clock for all)."""
+    """Count the claims of devices that had left before; both times are by one clock."""
     departures = evidence.given.departures
     batches = Batch.objects.order_by().values_list("id", "targets", "claimed_at")
     for batch_id, targets, claimed_at in batches.iterator(CHUNK):

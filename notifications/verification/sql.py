@@ -1,7 +1,7 @@
-"""Rules that the database checks by itself: each selects what violates it, and nothing is loaded.
+"""Rules that the database checks: each selects the rows that break it, and few rows are loaded.
 
-Written out rather than taken from the models' querysets: what the worker's queries get wrong, these
-must not get wrong in the same way.
+The SQL is written out rather than taken from the models' querysets: a mistake in the worker's
+queries must not be repeated here.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from django.db import connection
 
 from .report import MOST_EXAMPLES, Finding
 
-# Whom a batch holds, one row each.
+# The targets of a batch, one row each.
 EXPLODED = {
     "postgresql": "jsonb_array_elements_text(b.targets)",
     "sqlite": "json_each(b.targets)",
 }
 
-# (notification_id, device_id) of each first attempt that was ever claimed; what retention has
-# pruned has no complete log any more.
+# (notification_id, device_id) of each first attempt that was ever claimed, without notifications
+# whose log retention has pruned.
 CLAIMED = """
     SELECT b.notification_id, CAST(t.value AS bigint) AS device_id
     FROM notifications_batch b, {targets} t
@@ -30,13 +30,13 @@ CLAIMED = """
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a row means, in words that name its columns by number, and the rows that break it."""
+    """A query for the rows that break the rule, and words for a row; {1} is its second column."""
 
     tells: str
     breaches: str
 
     def check(self, finding: Finding) -> None:
-        """Count what breaks the rule."""
+        """Count the rows that break the rule."""
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT count(*) OVER (), breach.* FROM ({self._select()}) AS breach"  # noqa: S608

@@ -1,4 +1,4 @@
-"""I3: the send log says what FCM did, and the counters say what the log does."""
+"""I3: the send log says what FCM did, and the counters say what the send log says."""
 
 from notifications.models import DeviceToken
 
@@ -54,8 +54,9 @@ def check(evidence: Evidence) -> Finding:
     """Return where log and journal, or log and counters, contradict one another.
 
     `sent` ⇒ accepted, `simulated` ⇒ validated, `rejected` ⇒ refused; and accepted ⇒ `sent` or
-    `unknown`, but for what FCM answered 500 or 503 all the same, and for what an operator settled.
-    Not proved is what became of devices that were deleted since: their tokens are gone.
+    `unknown`, except where FCM answered 500 or 503 although it had accepted, and where an operator
+    settled the delivery. Nothing is proved about devices that were deleted since: their tokens are
+    gone.
     """
     finding = Finding("I3", "the log is true")
     for rule in RULES:
@@ -105,14 +106,14 @@ def contradicts(line: Line, requests: list[Request]) -> str:
 
 
 def is_denied(line: Line, requests: list[Request]) -> bool:
-    """Return whether FCM accepted only behind a 500 or 503, and the log does not say sent."""
+    """Return whether FCM accepted although it answered 500 or 503, and the log says otherwise."""
     return line.outcome not in ("sent", "simulated") and any(each.denied for each in requests)
 
 
 def check_unlogged(
     finding: Finding, evidence: Evidence, journal: Journal, unlogged: set[tuple[int, str]]
 ) -> None:
-    """Count what FCM took for devices that have no line in the log."""
+    """Count what FCM took for devices that have no line in the send log."""
     known = device_ids({token for _notification_id, token in unlogged})
     gone = 0
     for notification_id, token in sorted(unlogged):
@@ -130,7 +131,7 @@ def check_unlogged(
 
 
 def device_ids(tokens: set[str]) -> dict[str, int]:
-    """Return the devices of tokens, of those that are registered."""
+    """Return the device of each token that is registered."""
     ordered = sorted(tokens)
     return {
         token: device_id

@@ -1,4 +1,4 @@
-"""Puts the evidence before each invariant's check, in one view of the database."""
+"""Gives the evidence to each invariant's check, in one view of the database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,12 +36,13 @@ CHECKS = (
 
 
 def verify(journal: Path | None = None, *, given: Given | None = None) -> Report:
-    """Return what is found; without the journal only what the database shows by itself.
+    """Return what the checks find; without the journal, what the database alone shows.
 
-    Meant for a moment when all is quiet: what is in flight is left out, and told. Raise
+    The answer is complete when all is quiet: what is in flight is left out, with a remark. Raise
     UnusableEvidenceError when a file cannot be used.
     """
-    read = Journal(journal) if journal else None  # before the transaction, which may not idle
+    # Read before the transaction, which must not idle meanwhile.
+    read = Journal(journal) if journal else None
     with snapshot():
         evidence = Evidence(journal=read, given=given or Given(), in_flight=in_flight())
         return Report(tuple(check(evidence) for check in CHECKS))
@@ -51,7 +52,7 @@ def verify(journal: Path | None = None, *, given: Given | None = None) -> Report
 def snapshot() -> Iterator[None]:
     """Let all queries within see the database as of one moment, while others go on writing.
 
-    On SQLite others wait meanwhile: there its transactions are for writers.
+    On SQLite the others wait: every transaction of Radiotalk there is a writer's.
     """
     nested = connection.in_atomic_block
     with transaction.atomic():
