@@ -1,10 +1,10 @@
-# What a person types. Every target sets up .venv first; `make` alone lists them.
+# The commands for a person; `make` alone lists them. Each installs first what it needs into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
 ENGINES := $(BIN)/python -m testbed.engines --no-fsync --postgresql --redis --
 NEEDS_PROCESSES := engines or browser or faults
-# Tests at a time; most of their time is waiting for leases, latencies and processes that start.
+# How many tests run at once. They mostly wait: for leases, latencies and processes that start.
 AT_ONCE ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 
@@ -22,11 +22,11 @@ demo: .venv/installed-demo  ## post a talk to 1,000 listeners on embedded engine
 run: .venv/installed-demo  ## serve the admin, the API, the worker and an FCM emulator until Ctrl-C
 	@$(BIN)/python -m testbed.run
 
-test: .venv/installed-dev  ## on SQLite, then what needs processes on PostgreSQL and Redis
+test: .venv/installed-dev  ## test on SQLite; then, on PostgreSQL and Redis, what needs processes
 	$(PYTEST) -m "not ($(NEEDS_PROCESSES))"
 	$(ENGINES) $(PYTEST) -m "$(NEEDS_PROCESSES)"
 
-again: .venv/installed-dev  ## what failed of that on PostgreSQL and Redis once more, alone
+again: .venv/installed-dev  ## test once more, one at a time, what failed on PostgreSQL and Redis
 	$(ENGINES) $(BIN)/python -m pytest --last-failed --last-failed-no-failures none \
 		-m "$(NEEDS_PROCESSES)"
 
@@ -38,15 +38,15 @@ else
 		--seed $(or $(SEED),1) --rounds $(or $(ROUNDS),1)
 endif
 
-bench: .venv/installed-bench  ## measure us and what one would take instead, 20 minutes; QUICK=1: 5
+bench: .venv/installed-bench  ## measure Radiotalk and its alternatives, 20 minutes; QUICK=1: 5
 	DJANGO_SETTINGS_MODULE=benchmarks.settings $(BIN)/python -m testbed.engines --postgresql -- \
 		$(BIN)/python -m benchmarks.bench $(if $(QUICK),--quick)
 
-screenshots: .venv/installed-dev  ## docs/images, of the running system; needs Chromium and a Japanese font
+screenshots: .venv/installed-dev  ## take docs/images of the running system; needs Chromium and a Japanese font
 	DJANGO_SETTINGS_MODULE=radiotalk.testing $(BIN)/python -m testbed.engines --no-fsync --postgresql -- \
 		$(BIN)/python -m benchmarks.screenshots
 
-lint: .venv/installed-dev  ## what CI checks without running anything
+lint: .venv/installed-dev  ## check what CI checks without running anything
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy .
@@ -57,7 +57,7 @@ format: .venv/installed-dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# One mark a requirements file; each file includes the one before it.
+# A mark for each requirements file that is installed; a file includes the one before it.
 .venv/installed-%: requirements-%.txt requirements.txt | .venv/bin/python
 	@echo "Installing what requirements-$*.txt names into .venv …"
 	@if command -v uv >/dev/null; \

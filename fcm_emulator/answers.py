@@ -1,8 +1,8 @@
 """FCM's answers as it words them, and how each one goes back to the client.
 
 Status, `error.status` and `FcmError.errorCode` are those of
-https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; the texts are what FCM's answers
-carried when developers quoted them in issues of the Admin SDKs.
+https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; the texts are FCM's own, as
+developers quoted them in issues of the Admin SDKs.
 """
 
 import json
@@ -21,7 +21,7 @@ ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 
 
 class Violation(NamedTuple):
-    """A field that is refused: `malformed` by FCM's JSON parser, otherwise by FCM itself."""
+    """A refused field: FCM's JSON parser refuses what is `malformed`, FCM itself the rest."""
 
     field: str
     description: str
@@ -30,7 +30,7 @@ class Violation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back; `error` is the `FcmError` code it carries, or else its `error.status`."""
+    """An HTTP answer; `error` is its `FcmError` code if it has one, or else its `error.status`."""
 
     status: int
     body: bytes
@@ -39,7 +39,7 @@ class Answer:
 
 
 class Delivery(Enum):
-    """How an answer travels."""
+    """How an answer goes back to the client."""
 
     WHOLE = "at once"
     DRIP = "one byte a second"
@@ -49,7 +49,7 @@ class Delivery(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The verdict on one request, and what its client gets to see of it."""
+    """The verdict on one request, and what the client sees of it."""
 
     accepted: bool
     answer: Answer
@@ -74,7 +74,7 @@ def success(name: str) -> Answer:
 
 
 def html(status: int, title: str) -> Answer:
-    """Return a page such as Google's front ends give when a request does not reach FCM."""
+    """Return a page like those of Google's front ends, for a request that does not reach FCM."""
     page = f"<!DOCTYPE html>\n<html lang=en>\n<title>{title}</title>\n<p><b>{title}</b>\n"
     return Answer(status, page.encode(), HTML_HEADERS)
 
@@ -99,7 +99,7 @@ def error(
 def invalid_argument(violations: Sequence[Violation]) -> Answer:
     """Return the answer to a message that is not valid, naming each field at fault.
 
-    As at FCM, what its JSON parser refuses hides everything else and carries no `FcmError`.
+    As at FCM, malformed fields hide all other violations, and the answer carries no `FcmError`.
     """
     malformed = [violation for violation in violations if violation.malformed]
     shown = malformed or violations

@@ -1,7 +1,7 @@
 """A certificate authority of the emulator's own, and a certificate for loopback.
 
-Both are made together and reused until shortly before they end. The authority's key is thrown away
-at once, so whoever trusts `ca.pem` trusts this one certificate and nothing else.
+Both are made together, and reused until shortly before they expire. The authority's key is thrown
+away at once, so whoever trusts `ca.pem` trusts this one certificate and nothing else.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME: Final = timedelta(days=365)
-RENEW_BEFORE: Final = timedelta(days=7)  # a run that starts today should not end on it
+RENEW_BEFORE: Final = timedelta(days=7)  # no certificate expires during a run of some days
 NAMES: Final = (
     x509.DNSName("localhost"),
     x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
@@ -26,7 +26,7 @@ NAMES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """The files of a directory: what clients trust, and what the server shows."""
+    """The files of a directory: the authority for clients, the server's certificate and key."""
 
     ca: Path
     server: Path
@@ -34,7 +34,7 @@ class Certificates:
 
 
 def prepare(directory: Path, now: datetime) -> Certificates:
-    """Return the directory's certificates, made anew unless they hold for a while yet."""
+    """Return the directory's certificates, made anew when they expire within RENEW_BEFORE."""
     found = Certificates(
         directory / "ca.pem", directory / "server.pem", directory / "server-key.pem"
     )
@@ -44,7 +44,7 @@ def prepare(directory: Path, now: datetime) -> Certificates:
 
 
 def _are_valid(found: Certificates, now: datetime) -> bool:
-    """Tell whether the files belong together and are far from their end."""
+    """Return whether the files belong together and do not expire soon."""
     try:
         ca = x509.load_pem_x509_certificate(found.ca.read_bytes())
         server = x509.load_pem_x509_certificate(found.server.read_bytes())

@@ -9,10 +9,11 @@ _UNSPECIFIED = bytes(16)  # a struct sockaddr whose family is AF_UNSPEC
 
 
 def reset(client: str) -> None:
-    """Reset the TCP connection of the client (`address:port`) with everything that is on it.
+    """Reset the TCP connection of the client (`address:port`) with all its streams.
 
-    The web server owns the socket and lends it to nobody, so it is looked up among the process's
-    descriptors. Connecting a TCP socket to AF_UNSPEC makes Linux send RST at once (tcp_disconnect).
+    The web server owns the socket and gives it to nobody, so the socket is looked up among the
+    process's descriptors. Connecting a TCP socket to AF_UNSPEC makes Linux send RST at once
+    (tcp_disconnect).
     """
     host, _, port = client.rpartition(":")
     for name in os.listdir("/proc/self/fd"):
@@ -23,7 +24,7 @@ def reset(client: str) -> None:
 
 
 def _peer(descriptor: int) -> tuple[str, int] | None:
-    """Return address and port of the other end; None if this is no connected socket."""
+    """Return address and port of the other end; None when this is no connected socket."""
     try:
         borrowed = socket.socket(fileno=descriptor)
     except OSError:

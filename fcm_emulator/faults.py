@@ -1,7 +1,7 @@
 """Answers that a device token asks for by name: `dev-17-unregistered`, `dev-18-once-http503`.
 
-A marker stands anywhere in a token, with no letter or digit touching it. A token without one is
-accepted. `FAULTS` is the whole list; README.md shows it, and a test holds the two together.
+A marker stands anywhere in a token, with no letter or digit touching it. A token without a marker
+is accepted. `FAULTS` is the whole list; README.md shows the same, held by a test.
 """
 
 import re
@@ -24,9 +24,10 @@ _WHEN = r"(?:\d+|date|garbage|none)"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What befalls a request: the verdict, the answer made from the success, and its journey.
+    """What happens to a request: the verdict, the answer, and how the answer goes back.
 
-    `parameter` is the pattern of what may follow the name: seconds, or a Retry-After.
+    `answer` makes the answer from that of a success and the marker's parameter. `parameter` is the
+    pattern of what may follow the marker's name: seconds, or a Retry-After.
     """
 
     meaning: str
@@ -213,14 +214,14 @@ def named_in(token: str) -> Marker | None:
 
 
 class Faults:
-    """Remembers whom a fault has met, for those that pass: `once-…` and `expiredauth`."""
+    """Remembers which tokens a fault has met, for the faults that pass: `once-…`, `expiredauth`."""
 
     def __init__(self) -> None:
         self._met: set[str] = set()
         self._first_access: dict[str, int] = {}
 
     def outcome(self, token: str, access_serial: int, success: Answer) -> Outcome:
-        """Return what befalls this request for the token; `access_serial` counts access tokens."""
+        """Return the outcome of a request for the token; `access_serial` counts access tokens."""
         marker = named_in(token)
         if marker is None or self._is_over(token, marker, access_serial):
             return Outcome(accepted=True, answer=success)

@@ -1,8 +1,8 @@
 """The journal: one JSON line per request to messages:send, written before its answer.
 
-It is the witness from outside: `accepted` means that a phone would show it, so two accepted lines
-with the same token and `data.notification_id` are a double. A line is one write to the system, so
-it is there for any reader at once and outlives a kill -9 of the emulator.
+The journal is the witness from outside: `accepted` means that a phone would show the notification,
+so two accepted lines with the same token and `data.notification_id` are a double. A line is one
+write to the system, so any reader sees it at once, and it outlives a kill -9 of the emulator.
 """
 
 import json
@@ -19,7 +19,7 @@ class Entry(TypedDict):
 
     at: float  # Unix time of the verdict, seconds
     n: int  # sequence of verdicts, from 1 in each file
-    token: str | None  # whatever the message is addressed to; `kind` says what it is
+    token: str | None  # the target of the message; `kind` says of which kind it is
     kind: str | None  # token, fid, topic or condition
     validate_only: bool
     verdict: str  # accepted, validated or refused
@@ -30,11 +30,11 @@ class Entry(TypedDict):
     data: Any
     tag: Any
     http: str  # 2 or 1.1
-    access_token: str | None  # short hash; None when it was not one of ours
+    access_token: str | None  # short hash; None when this emulator did not give it
 
 
 class Journal:
-    """Appends to a file; a restart goes on in it."""
+    """Appends to a file; a restarted emulator appends to the same one."""
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Starts the emulator: options, files, port, and the line that says where it listens."""
+"""Starts the emulator: its options, files and port, and the line that says where it listens."""
 
 import argparse
 import asyncio
@@ -22,7 +22,7 @@ from . import certificates, oauth
 from .journal import Journal
 from .server import Emulator
 
-HOST: Final = "127.0.0.1"  # loopback only: whoever reaches it can make it say anything
+HOST: Final = "127.0.0.1"  # loopback only: whoever reaches the emulator can get any answer
 DEFAULT_PORT: Final = 8443
 DEFAULT_DIRECTORY: Final = Path(__file__).parents[1] / "var" / "emulator"
 STREAMS_PER_CONNECTION: Final = 100  # as at FCM
@@ -32,7 +32,7 @@ CONNECT_AGAIN_SECONDS: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """The options of the command line."""
 
     port: int
     latency: float  # milliseconds
@@ -44,7 +44,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the emulator listens, and the files to point a project at it: endpoint.json."""
+    """The content of endpoint.json: where the emulator listens, and the files that clients need."""
 
     url: str
     ca_file: str | None  # None without TLS
@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def options_from(parsed: Mapping[str, Any]) -> Options:
-    """Return the options among parsed arguments, whatever else is there."""
+    """Return the emulator's options among parsed arguments; Django adds others."""
     return Options(**{field.name: parsed[field.name] for field in fields(Options)})
 
 
@@ -105,8 +105,8 @@ async def _run(options: Options) -> None:
             _announce(directory, endpoint)
             await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
         if stopping.done():
-            # Stopping granian would wait for answers that hang for ever, or answer them with 500.
-            # There is nothing to save or to say: the journal has every verdict already.
+            # granian's own stop would wait for requests that are never answered, or answer them
+            # with 500. Nothing is lost without it: the journal has every verdict already.
             os._exit(0)
         await serving
         sys.exit("The FCM emulator's server has ended by itself.")
@@ -114,10 +114,10 @@ async def _run(options: Options) -> None:
 
 @contextlib.contextmanager
 def _reserved_port(port: int) -> Iterator[int]:
-    """Yield the port, or a free one for 0, kept from others while the server does not listen yet.
+    """Yield the port, or a free one for 0, and keep it from others until the server listens.
 
-    Two servers of granian can listen on one port (SO_REUSEPORT) and would share its requests
-    silently; binding here first fails when anybody listens.
+    Two granian servers can listen on one port (SO_REUSEPORT), and would share its requests
+    silently. Binding the port here first fails when anybody listens on it.
     """
     with socket.socket() as reservation:
         reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -166,13 +166,13 @@ def _server(options: Options, directory: Path, endpoint: Endpoint, port: int) ->
 
 
 def _stop_event(options: Options) -> asyncio.Event:
-    """Return an event that is set by whatever ends the emulator."""
+    """Return an event that a signal sets, or the end of stdin if asked for."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     if options.stop_with_stdin:
-        # Nothing is ever written to this stdin: it becomes readable when it ends.
+        # The parent never writes to this stdin, so it becomes readable only when it ends.
         loop.add_reader(sys.stdin.fileno(), stopped.set)
     return stopped
 
@@ -190,7 +190,7 @@ async def listening(port: int) -> None:
 
 
 def _announce(directory: Path, endpoint: Endpoint) -> None:
-    """Write endpoint.json, whole or not at all, and print the settings that point here."""
+    """Write endpoint.json, whole or not at all, and print the settings that lead here."""
     unfinished = directory / "endpoint.json.new"
     unfinished.write_text(json.dumps(asdict(endpoint), indent=2) + "\n")
     unfinished.replace(directory / "endpoint.json")

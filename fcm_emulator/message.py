@@ -16,7 +16,7 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A request to messages:send as it was understood; valid when there are no violations."""
+    """A request to messages:send as it was read; it is valid when there are no violations."""
 
     kind: str | None
     target: str | None
@@ -26,7 +26,7 @@ class Send:
 
     @property
     def device(self) -> str:
-        """Return the device that is meant: a registration token or installation ID, else ''."""
+        """Return the target when it is a registration token or installation ID, else ''."""
         return self.target or "" if self.kind in ("token", "fid") else ""
 
     @property
@@ -41,7 +41,7 @@ class Send:
 
     @property
     def tag(self) -> Any:
-        """Return `android.notification.tag`: a later notification with it replaces this one."""
+        """Return `android.notification.tag`: a later one with the same tag replaces this one."""
         return _inner(self.message, "android", "notification").get("tag")
 
     def _shown(self, name: str) -> Any:
@@ -50,7 +50,7 @@ class Send:
 
 
 def read(body: bytes) -> Send:
-    """Return what a body asks for, with everything FCM would refuse in it."""
+    """Return what a body asks for, with the violations for which FCM would refuse it."""
     try:
         content = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -62,7 +62,7 @@ def read(body: bytes) -> Send:
     message = _inner(content, "message")
     kinds = [kind for kind in TARGETS if message.get(kind) is not None]
     violations += _target_violations(kinds, message)
-    if len(body) > PAYLOAD_MAX_BYTES and not violations:  # a payload is never longer than its JSON
+    if len(body) > PAYLOAD_MAX_BYTES and not violations:  # no payload is longer than its JSON
         violations += _size_violations(message)
     kind = kinds[0] if len(kinds) == 1 else None
     target = message[kind] if kind else None
@@ -84,7 +84,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _inner(value: JsonObject, *names: str) -> JsonObject:
-    """Return the object found by following the names, {} where there is none."""
+    """Return the object at the end of these names, {} where there is none."""
     for name in names:
         inner = value.get(name)
         if type(inner) is not dict:
@@ -106,7 +106,7 @@ def _target_violations(kinds: list[str], message: JsonObject) -> list[Violation]
 
 
 def _size_violations(message: JsonObject) -> list[Violation]:
-    """Find the platforms for which a valid message is too big; each has its own payload."""
+    """Return a violation for each platform on which a valid message is too big."""
     general = _size(_inner(message, "notification").values())
     android = _inner(message, "android")
     sizes = {

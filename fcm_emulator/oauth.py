@@ -22,16 +22,16 @@ from .answers import JSON_HEADERS, Answer
 PROJECT_ID: Final = "radiotalk-emulator"
 CLIENT_EMAIL: Final = f"firebase-adminsdk@{PROJECT_ID}.iam.gserviceaccount.com"
 GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-# google-auth signs for this audience wherever token_uri points, so Google's endpoints take both.
+# google-auth signs for this audience whatever token_uri is, so Google's endpoints take both.
 GOOGLE_TOKEN_URI: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 (an address)
 ACCESS_TOKEN_SECONDS: Final = 3599
-ASSERTION_MAX_SECONDS: Final = 3600  # Google takes no longer-lived request
+ASSERTION_MAX_SECONDS: Final = 3600  # Google refuses a request that is valid for longer
 CLOCK_SKEW_SECONDS: Final = 300  # between the client's clock and ours
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token that was given out; a later one has a greater serial."""
+    """An access token that was given; a later one has a greater serial."""
 
     serial: int
     expires_at: float
@@ -39,7 +39,7 @@ class AccessToken:
 
 
 class Refused(Exception):
-    """A token request that is turned down, with OAuth's error code and what was wrong."""
+    """A refused token request, with OAuth's error code and what was wrong."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
@@ -55,7 +55,7 @@ class ServiceAccount:
 
 
 def write_service_account(file: Path, token_uri: str) -> ServiceAccount:
-    """Return the account in the file, made on the first start; its key outlives a restart."""
+    """Return the account in the file; the first start makes its key, and later ones keep it."""
     content = _known_account(file) or _new_account()
     content["token_uri"] = token_uri
     file.touch(mode=0o600)
@@ -97,7 +97,7 @@ def _private_key(content: dict[str, Any]) -> rsa.RSAPrivateKey:
 
 
 class Authority:
-    """Gives access tokens to the service account, and knows them again."""
+    """Gives access tokens to the service account, and finds them again when they are used."""
 
     def __init__(self, account: ServiceAccount) -> None:
         self._account = account
@@ -155,7 +155,7 @@ def _json(status: int, **content: Any) -> Answer:
 
 
 def short_hash(secret: str) -> str:
-    """Return eight characters that tell one secret from another and do not reveal it."""
+    """Return eight characters that distinguish a secret from others and do not reveal it."""
     return hashlib.sha256(secret.encode()).hexdigest()[:8]
 
 
@@ -182,7 +182,7 @@ def _decoded(part: str) -> bytes:
 
 
 def _is_timely(issued_at: Any, expires_at: Any, now: float) -> bool:
-    """Tell whether a request made at `issued_at` (Unix times, as claimed) may be answered now."""
+    """Return whether a request with these claims (Unix times) may be answered at the time `now`."""
     if not {type(issued_at), type(expires_at)} <= {int, float}:
         return False
     is_issued = issued_at <= now + CLOCK_SKEW_SECONDS

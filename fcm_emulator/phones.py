@@ -1,6 +1,6 @@
 """The page that shows notifications as they would look on phones, newest first.
 
-The page asks again and again for what is new; a send costs one append here, however many come.
+The page asks again and again for what is new. A send costs one append here, however many pages ask.
 """
 
 import json
@@ -18,14 +18,14 @@ PAGE: Final = Answer(200, (Path(__file__).parent / "phones.html").read_bytes(), 
 
 
 class Phones:
-    """Remembers the last notifications that phones would show, and how many verdicts fell."""
+    """Remembers the last notifications that phones would show, and counts the verdicts."""
 
     def __init__(self) -> None:
         self._shown: deque[Entry] = deque(maxlen=KEPT)
         self._verdicts: Counter[str] = Counter()
 
     def add(self, entry: Entry) -> None:
-        """Take note of a line of the journal."""
+        """Count a line of the journal, and keep it if a phone would show it."""
         self._verdicts[entry["verdict"]] += 1
         if entry["verdict"] == "accepted":
             self._shown.append(entry)
@@ -55,7 +55,7 @@ def _card(entry: Entry) -> dict[str, Any]:
 
 
 def _platform(target: str) -> str:
-    """Return the platform named in a token; for others, FCM knows and we share them out."""
+    """Return the platform named in a token; other tokens get one of the two, always the same."""
     for platform in ("ios", "android"):
         if platform in target:
             return platform

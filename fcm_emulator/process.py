@@ -1,11 +1,11 @@
 """An emulator as a process of its own, beside a test or a benchmark.
 
-    with emulator.process.running(tmp_path, latency_ms=230) as fcm:
+    with fcm_emulator.process.running(tmp_path, latency_ms=230) as fcm:
         send_to(fcm.url, fcm.ca_file, fcm.service_account_file)
         assert [entry["verdict"] for entry in fcm.entries()] == ["accepted"]
 
-It is there when the block starts and gone when it ends, and it also goes when this process is
-killed: its stdin is a pipe that only this process holds open.
+The emulator listens when the block starts and is gone when the block ends. It also ends when this
+process is killed: its stdin is a pipe that only this process holds open.
 """
 
 import contextlib
@@ -71,7 +71,7 @@ def running(
 
 
 def _wait_until_it_listens(process: subprocess.Popen[str]) -> None:
-    """Return when it has printed its line; raise RuntimeError if it ends, or takes too long."""
+    """Return when it has printed its line; raise RuntimeError when it ends or takes too long."""
     assert process.stdout is not None  # noqa: S101 (for the type checker: it is a pipe)
     ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
     if not ready or not process.stdout.readline():
@@ -93,5 +93,5 @@ def _stop(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:  # a test has stopped it with SIGSTOP, perhaps
+    except subprocess.TimeoutExpired:  # perhaps a test has stopped it with SIGSTOP
         process.kill()

@@ -1,7 +1,7 @@
 """The requests that the emulator answers: a send, an access token, the page.
 
-A send goes one way: the body is complete, the verdict falls, it is in the journal, and only then
-does the answer set out. All of it runs on one thread, so the journal is in the verdicts' order.
+The order of a send: its body is complete, the verdict is reached, the verdict is in the journal,
+and only then the answer begins. All of this is one thread, so the journal has the verdicts' order.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class Emulator:
         return answers.NOT_FOUND_PAGE
 
     def _judge(self, scope: Scope, *, project: str, body: bytes) -> Outcome:
-        """Return the verdict on a send; it is in the journal when this returns."""
+        """Return the verdict on a send, which is in the journal by then."""
         now = time.time()
         access = self._authority.find(scope.headers.get("authorization", ""), now)
         send = message.read(body)
@@ -109,7 +109,7 @@ class Emulator:
 
 
 def _is_complete(scope: Scope, body: bytes) -> bool:
-    """Tell whether the whole body came; granian hands over what a reset HTTP/2 stream had sent."""
+    """Return whether the whole body came: of a reset HTTP/2 stream granian passes on a part."""
     announced = scope.headers.get("content-length")
     return announced is None or announced == str(len(body))
 
@@ -119,7 +119,7 @@ def _write(protocol: HTTPProtocol, answer: Answer) -> None:
 
 
 async def _drip(protocol: HTTPProtocol, answer: Answer) -> None:
-    """Send one byte, and one more each second, for as long as the client listens."""
+    """Send one byte each second for as long as the client listens."""
     stream = protocol.response_stream(answer.status, answer.headers)
     try:
         for byte in answer.body:
