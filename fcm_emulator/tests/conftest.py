@@ -75,19 +75,19 @@ def wait_until(condition: Callable[[], Any]) -> None:
 
 @pytest.fixture(scope="session")
 def fcm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
-    """An emulator for all tests that do not break it; each test uses tokens of its own."""
+    """Yield an emulator for all tests that do not break it; each test uses tokens of its own."""
     with running(tmp_path_factory.mktemp("emulator")) as process:
         yield process
 
 
 @pytest.fixture
 def client(fcm: EmulatorProcess) -> Iterator[Client]:
-    """A client over HTTP/2."""
+    """Yield a client over HTTP/2."""
     with connect(fcm) as connected:
         yield connected
 
 
 @pytest.fixture
 def token(request: pytest.FixtureRequest) -> str:
-    """A plain registration token that no other test uses."""
+    """Return a plain registration token that no other test uses."""
     return f"{abs(hash(request.node.nodeid)):x}"

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engines
 
 @pytest.fixture
 def app(fcm: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[firebase_admin.App]:
-    """firebase-admin with nothing changed but FCM's address and the trusted authority."""
+    """Yield firebase-admin with nothing changed but FCM's address and the trusted authority."""
     address = f"{fcm.url}/v1/projects/{{0}}/messages:send"
     monkeypatch.setattr(messaging._MessagingService, "FCM_URL", address)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(fcm.ca_file))  # requests
