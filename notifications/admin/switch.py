@@ -83,7 +83,7 @@ class SwitchControl(Control[SendingSwitch]):
         text = _("Changed. A talk posted now %(verdict)s.")
         return Happened(text % {"verdict": situation(now=now).verdict})
 
-    def subject(self, row: SendingSwitch) -> str:
+    def subject(self, row: SendingSwitch) -> Any:
         return capfirst(str(SendingSwitch._meta.verbose_name))
 
     def address(self, row: SendingSwitch) -> str:

@@ -28,6 +28,12 @@ def number(value: int | None) -> str:
 
 
 @register.filter
+def percent(value: int | None) -> str:
+    """Return a share in per cent; an ellipsis for one that is not known yet."""
+    return "…" if value is None else f"{value} %"
+
+
+@register.filter
 def span(length: timedelta | None) -> str:
     """Return a length of time in its two largest units, short ones to the hundredth second."""
     if length is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.staticfiles import finders
 
+LONGEST = 120
 STATIC = re.compile(r"{% static '(.+?)' %}")
 
 
@@ -20,3 +21,14 @@ def test_each_static_file_that_a_template_names_is_there() -> None:
 
     assert "notifications/desk.css" in named
     assert not [name for name in named if finders.find(name) is None]
+
+
+def test_no_line_is_too_long_to_be_read() -> None:
+    long = [
+        f"{path.relative_to(settings.BASE_DIR)}:{number}"
+        for path in templates()
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if len(line) > LONGEST
+    ]
+
+    assert not long
