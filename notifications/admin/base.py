@@ -1,11 +1,10 @@
-"""What the admin pages have in common: they show, and only actions change anything."""
+"""What the admin's pages share: they show rows, and no form of Django's changes them."""
 
 from collections.abc import Callable
 
 from django.contrib import admin
 from django.db.models import Field, Model
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -14,7 +13,7 @@ from programs.uncounted_lists import UncountedListMixin
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
-    """Rows that the API and the worker write: no form adds, changes or deletes them."""
+    """Shows rows that the API and the worker write: no form adds, changes or deletes them."""
 
     show_full_result_count = False  # a second COUNT, of the unfiltered table
 
@@ -35,15 +34,15 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
 
 
 class UncountedAdmin(UncountedListMixin, ReadOnlyAdmin):
-    """A read-only list that reads one page and one row, however large its table is."""
+    """A read-only list that reads the rows of one page and one more, however large its table is."""
 
 
 def exact(
     model: type[Model], name: str, timespec: str = "seconds"
 ) -> Callable[[ReadOnlyAdmin, Model], SafeString | None]:
-    """Return a column (an admin's method): a field's time to the second, or as `timespec` says.
+    """Return a method of an admin, a column that shows a time to the second or to `timespec`.
 
-    Django's own formats end with the minute, in which thousands of devices are reached.
+    Django's own formats show no seconds, and thousands of devices are reached within a minute.
     """
     field = model._meta.get_field(name)
     assert isinstance(field, Field)  # noqa: S101  (for mypy: no relation)
@@ -58,11 +57,3 @@ def exact(
         return format_html("<time>{}</time> <time>{}</time>", date, time)
 
     return column
-
-
-def rows_of(notification_id: int, model: str, text: object) -> SafeString:
-    """Return a link to the list of a notification's deliveries or batches."""
-    address = reverse(f"admin:notifications_{model}_changelist")
-    return format_html(
-        '<a href="{}?notification__id__exact={}">{}</a>', address, notification_id, text
-    )

@@ -18,7 +18,7 @@ class BatchAdmin(UncountedAdmin):
     ordering = ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
-        """Return the rows; their targets are read on the page of one alone."""
+        """Return the rows without their targets, which only the page of one batch reads."""
         rows: QuerySet[Batch] = super().get_queryset(request)
         return rows.defer("targets")
 

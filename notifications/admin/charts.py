@@ -1,4 +1,4 @@
-"""Charts as numbers: where each column of an inline SVG stands. No library, no script."""
+"""The chart of the last hour, as the numbers of an inline SVG: no library, no script."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from notifications.models import SendingMinute
 
 MINUTES = 60
-HEIGHT = 100.0  # of the drawing, in its own units; the page stretches it
+HEIGHT = 100.0  # of the drawing, in units of its own; the page stretches the drawing
 WIDTH = 600.0
-GAP = 2.0
+GAP = 2.0  # between two columns
+LEAST_HEIGHT = 0.8  # of a rectangle: one answer among thousands can still be seen
 
 SERIES: list[tuple[str, Any]] = [
     ("sent", _("sent")),
@@ -34,7 +35,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A minute: its rectangles from the ground up, and its numbers."""
+    """One minute: its rectangles from the ground up, and its numbers by series."""
 
     at: datetime
     x: float
@@ -46,7 +47,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Minutes:
-    """The last hour, minute by minute."""
+    """The last hour, minute by minute; `top` is the number at the upper edge."""
 
     columns: list[Column]
     top: int
@@ -61,17 +62,17 @@ class Minutes:
 
     @property
     def total(self) -> int:
-        """Return how many there were in the hour."""
+        """Return how many answers there were in the hour."""
         return sum(column.total for column in self.columns)
 
     @property
     def busy(self) -> list[Column]:
-        """Return the minutes in which there was anything, newest first: the table's rows."""
+        """Return the minutes that had answers, newest first: the rows of the table."""
         return [column for column in reversed(self.columns) if column.total]
 
     @property
     def busiest(self) -> Column:
-        """Return the minute with the most."""
+        """Return the minute with the most answers."""
         return max(self.columns, key=lambda column: column.total)
 
 
@@ -103,18 +104,18 @@ def counts_of(row: SendingMinute | None) -> dict[str, int]:
 
 
 def stack(counts: dict[str, int], *, top: int) -> list[Segment]:
-    """Return the rectangles of a column, one upon the other; what is there is seen."""
+    """Return the rectangles of a column, one upon the other, none too low to be seen."""
     segments, ground = [], HEIGHT
     for name, count in counts.items():
         if count:
-            height = max(HEIGHT * count / top, 0.8)
+            height = max(HEIGHT * count / top, LEAST_HEIGHT)
             ground -= height
             segments.append(Segment(name, round(ground, 2), round(height, 2)))
     return segments
 
 
 def nice(value: int) -> int:
-    """Return the next 1, 2 or 5 times a power of ten: the number beside the top line."""
+    """Return the least of 10, 20, 50, 100, 200, … that is not below the value."""
     step = 1
     while True:
         for factor in (1, 2, 5):

@@ -1,4 +1,4 @@
-"""The send log: what became of each target, whom it was for, and when."""
+"""The send log: what became of each target, to which listener it belongs, and when."""
 
 from typing import Any
 
@@ -23,9 +23,10 @@ MOST_DEVICES = 1000  # of one listener
 
 
 class OutcomeFilter(admin.SimpleListFilter):
-    """What became of it, over all notifications only where an index has it.
+    """Filters the log by outcome.
 
-    Nearly all of the log is `sent`, or `simulated`: of these, the newest notification's are shown.
+    Nearly all lines are `sent` or `simulated`, and no index finds these by outcome: of them, only
+    those of one notification are shown, the newest that has any.
     """
 
     title = _("outcome")
@@ -44,7 +45,7 @@ class OutcomeFilter(admin.SimpleListFilter):
         some = Notification.objects.filter(**{f"{outcome}_count__gt": 0}).order_by("-id")
         named = request.GET.get(PARAMETER, "")
         if named.isdecimal() and int(named) <= MAX_ID:
-            some = some.filter(id=int(named))  # its counter says when there is nothing to look for
+            some = some.filter(id=int(named))  # none when its counter is 0: nothing is searched
         return queryset.filter(notification=some.values_list("id", flat=True).first())
 
 
@@ -57,7 +58,7 @@ class DeliveryAdmin(UncountedAdmin):
     list_filter = (NotificationFilter, OutcomeFilter)
     search_fields = ("device__user__username__exact",)
     search_help_text = _("The exact username of a listener.")
-    # Served by the index of the unique constraint, with and without a filter by notification.
+    # The index of the unique constraint has this order, within one notification and over all.
     ordering = ("-notification_id", "-device_id")
     fields = (
         "notification", "listener", "device_shown", "outcome", "error_code", "meaning",
@@ -68,14 +69,14 @@ class DeliveryAdmin(UncountedAdmin):
     time = exact(Delivery, "at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        """Return the rows with all they show, in one query, deleted devices included (LEFT)."""
+        """Return the rows with all they show; a LEFT JOIN keeps the lines of deleted devices."""
         rows: QuerySet[Delivery] = super().get_queryset(request)
         return rows.select_related("notification", "device__user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Look the listener's devices up first: a join would tempt the database to scan the log."""
+        """Look the devices up first: given a join, the database may scan the whole log."""
         if not search_term:
             return queryset, False
         devices = DeviceToken.objects.filter(user__username=search_term).order_by()
@@ -83,7 +84,7 @@ class DeliveryAdmin(UncountedAdmin):
         return queryset.filter(device__in=ids), False
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """Return what is shown; the ways to settle it only to whom they are open."""
+        """Return the fields; the links to settle a line only for whoever may use one."""
         may = any(control.may(request) for control in SETTLING)
         return [name for name in self.fields or () if may or name != "settle"]
 
@@ -99,12 +100,12 @@ class DeliveryAdmin(UncountedAdmin):
 
     @admin.display(description=_("meaning"))
     def meaning(self, delivery: Delivery) -> Any:
-        """Return what the error means, in plain words."""
+        """Return what the error means and what to do."""
         return errors.explain(delivery.outcome, delivery.error_code) or "–"
 
     @admin.display(description=_("controls"))
     def settle(self, delivery: Delivery) -> SafeString | str:
-        """Return the ways to settle this one, when it is unknown."""
+        """Return links to the pages that settle this line, a dash unless its outcome is unknown."""
         if delivery.outcome != Outcome.UNKNOWN:
             return "–"
         links = (

@@ -1,4 +1,4 @@
-"""Devices: where listeners are reached. People know a token by its last six characters."""
+"""Devices: where listeners are reached. Of a token, only the last six characters are shown."""
 
 from typing import Any
 
@@ -75,18 +75,19 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
     disabled = exact(DeviceToken, "disabled_at")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """Return the order that the index of the asked for freshness has; else the newest first."""
+        """Return the order of the index by freshness under that filter, else newest first."""
         fresh = FreshnessFilter.parameter_name in request.GET
         return ("-refreshed_at", "-id") if fresh else ("-id",)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Refuse `?token__startswith=`, by which a token could be guessed sign by sign."""
+        """Refuse `?token__startswith=`, by which a token could be guessed piece by piece."""
         return not lookup.startswith("token") and super().lookup_allowed(lookup, value, request)
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Only along with its user: deleted alone, its token could come back under a new id.
+        """Return whether a device may be deleted: only together with its user.
 
-        Then it would be a new target of a notification that it already had.
+        The token of a device that was deleted alone could be registered under a new id, and would
+        then be a new target of a notification that it already had.
         """
         page = request.resolver_match
         deletes_users = page is not None and str(page.url_name).startswith("auth_user_")
@@ -112,18 +113,18 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
 
     @admin.display(description=_("test"), empty_value="–")
     def test_link(self, device: DeviceToken) -> SafeString:
-        """Return the way to the page that asks; it refuses for somebody else's device."""
+        """Return a link to the page that asks, which refuses for somebody else's device."""
         return format_html('<a href="{}">{}…</a>', TEST.address(device), TEST.label)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """Return what is shown; the way to a test only to whom it is open."""
+        """Return the fields; the link to a test only for the owner who has the permission."""
         mine = obj is not None and obj.user_id == request.user.pk and TEST.may(request)
         return [name for name in self.fields or () if mine or name != "test_link"]
 
     # --- What is done ------------------------------------------------------------------------
 
     def found(self, request: HttpRequest, number: int) -> DeviceToken:
-        """Return a device of the operator's own: a test goes to no other."""
+        """Return the device; raise PermissionDenied unless it is the operator's own."""
         device: DeviceToken = super().found(request, number)
         if device.user_id != request.user.pk:
             raise PermissionDenied

@@ -1,4 +1,4 @@
-"""What went wrong, in plain words: FCM's codes, libcurl's and our own, each with what to do."""
+"""What went wrong and what to do, in plain words, for each code of FCM, of libcurl and of ours."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from notifications.models import Delivery, Notification
 
 Outcome = Delivery.Outcome
 
-# Of each outcome so many lines of a notification are grouped, which an index finds; all of a large
-# log would take seconds.
+# At most so many lines of each outcome are grouped, which an index finds: grouping all lines of a
+# large log would take seconds.
 LOOKED_AT = 5000
 
 UNKNOWN = _(
@@ -74,7 +74,7 @@ OUTCOMES: dict[str, Any] = {
 
 
 def explain(outcome: str, code: str) -> Any:
-    """Return what an error means and what to do, in plain words; every one has some."""
+    """Return what an outcome with this code means and what to do; "" only when nothing is wrong."""
     if outcome == Outcome.SKIPPED:
         return OUTCOMES[Outcome.SKIPPED]
     if code in CODES:
@@ -84,7 +84,7 @@ def explain(outcome: str, code: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The lines with one outcome and one code."""
+    """How many lines of a notification have one outcome and one code."""
 
     outcome: str
     label: str
@@ -93,12 +93,12 @@ class Group:
 
     @property
     def meaning(self) -> Any:
-        """Return what it means, in plain words."""
+        """Return what the code means and what to do."""
         return explain(self.outcome, self.code)
 
 
 def groups(row: Notification) -> list[Group]:
-    """Return what went wrong, the most frequent first; asked for where a counter says so."""
+    """Return what went wrong, most frequent first; only outcomes with a count are looked up."""
     counts = row.counts()
     found = [
         Group(outcome.value, str(outcome.label), code, count)
@@ -110,7 +110,7 @@ def groups(row: Notification) -> list[Group]:
 
 
 def codes(row: Notification, outcome: Delivery.Outcome) -> Iterable[tuple[str, int]]:
-    """Return how many of LOOKED_AT lines with this outcome have each error code."""
+    """Return each error code of this outcome with its number of lines, among LOOKED_AT lines."""
     lines = Delivery.objects.filter(notification=row, outcome=outcome).order_by()
     some = lines.values("id")[:LOOKED_AT]
     grouped = Delivery.objects.filter(id__in=some).order_by().values_list("error_code")

@@ -1,4 +1,4 @@
-"""The send log of one notification as CSV, row by row, however long it is."""
+"""The send log of one notification as CSV, written row by row, however long the log is."""
 
 import csv
 from collections.abc import Iterator
@@ -9,28 +9,28 @@ from django.utils.translation import gettext as _
 
 from notifications.models import Delivery, Notification
 
-# Read by key, a chunk at a time: neither we nor the database hold the whole log, and no statement
-# is open while a slow reader takes its time.
+# The log is read in chunks of so many lines, by key: nobody holds the whole log in memory, and no
+# statement stays open while a slow reader takes its time.
 CHUNK = 2000
 
-# A cell that begins with one of these is a formula to a spreadsheet.
+# A spreadsheet takes a cell that begins with one of these for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Echo:
-    """A file for csv.writer that hands back what is written."""
+    """A file for csv.writer whose `write` returns the text instead of keeping it."""
 
     def write(self, value: str) -> str:
         return value
 
 
 def response(notification: Notification, *, outcome: str = "") -> StreamingHttpResponse:
-    """Return the log as a file, of one outcome or of all."""
+    """Return the log as a file: all lines, or those of one outcome."""
     writer = csv.writer(Echo())
     lines = (writer.writerow([plain(cell) for cell in row]) for row in rows(notification, outcome))
     name = f"notification-{notification.pk}{f'-{outcome}' if outcome else ''}.csv"
     answer = StreamingHttpResponse(
-        # A spreadsheet takes a file without this mark for one of the local encoding.
+        # Without this mark a spreadsheet reads the file in the local encoding, not in UTF-8.
         (line for part in (["\N{ZERO WIDTH NO-BREAK SPACE}"], lines) for line in part),
         content_type="text/csv; charset=utf-8",
     )
@@ -39,7 +39,7 @@ def response(notification: Notification, *, outcome: str = "") -> StreamingHttpR
 
 
 def rows(notification: Notification, outcome: str) -> Iterator[list[Any]]:
-    """Yield the heading, then each line, in the order of the devices."""
+    """Yield the heading, then the cells of each line, in the order of the device ids."""
     yield [
         _("listener"), _("platform"), _("token"), _("outcome"), _("error code"), _("attempts"),
         _("at"), _("FCM's message id"), _("note"),
@@ -54,7 +54,7 @@ def rows(notification: Notification, outcome: str) -> Iterator[list[Any]]:
 
 
 def row(line: Delivery) -> list[Any]:
-    """Return the cells of one line; of a token its last six characters."""
+    """Return the cells of one line, with only the last six characters of the token."""
     device = line.device
     deleted = _("deleted (%(number)s)") % {"number": line.device_id}
     return [
@@ -67,6 +67,6 @@ def row(line: Delivery) -> list[Any]:
 
 
 def plain(cell: Any) -> str:
-    """Return a cell that no spreadsheet computes."""
+    """Return the cell as text that no spreadsheet takes for a formula."""
     text = str(cell)
     return f"'{text}" if text.startswith(FORMULA) else text

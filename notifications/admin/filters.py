@@ -1,4 +1,4 @@
-"""Filters of the lists."""
+"""Filters of the desk's lists: the form for a notification's number, and those of devices."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ PARAMETER = "notification__id__exact"
 
 
 class NotificationFilter(admin.ListFilter):
-    """The rows of one notification, by its number: there are too many to choose from."""
+    """Filters by the number of a notification: there are too many notifications to choose from."""
 
     title = _("notification")
     template = "admin/notifications/number_filter.html"
@@ -41,7 +41,7 @@ class NotificationFilter(admin.ListFilter):
         return [PARAMETER]
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, object]]:
-        """Yield what the template needs for its form, which keeps the other filters."""
+        """Yield what the template needs for a form that keeps the other filters."""
         others = {key: value for key, value in changelist.params.items() if key != PARAMETER}
         all_rows = changelist.get_query_string(remove=[PARAMETER])
         yield {
@@ -58,20 +58,20 @@ class NotificationFilter(admin.ListFilter):
             number = int(self.number)
         except ValueError as error:
             raise IncorrectLookupParameters(error) from error
-        # SQLite raises on what no id can be.
+        # No id is outside of this range, and SQLite would raise OverflowError.
         return queryset.filter(notification_id=number) if 0 < number <= MAX_ID else queryset.none()
 
 
-# --- Devices: none of these counts -------------------------------------------------------------
+# --- Filters of devices; none of them counts rows ------------------------------------------------
 
-# Google: tokens are stale after a month without contact, and dead after 270 days (Android).
+# Google calls a token stale after a month without contact; after 270 days one on Android is dead.
 # https://firebase.google.com/docs/cloud-messaging/manage-tokens
 STALE, DEAD = timedelta(days=30), timedelta(days=270)
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How long ago an app registered: from so long (exclusive) to so long."""
+    """A range of ages of a device's last registration: longer ago than `over`, at most `upto`."""
 
     name: str
     label: Any
@@ -92,7 +92,7 @@ def freshness(age: timedelta) -> Freshness:
 
 
 class FreshnessFilter(admin.SimpleListFilter):
-    """How long ago the app registered."""
+    """Filters by how long ago the app registered the device."""
 
     title = _("freshness")
     parameter_name = "freshness"
@@ -113,7 +113,7 @@ class FreshnessFilter(admin.SimpleListFilter):
 
 
 class EnabledFilter(admin.SimpleListFilter):
-    """Whether a device may be sent to."""
+    """Filters by whether a device is enabled: notifications go to enabled devices alone."""
 
     title = _("enabled")
     parameter_name = "enabled"
@@ -128,7 +128,7 @@ class EnabledFilter(admin.SimpleListFilter):
 
 
 class DisabledFilter(admin.SimpleListFilter):
-    """Why a device is disabled."""
+    """Filters by why a device is disabled."""
 
     title = _("disabled because")
     parameter_name = "disabled"
@@ -151,7 +151,7 @@ class DisabledFilter(admin.SimpleListFilter):
 
 
 class MineFilter(admin.SimpleListFilter):
-    """The devices of whoever looks: where a test may be sent."""
+    """Filters for the operator's own devices, to which a test may be sent."""
 
     title = _("owner")
     parameter_name = "mine"

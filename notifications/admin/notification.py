@@ -29,7 +29,7 @@ OUTCOMES = Delivery.Outcome.choices
 
 
 class UnknownFilter(admin.SimpleListFilter):
-    """Those with deliveries that a person has to settle."""
+    """Filters for notifications with unknown deliveries, which a person has to settle."""
 
     title = _("unknown deliveries")
     parameter_name = "unknown"
@@ -74,12 +74,12 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Notification]:
-        """Return the rows with what they show of talk and program, in one query."""
+        """Return the rows with their talks and programs, in one query."""
         rows: QuerySet[Notification] = super().get_queryset(request)
         return rows.select_related("talk__program")
 
     def get_urls(self) -> list[URLPattern]:
-        """Put our pages before Django's own addresses, whose last one takes everything."""
+        """Put two more pages before the controls and Django's own addresses."""
         name = "notifications_notification"
         view = self.admin_site.admin_view
         return [
@@ -123,14 +123,14 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
 
     @admin.display(description=_("outcomes"), empty_value="–")
     def outcomes(self, notification: Notification) -> str:
-        """Return the counts that are not zero."""
+        """Return each outcome whose count is not zero, with the count."""
         counts = notification.counts()
         return ", ".join(
             f"{label}\N{NO-BREAK SPACE}{counts[name]:,}" for name, label in OUTCOMES if counts[name]
         )
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Return the columns; the last leads to what this user may do to a row."""
+        """Return the columns; the last has links to the controls that this user may use."""
         return [*self.list_display, links_for(request)]
 
     # --- The page of one -----------------------------------------------------------------------
@@ -138,7 +138,7 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show how far it has come and what went wrong, above what Django shows of the row."""
+        """Show progress, outcomes and controls above the fields that Django shows."""
         row: Notification = context["original"]
         context["page"] = Page(row, timezone.now())
         context["controls"] = self.offered(request, row)
@@ -147,14 +147,14 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
     # --- What is done, and asked ---------------------------------------------------------------
 
     def found(self, request: HttpRequest, number: int) -> Notification:
-        """Return the notification, for whoever may see it."""
+        """Return the notification; raise PermissionDenied when the user may not see any."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         row: Notification = super().found(request, number)
         return row
 
     def export_view(self, request: HttpRequest, number: int) -> HttpResponseBase:
-        """Return the send log as a file."""
+        """Return the send log of one notification as a file."""
         row = self.found(request, number)
         if not request.user.has_perm("notifications.view_delivery"):
             raise PermissionDenied
@@ -170,7 +170,7 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
 
 
 def links_for(request: HttpRequest) -> Callable[[Notification], SafeString]:
-    """Return the column of links to the pages that ask before anything is stopped or goes on."""
+    """Return a column with links to the controls that stop a notification or let it go on."""
     allowed = [each for each in STEERING if each.may(request)]
 
     @admin.display(description=_("controls"), empty_value="")

@@ -1,4 +1,4 @@
-"""What the page of one notification shows; each part is asked for once, when it is shown."""
+"""What the page of one notification shows; each part is looked up once, when it is shown."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ HISTORY = 10
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A point of the timeline, and how long after the one before it came."""
+    """A point of the timeline, and how long after the previous point it came."""
 
     label: Any
     at: datetime | None
@@ -32,7 +32,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Page:
-    """What the page of one notification shows; each part is asked for once."""
+    """The parts of the page of one notification; a part that costs a query is looked up once."""
 
     row: Notification
     now: datetime
@@ -43,12 +43,12 @@ class Page:
 
     @property
     def tens(self) -> int:
-        """Return the progress in steps of ten: a screen reader is told each once."""
+        """Return the progress in steps of ten per cent: a screen reader says each step once."""
         return (self.progress.percent or 0) // 10 * 10
 
     @property
     def outcomes(self) -> Iterator[tuple[str, Any, int, float]]:
-        """Yield each outcome there was: name, label, how many, and their share in per cent."""
+        """Yield each outcome with a count: name, label, count, and share of all in per cent."""
         total = max(self.progress.total, 1)
         for name, label in PARTS:
             if count := self.progress.counts[name]:
@@ -61,7 +61,7 @@ class Page:
 
     @property
     def errors_are_some(self) -> bool:
-        """Return whether there were more errors than were looked at."""
+        """Return whether an outcome has more lines than are grouped."""
         counts = self.row.counts()
         return any(counts[outcome.value] > errors.LOOKED_AT for outcome in Delivery.NOT_SENT)
 
@@ -71,18 +71,18 @@ class Page:
 
     @cached_property
     def batches(self) -> list[Batch]:
-        """Return the newest claims; their targets are not read."""
+        """Return the newest batches, without their targets."""
         rows = Batch.objects.filter(notification=self.row).order_by("-id").defer("targets")
         return list(rows[:LATEST_BATCHES])
 
     @cached_property
     def open_batches(self) -> int:
-        """Return how many claims have no end yet: an index has only these."""
+        """Return how many batches are in flight; an index has only these."""
         return Batch.objects.filter(notification=self.row, state=Batch.State.SENDING).count()
 
     @property
     def timeline(self) -> list[Moment]:
-        """Return what happened when."""
+        """Return what happened when, earliest first; then what has not happened yet."""
         row = self.row
         times = [
             (_("Posted"), row.created_at),
@@ -90,7 +90,7 @@ class Page:
             (_("First answer"), row.first_sent_at),
             (_("Last answer"), row.last_sent_at),
         ]
-        if row.stopped_at and row.stopped_at != row.finished_at:  # else its end says so
+        if row.stopped_at and row.stopped_at != row.finished_at:  # equal: the end is the stop
             times.append((_("Stopped"), row.stopped_at))
         times.append((self.end_label, row.finished_at))
         happened = [time for time in times if time[1]]
@@ -105,14 +105,14 @@ class Page:
 
     @property
     def end_label(self) -> Any:
-        """Return what its end is called."""
+        """Return what the end of the notification is called."""
         if self.row.state in (State.CANCELLED, State.EXPIRED):
             return capfirst(self.row.get_state_display())
         return _("Finished")
 
     @cached_property
     def history(self) -> list[LogEntry]:
-        """Return what operators did to it, newest first."""
+        """Return what operators did to the notification, newest first."""
         kind = ContentType.objects.get_for_model(Notification)
         entries = LogEntry.objects.filter(content_type=kind, object_id=str(self.row.pk))
         return list(entries.select_related("user").order_by("-action_time")[:HISTORY])

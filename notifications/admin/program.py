@@ -1,6 +1,6 @@
-"""Programs on the desk: listeners, reachable devices, the last notifications, and their dry run.
+"""Programs on the desk: listeners, reachable devices, the last notifications, and the dry run.
 
-`programs` knows nothing of notifications, so its admin is taken over from here.
+`programs` knows nothing of notifications, so this module replaces its admin of programs.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from .asking import Control, ControlsAdmin, Happened
 from .progress import Progress
 
 LATEST = 10
-MOST = 10_000  # counted at most: a program may have a million listeners
+MOST = 10_000  # rows are counted at most: a program may have a million listeners
 
 
 class ProgramControl(Control[Program]):
@@ -76,13 +76,13 @@ class ProgramDeskAdmin(ControlsAdmin, ProgramAdmin):
     show_facets = admin.ShowFacets.NEVER  # they count
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Return also the dry run of a program that exists: it is changed on a page that asks."""
+        """Return also `dry_run` of a program that exists: only a control changes it."""
         return [*super().get_readonly_fields(request, obj), *(["dry_run"] if obj else [])]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show who is reached, above the form of a program that exists."""
+        """Show whom the program reaches, above the form of a program that exists."""
         program = kwargs.get("obj")
         if program is not None and request.user.has_perm("notifications.view_notification"):
             context["page"] = Page(program, timezone.now())
@@ -93,7 +93,7 @@ class ProgramDeskAdmin(ControlsAdmin, ProgramAdmin):
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many there are; no more than MOST were counted."""
+    """A number of rows, of which no more than MOST were counted."""
 
     counted: int
 
@@ -106,7 +106,7 @@ class Count:
 
 
 def bounded(rows: QuerySet[Any]) -> Count:
-    """Return how many rows there are, without reading more than it takes to say so."""
+    """Return how many rows there are; read one more than MOST at most."""
     return Count(len(rows.order_by().values_list("pk", flat=True)[: MOST + 1]))
 
 

@@ -1,4 +1,4 @@
-"""How far a notification has come: its bar, its rate and how long it will still take."""
+"""How far a notification has come: its bar, its rate, and how long the rest will take."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +12,12 @@ from notifications.models import Delivery, Notification
 
 Outcome = Delivery.Outcome
 
-# A rate over less says nothing.
+# A rate over a shorter time says nothing.
 LEAST_SPAN = timedelta(seconds=0.2)
 
-# In the order of the bar, by name and label. (An enum's value takes long to look up in a list.)
-# What is claimed and not answered, and what is not claimed, follow.
+# Outcomes in the order of the bar, by name and label: plain pairs, since a list of notifications
+# looks them up often and an enum's value is slow. Behind them the bar shows what is in flight, then
+# what is not claimed.
 PARTS: list[tuple[str, Any]] = [
     (outcome.value, outcome.label)
     for outcome in (
@@ -36,7 +37,7 @@ LABELS = {IN_FLIGHT: _("in flight"), WAITING: _("not claimed")}
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One stretch of the bar: of what, how many, and from where to where, in per cent."""
+    """One stretch of the bar; `left` and `width` are per cent of the bar."""
 
     name: str
     label: Any
@@ -47,31 +48,31 @@ class Part:
 
 @dataclass(frozen=True)
 class Progress:
-    """Read off the notification's own row: nothing is counted."""
+    """The progress of a notification, from the counters of its own row: nothing is counted."""
 
     notification: Notification
     now: datetime
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Return how many have each outcome: a list shows each several times."""
+        """Return how many targets have each outcome; kept, since a page asks several times."""
         row = self.notification
         return {name: getattr(row, f"{name}_count") for name, _label in PARTS}
 
     @cached_property
     def answered(self) -> int:
-        """Return how many targets have come to an end (or to a doubt)."""
+        """Return how many targets have a final outcome, or are unknown."""
         return sum(self.counts.values()) - self.notification.retry_count
 
     @property
     def in_flight(self) -> int:
-        """Return how many are claimed and have no answer yet."""
+        """Return how many targets are claimed and have no answer yet."""
         row = self.notification
         return max(row.target_count - self.answered - row.retry_count, 0)
 
     @cached_property
     def total(self) -> int:
-        """Return how many targets there are, as far as is known: the audience changes."""
+        """Return how many targets there are as far as is known: the audience changes meanwhile."""
         row = self.notification
         if row.state == Notification.State.DONE:
             return max(row.target_count, self.answered)
@@ -79,14 +80,14 @@ class Progress:
 
     @property
     def reached(self) -> int:
-        """Return how many FCM accepted, or found valid in a dry run."""
+        """Return how many targets FCM accepted, or found valid in a dry run."""
         return self.notification.sent_count + self.notification.simulated_count
 
     @cached_property
     def percent(self) -> int | None:
-        """Return how much of the whole has come to an end; None when the whole is not known.
+        """Return how many per cent are answered, rounded down; None when the total is not known.
 
-        100 is said only when all of it has.
+        So 100 means that all of them are.
         """
         row = self.notification
         if row.state in (Notification.State.DONE, Notification.State.PENDING) and not self.total:
@@ -116,12 +117,12 @@ class Progress:
 
     @property
     def is_going_on(self) -> bool:
-        """Return whether more is to come without anybody's doing."""
+        """Return whether the worker goes on with the notification by itself."""
         return self.notification.state in Notification.ACTIVE_STATES
 
     @cached_property
     def rate(self) -> float | None:
-        """Return how many a second came to an end, from the first to the last, None if unknown."""
+        """Return how many targets a second were answered, first to last; None when not known."""
         row = self.notification
         if not row.first_sent_at or not row.last_sent_at:
             return None
@@ -132,7 +133,7 @@ class Progress:
 
     @property
     def eta(self) -> timedelta | None:
-        """Return how long it will take at that rate, None when that cannot be said."""
+        """Return how long the rest will take at that rate, None when that cannot be said."""
         left = self.total - self.answered
         if self.percent is None:
             return None
@@ -142,7 +143,7 @@ class Progress:
 
     @property
     def silence(self) -> timedelta | None:
-        """Return for how long nothing was answered, while something should be."""
+        """Return for how long there was no answer while some are due; None for a short while."""
         last = self.notification.last_sent_at or self.notification.started_at
         if self.notification.state != Notification.State.SENDING or last is None:
             return None
@@ -153,13 +154,13 @@ class Progress:
 
     @property
     def upload_to_first(self) -> timedelta | None:
-        """Return how long the first listener waited."""
+        """Return how long after the upload the first target was answered."""
         row = self.notification
         return row.first_sent_at - row.created_at if row.first_sent_at else None
 
     @property
     def first_to_last(self) -> timedelta | None:
-        """Return how far apart the first and the last listener were."""
+        """Return how long after the first target the last one was answered."""
         row = self.notification
         if not row.first_sent_at or not row.last_sent_at:
             return None

@@ -1,4 +1,4 @@
-"""The start page: who works, how much went out, how the last ones did, and what needs somebody."""
+"""The start page's own part: how much went out, and how the last notifications did."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ LATEST = 8  # notifications on the start page
 
 @dataclass(frozen=True, slots=True)
 class StartPage:
-    """What it shows besides the banner's: two statements."""
+    """What the start page shows besides what the banner knows, for two statements."""
 
     chart: charts.Minutes
     latest: list[Progress]
@@ -21,12 +21,12 @@ class StartPage:
 
     @property
     def last_minute(self) -> int:
-        """Return how many were recorded in the last full minute."""
+        """Return how many answers were recorded in the last full minute."""
         return self.chart.columns[-2].total
 
     @property
     def per_second(self) -> float:
-        """Return how many a second that were."""
+        """Return how many answers a second that were."""
         return self.last_minute / 60
 
 

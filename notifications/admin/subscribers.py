@@ -1,4 +1,4 @@
-"""How many listen to the channel, as Redis says: for people to see, nothing is decided by it."""
+"""How many workers listen to the channel, as Redis counts: shown to people, never decided by."""
 
 import time
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ import redis
 
 from notifications import channel
 
-# A page waits for a Redis that hangs no longer than twice this: to connect, and to be answered.
+# A Redis that hangs holds a page up for at most twice this: once to connect, once to be answered.
 TIMEOUT_SECONDS = 0.15
 
-# Every page asks, so Redis is asked again only when the last answer is this old.
+# Every page shows the number, so Redis is asked again only when the last answer is this old.
 KEPT_SECONDS = 5.0
 
 
 @dataclass
 class LastAnswer:
-    """The last answer of this process, and when it was given."""
+    """The last answer that this process got, and when, by the monotonic clock in seconds."""
 
     count: int | None = None
     at: float = float("-inf")
@@ -26,9 +26,9 @@ last = LastAnswer()
 
 
 def count() -> int | None:
-    """Return how many listened a few seconds ago at most, None when Redis does not answer.
+    """Return how many listen, or did KEPT_SECONDS ago; None when Redis does not answer.
 
-    A subscriber that was stopped counts too: 0 proves that nobody listens, 1 proves nothing.
+    Redis counts a subscriber that stands still as well: 0 proves that nobody listens, 1 nothing.
     """
     if time.monotonic() - last.at > KEPT_SECONDS:
         last.count = ask()
@@ -42,7 +42,7 @@ def ask() -> int | None:
     try:
         client = channel.connect(timeout=TIMEOUT_SECONDS)
         return int(client.pubsub_numsub(channel.TALK_POSTED_CHANNEL)[0][1])
-    except (redis.RedisError, ValueError):  # a REDIS_URL that is none: checks.py tells
+    except (redis.RedisError, ValueError):  # ValueError: no valid REDIS_URL, as checks.py says
         return None
     finally:
         if client is not None:

@@ -1,6 +1,6 @@
-"""The sending switch: a page that says what would happen to a talk posted now, and the ways to it.
+"""The sending switch: a page that says what would happen to a talk posted now, and its controls.
 
-Showing it (GET) changes nothing; each change asks on a page of its own.
+Showing the page changes nothing; each control asks on a page of its own.
 """
 
 from abc import abstractmethod
@@ -31,12 +31,12 @@ from .asking import Control, ControlsAdmin, Happened, ReasonForm, who
 
 PAGE = "admin:notifications_sendingswitch_changelist"
 
-# What has to be typed: nobody goes live by a slip of the finger.
+# The operator has to type this word: nobody goes live by a slip of the finger.
 WORD = "LIVE"
 
 
 class LiveForm(ReasonForm):
-    """Going live needs a word, a reason, an end, and the largest audience that is meant."""
+    """Asks for a reason, an end, the largest audience that is meant, and a typed word."""
 
     minutes = forms.IntegerField(
         label=gettext_lazy("For how many minutes"),
@@ -61,7 +61,7 @@ class LiveForm(ReasonForm):
     field_order = ["reason", "minutes", "max_audience", "word"]
 
     def clean_word(self) -> str:
-        """Return the word; raise unless it is the one."""
+        """Return the word; raise ValidationError for any other than WORD."""
         word: str = self.cleaned_data["word"]
         if word != WORD:
             raise forms.ValidationError(
@@ -83,7 +83,7 @@ class SwitchControl(Control[SendingSwitch]):
         text = _("Changed. A talk posted now %(verdict)s.")
         return Happened(text % {"verdict": situation(now=now).verdict})
 
-    def subject(self, row: SendingSwitch) -> Any:
+    def subject(self, row: SendingSwitch) -> str:
         return capfirst(str(SendingSwitch._meta.verbose_name))
 
     def address(self, row: SendingSwitch) -> str:
@@ -225,7 +225,7 @@ class SendingSwitchAdmin(ControlsAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the switch: there is one row, so the list is its page."""
+        """Show the switch: since it is the only row, its page takes the place of the list."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         context = {
@@ -240,5 +240,5 @@ class SendingSwitchAdmin(ControlsAdmin):
         return TemplateResponse(request, template, context)
 
     def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Lead from Django's address of the row (its history links there) to the page."""
+        """Redirect Django's address of the row, to which its history links, to the page."""
         return redirect(PAGE)

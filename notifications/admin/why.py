@@ -1,4 +1,4 @@
-"""Why did listener X not get talk Y? Asks for both, gathers what is known, shows the answer."""
+"""Why did listener X not get talk Y? The page asks for both, and shows what the database knows."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ TEMPLATE = "admin/notifications/notification/why.html"
 
 
 class WhyForm(forms.Form):
-    """A listener, by name; a talk, by number or by how its title begins."""
+    """Asks for a listener, by name, and a talk, by number or by how its title begins."""
 
     listener = forms.CharField(
         label=_("Listener"),
@@ -44,7 +44,7 @@ class WhyForm(forms.Form):
         return user
 
     def clean_talk(self) -> list[Talk]:
-        """Return the talks that are meant, newest first."""
+        """Return the talks that may be meant, newest first."""
         text = self.cleaned_data["talk"].strip()
         talks = found(text)
         if not talks:
@@ -55,7 +55,7 @@ class WhyForm(forms.Form):
 
 
 def found(text: str) -> list[Talk]:
-    """Return the talk of that number, or the newest ones whose title begins so."""
+    """Return the talk of that number; else the newest talks whose titles begin with the text."""
     talks = Talk.objects.select_related("program").order_by("-id")
     if text.isdecimal() and len(text) < 19 and (by_number := talks.filter(pk=int(text)).first()):
         return [by_number]
@@ -63,7 +63,7 @@ def found(text: str) -> list[Talk]:
 
 
 def facts_of(user: Any, talk: Talk) -> Facts:
-    """Return what the database says of this listener and this talk, in five statements."""
+    """Return what the database knows of this listener and this talk, in five statements."""
     notification = Notification.objects.filter(talk=talk).first()
     devices = list(DeviceToken.objects.filter(user=user).order_by("id")[:MOST_DEVICES])
     ids = [device.pk for device in devices]
@@ -84,7 +84,7 @@ def facts_of(user: Any, talk: Talk) -> Facts:
 
 
 def claimed(notification: Notification, device_ids: set[int]) -> frozenset[int]:
-    """Return which of these a worker is sending to now: an index has the batches in flight."""
+    """Return to which of these devices a worker is sending; an index has the batches in flight."""
     if not device_ids or notification.state == Notification.State.PENDING:
         return frozenset()
     batches = Batch.objects.filter(notification=notification, state=Batch.State.SENDING)
@@ -93,7 +93,7 @@ def claimed(notification: Notification, device_ids: set[int]) -> frozenset[int]:
 
 
 def meaning_of(finding: Finding) -> Any:
-    """Return what FCM's code means and what to do, "" where there is none."""
+    """Return what the error of a delivery means and what to do, "" when it has none."""
     line = finding.delivery
     return errors.explain(line.outcome, line.error_code) if line and line.error_code else ""
 

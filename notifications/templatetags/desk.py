@@ -1,4 +1,4 @@
-"""What the desk's templates say numbers, times, lengths of time and reasons with."""
+"""How the desk's templates write numbers, times, lengths of time and reasons."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 @register.filter
 def number(value: int | None) -> str:
-    """Return a number with its thousands apart; a dash for one that is not known."""
+    """Return a number with commas between thousands; a dash for one that is not known."""
     return "–" if value is None else f"{value:,}"
 
 
@@ -35,7 +35,7 @@ def percent(value: int | None) -> str:
 
 @register.filter
 def span(length: timedelta | None) -> str:
-    """Return a length of time in its two largest units, short ones to the hundredth second."""
+    """Return a length of time in its two largest units; under 10 s to the hundredth second."""
     if length is None:
         return "–"
     length = max(length, timedelta())
@@ -53,7 +53,7 @@ def span(length: timedelta | None) -> str:
 
 @register.filter
 def clock(at: datetime | None, precision: str = "seconds") -> SafeString | str:
-    """Return a time of day, with its date unless that is today's, in the site's time zone."""
+    """Return a time of day in the site's time zone, with its date unless that is today."""
     if at is None:
         return "–"
     local = timezone.localtime(at)
@@ -67,7 +67,7 @@ def clock(at: datetime | None, precision: str = "seconds") -> SafeString | str:
 
 @register.simple_tag
 def start_page() -> "StartPage":
-    """Return what the start page shows; only its template asks for it."""
+    """Return what the start page shows; its template alone uses this tag."""
     from notifications.admin.start import start_page as page  # the admin is loaded by now
 
     return page(now=timezone.now())

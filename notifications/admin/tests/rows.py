@@ -1,4 +1,4 @@
-"""What the admin's tests look at: people, a few of everything, and the pages themselves."""
+"""What the admin's tests share: people, rows of each model, addresses and answers to questions."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -43,7 +43,7 @@ def listener(name: str) -> DeviceToken:
 
 
 def notification(state: str = "pending", *, title: str = "Owls") -> Notification:
-    """Return the notification of a new talk."""
+    """Return the notification of a new talk, in this state."""
     owner, _created = User.objects.get_or_create(username="talker")
     program, _created = Program.objects.get_or_create(owner=owner, title="Night Radio")
     posted: Notification = Talk.objects.create(program=program, title=title).notification
@@ -60,7 +60,7 @@ def delivery(of: Notification, to: DeviceToken, outcome: str = "sent") -> Delive
 
 
 def batch(of: Notification, targets: Sequence[int]) -> Batch:
-    """Return a new claim."""
+    """Return a new batch of these device ids, as a worker claims one."""
     return Batch.objects.create(
         notification=of,
         targets=targets,
@@ -84,7 +84,7 @@ def listing(model: str, query: str = "") -> str:
 
 
 def act(client: Client, model: str, action: str, *rows: Notification | DeviceToken) -> str:
-    """Run an action on the rows, and return the page that tells what came of it."""
+    """Run an action of a list on these rows, and return the page that says what came of it."""
     answer = client.post(
         listing(model),
         {"action": action, "_selected_action": [row.pk for row in rows]},

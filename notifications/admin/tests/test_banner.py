@@ -1,4 +1,4 @@
-"""The banner: every page says what a talk posted now would do, for four queries, and what to do."""
+"""The banner: each page says what a talk posted now would do and what is wrong, in four queries."""
 
 import socket
 from collections.abc import Callable

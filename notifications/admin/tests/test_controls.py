@@ -1,4 +1,4 @@
-"""The controls of one notification: asked about, done, logged, and answered with what happened."""
+"""The controls of one notification: the question, the act, its entry in the log, its answer."""
 
 from uuid import uuid4
 
@@ -228,7 +228,7 @@ def test_releasing_goes_on_where_it_was_held() -> None:
 
 
 def too_large_for_vera() -> Notification:
-    """Return what is held because vera went live for fewer; somebody else must release it."""
+    """Return a notification that is held because vera went live for a smaller audience."""
     row = half_sent()
     Notification.objects.update(state="held", needs_approval=True, live_by="vera (admin)")
     return row

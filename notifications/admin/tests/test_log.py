@@ -1,4 +1,4 @@
-"""The send log: found by notification, outcome and listener, and never counted or sorted."""
+"""The send log: lines are found by notification, outcome and listener, never counted or sorted."""
 
 import pytest
 from django.db import connection

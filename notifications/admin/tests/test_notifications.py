@@ -1,4 +1,4 @@
-"""The pages of notifications and devices: what they tell, and the few things they do."""
+"""The pages of notifications and of devices: what they show, and the actions on devices."""
 
 import pytest
 from django.contrib.admin.models import LogEntry

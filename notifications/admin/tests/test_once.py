@@ -21,7 +21,7 @@ BEFORE = "This form was sent before, and nothing was done now."
 
 
 def address(name: str, *args: int) -> str:
-    """Return where a control asks."""
+    """Return the address of the page on which a control asks."""
     return reverse(f"admin:notifications_{name}", args=args)
 
 
@@ -40,7 +40,7 @@ def in_doubt() -> Notification:
 
 
 def breaks(**_who: object) -> None:
-    """Break off, as an act does whose database goes away."""
+    """Take the place of an act whose database goes away."""
     raise ConnectionError
 
 

@@ -1,4 +1,4 @@
-"""Every page of the admin: whom it answers, and what it never shows or changes."""
+"""Every page of the admin: who may see the page, and what no page shows or changes."""
 
 import pytest
 from django.contrib import admin

@@ -1,4 +1,4 @@
-"""What the desk asks of a large log is found by an index: PostgreSQL's own plans, after ANALYZE."""
+"""An index serves each of the desk's queries of a large log: PostgreSQL's plans, after ANALYZE."""
 
 import pytest
 from django.db import connection
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.django_db]
 
 LINES = 20_000
 
-# Each has only rows that were not sent; of the smaller ones PostgreSQL sorts a few.
+# Partial indexes, each of rows that were not sent. From a small one PostgreSQL may sort a few rows.
 PARTIAL = ("delivery_ended_unsent", "delivery_unknown", "delivery_to_retry")
 
 

@@ -1,4 +1,4 @@
-"""Programs and devices on the desk: whom a program reaches, its dry run, who is how fresh."""
+"""Programs and devices on the desk: whom a program reaches, its dry run, how fresh a device is."""
 
 from datetime import timedelta
 from uuid import uuid4

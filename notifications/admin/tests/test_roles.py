@@ -1,4 +1,4 @@
-"""Every address of the admin, for every role: who may not do it cannot, by page or by URL."""
+"""Every address of the admin, for every role: an act needs its permission, by link and by URL."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -31,7 +31,7 @@ from .rows import User, batch, delivery, listener, notification, staff, worker
 
 pytestmark = pytest.mark.django_db
 
-# Who may do what by URL; whoever has another role may not.
+# The permission that each act needs, by the name of its address.
 ACTS = {
     "notifications_notification_cancel": "cancel_notification",
     "notifications_notification_hold": "hold_notification",
@@ -126,18 +126,18 @@ def address(name: str, rows: dict[str, Any]) -> str:
 
 
 def yes() -> dict[str, Any]:
-    """Return an answer to whatever is asked; each form has a number of its own."""
+    """Return an answer to every question of the desk; each form has a number of its own."""
     return {**YES, "once": uuid4()}
 
 
 def everything() -> list[list[Any]]:
-    """Return all that could be changed."""
+    """Return all rows that an act could change."""
     models = (Notification, Delivery, Batch, DeviceToken, SendingSwitch, WorkerLease, Program, Talk)
     return [list(model._default_manager.values()) for model in models]
 
 
 def role(*permissions: str) -> Client:
-    """Return the browser of somebody who may look at everything, and do this."""
+    """Return the browser of somebody who may look at everything, and has these permissions."""
     return staff(*LOOKING, *permissions, name=f"somebody-{User.objects.count()}")
 
 
@@ -224,7 +224,7 @@ def test_one_permission_opens_its_own_acts_and_no_other(
 
     opened = {name for name in ACTS if client.get(address(name, rows)).status_code == 200}
 
-    # A test goes to the operator's own device alone, and this one is lena's.
+    # A test goes only to the operator's own device, and the one in `rows` is lena's.
     own = {name for name, needed in ACTS.items() if needed == permission}
     assert opened == own - {"notifications_devicetoken_test"}
 

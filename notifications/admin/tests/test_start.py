@@ -1,4 +1,4 @@
-"""The start page and the page of one notification: what is shown of the database's numbers."""
+"""The start page and the page of one notification: the numbers that they show."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""The switch's page: who may do what, what is refused, and that each change is remembered."""
+"""The switch's page: who may change what, what is refused, and what is kept of each change."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -32,7 +32,7 @@ def production(settings: Settings) -> None:
 
 
 def address(name: str) -> str:
-    """Return where a change asks."""
+    """Return the address of the page on which a control of the switch asks."""
     return reverse(f"admin:notifications_sendingswitch_{name}")
 
 

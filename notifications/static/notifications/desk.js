@@ -1,15 +1,15 @@
-// Keeps a page live: while somebody looks at it, it is fetched again, and what is marked data-live
-// is put in place. Without this file everything works, and the page is as old as its loading.
+// Keeps a page live: while somebody looks at the page, the script fetches it again and puts the parts
+// that are marked data-live in place. Without the script the page shows what it showed when it loaded.
 "use strict";
 
 (() => {
-  // Milliseconds between an answer and the next question; where only the banner is live, longer.
+  // Milliseconds from an answer to the next request; more where nothing but the banner is live.
   const EVERY = document.querySelector("[data-live]:not(#sending)") ? 1500 : 15000;
-  const PATIENCE = 10000; // milliseconds until an answer is given up
+  const PATIENCE = 10000; // milliseconds that a request may take
   const parts = () => document.querySelectorAll("[data-live]");
   let misses = 0;
 
-  // Which element of a part has the focus, so that replacing it does not lose the place.
+  // The elements of a part that may have the focus: the fresh part gets it at the same place.
   const focusable = (part) => [...part.querySelectorAll("a[href], button, input, select, summary, [tabindex]")];
 
   function replace(old, fresh) {
@@ -21,7 +21,7 @@
     if (place >= 0) focusable(fresh)[place]?.focus({ preventScroll: true });
   }
 
-  // A screen reader is told what changed in words, and only when the words change.
+  // A screen reader says what is marked data-announce, and only when its words change.
   function announce(page) {
     for (const said of document.querySelectorAll("[data-announce]")) {
       const now = page.getElementById(said.id)?.textContent;
