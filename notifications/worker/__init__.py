@@ -1,36 +1,36 @@
-"""The worker: it turns notifications that are due into POSTs to FCM, and answers into the log.
+"""The worker: it turns notifications that are due into POSTs to FCM, and answers into the send log.
 
 Follow a talk through it by file names:
 
-    receiver    listens to Redis; whatever it hears only means "look now"
-    inbox       the one queue by which anything reaches the invoker
-    invoker     the loop: the lease, the order of a turn, when to stop
-    opening     which notifications are sent now: begun, gone on with, or ended as overdue
-    claiming    how many targets of which notification go to the lanes now
-    recording   what was answered: judged, written into the send log, closed when complete
-    repository/ the only place with queries: what is due, claims, results, recovery
+    receiver    listens to Redis; every message only means "look now"
+    inbox       the one queue: wake-ups, results and stops reach the invoker through it
+    invoker     the loop: keeps the lease, runs the steps of a turn in order, decides when to stop
+    opening     looks for due notifications; starts, resumes or ends each
+    claiming    claims targets of the notification whose turn it is, and hands them to the lanes
+    recording   judges answers, writes them into the send log, closes complete notifications
+    repository/ all queries but the lease's: what is due, claims, results, recovery
     fanout      a notification that is being sent, as the main thread holds it in memory
-    rotation    whose turn it is among the notifications that are being sent
-    ledger      what is in flight, and what is answered but not yet written
+    rotation    the notifications that are being sent, in the order of their turns
+    ledger      the targets that are in flight, and the answers that are not yet written
     lease       proof of being the one active worker, with its fencing epoch
-    held        the log's line of a notification that an operator must look at
+    held        logs that a notification is held for an operator
     sender      lanes on a bounded ThreadPoolExecutor; a lane drives up to 100 streams at once
     retry       when to attempt again, by meaning and attempt
-    rate        how many may go out now
-    brakes      when answers say that something is wrong with us, not with the devices
-    work        what crosses between the main thread and the lanes
-    timer       what the loop does every so often
+    rate        how many targets may be sent to now
+    brakes      notice when answers blame our configuration, not the devices
+    work        the tuples that cross between the main thread and the lanes
+    timer       when a step that the loop repeats is due again
     watchdog    tells systemd that the loop turns
-    outage      logs what is away twice: at the start, and at the end with the length
+    outage      logs an outage twice: at its start, and at its end with its length
 
-What talks to FCM is notifications/fcm: the connection of a lane, the access token, and what an
-answer means.
+The folder notifications/fcm talks to FCM: a lane's connection, the access token, the meaning of an
+answer.
 
-Threads: the main thread runs the invoker and is the only one that touches the database; the
-receiver has one thread of its own; the lanes have the pool's, and a refresh of the access token one
-for itself. What crosses threads is an immutable tuple (work.py, inbox.py). A lane or the receiver
-that dies ends the process: never alive but deaf.
+Threads: the main thread runs the invoker and is the only one that touches the database. The
+receiver has a thread of its own, each lane a thread of the pool, each refresh of the access token
+another one. Only immutable objects cross threads (work.py, inbox.py). When a lane or the receiver
+dies, the process ends, since a worker without it would seem healthy.
 
-Order of stopping: no new claims; what is in flight is answered and recorded, the lease still
-renewed; the lease is given back; the receiver stops; the pool stops; exit 0.
+Order of stopping: claims end; what is in flight is answered and recorded, while the lease is still
+renewed; the lease is given back; the receiver stops; the pool stops; the process exits with 0.
 """

@@ -1,4 +1,4 @@
-"""When answers say that something is wrong with us, and not with the devices.
+"""Brakes: they stop a notification whose answers blame our configuration, not the devices.
 
 Each notification has a tally of its answers. The tally says when the notification must be held, and
 which refused devices may be disabled: none while there are so many refusals that a mistake of our
@@ -13,15 +13,16 @@ from notifications.fcm.outcomes import NOT_YET, REFUSED, Meaning
 
 from .work import Target
 
-# "More than 20 % UNREGISTERED among at least 100 targets": a wrong table was loaded, say.
+# "More than 20 % UNREGISTERED among at least 100 targets": perhaps a wrong table was
+# loaded.
 UNREGISTERED_LEAST_ANSWERS = 100
 UNREGISTERED_MOST_SHARE = 0.20
 
-# Tokens of another Firebase project: a few strays are the devices', many are the wrong key.
+# A few tokens of another Firebase project are strays; many mean that our key is the wrong one.
 MISMATCHED_LEAST = 10
 MISMATCHED_MOST_SHARE = 0.20
 
-# A body that FCM finds invalid is invalid for all; "most of a batch" of 25.
+# A body that FCM finds invalid is invalid for every device; these mean "most of a batch" of 25.
 INVALID_LEAST = 13
 INVALID_LEAST_ANSWERS = 25
 INVALID_MOST_SHARE = 0.50
@@ -29,14 +30,14 @@ INVALID_MOST_SHARE = 0.50
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why an operator must look; `brake` names the kind of refusal of which there are too many."""
+    """Why an operator must look; `brake` names the kind of refusal that came too often."""
 
     reason: str
     brake: str = ""
 
 
 def misconfigured(code: str) -> Objection:
-    """Return what is to be said when FCM's code blames our configuration."""
+    """Return the objection to go on after FCM's code blamed our configuration."""
     advice = reasons.ADVICE.get(code, reasons.OTHER_ADVICE)
     return Objection(reasons.MISCONFIGURED % {"code": code, "advice": advice})
 
@@ -45,8 +46,8 @@ def misconfigured(code: str) -> Objection:
 class Tally:
     """The answers of one notification so far, and the refused devices that await a judgement.
 
-    `seen` is the brake that held it before: an operator has looked and released it. Held for the
-    same refusals again, a large notification would stop after every hundred answers.
+    `seen` is the brake that held the notification until an operator released it. That brake is off
+    now: otherwise a large notification would stop after every hundred answers.
     """
 
     seen: str = ""
@@ -54,7 +55,7 @@ class Tally:
     suspects: dict[Meaning, list[Target]] = field(default_factory=dict)
 
     def count(self, meaning: Meaning, target: Target) -> None:
-        """Take in one answer; one that is to be asked for again says nothing of the device."""
+        """Count a final answer; an answer that leads to a retry says nothing about the device."""
         if meaning in NOT_YET:
             return
         self.answers[meaning] += 1
@@ -80,9 +81,9 @@ class Tally:
     def to_disable(self, *, final: bool) -> dict[Meaning, list[Target]]:
         """Return the devices that may be disabled now; each is returned once.
 
-        No device is, before there are so many answers that the brake could have held the
-        notification; `final` says that all answers are in. INVALID waits until FCM accepted the
-        same body for another device, MISMATCHED for the end.
+        None is returned before there are enough answers for the brake to judge by; `final` says
+        that all answers are in. INVALID disables a device only after FCM has accepted the same body
+        for another one, MISMATCHED only at the end.
         """
         total = self.answers.total()
         proven = set()

@@ -1,4 +1,4 @@
-"""Claiming: how many targets of which notification go to the lanes now."""
+"""Claiming: decides how many targets of which notification go to the lanes now."""
 
 import time
 from datetime import datetime
@@ -20,7 +20,7 @@ CLAIM_SECONDS = 0.03
 
 
 class Claiming:
-    """Fills the lanes in the order of the rotation, as far as room, doubt and rate allow."""
+    """Fills the lanes in the rotation's order, as far as lanes, ledger and rate allow."""
 
     def __init__(
         self, *, claims: Claims, sender: Sender, rate: Rate, rotation: Rotation, ledger: Ledger
@@ -35,9 +35,9 @@ class Claiming:
         self.throttled = False  # the rate says wait
 
     def claim(self, now: datetime) -> bool:
-        """Fill the lanes from the notification whose turn it is, and what is left from the next.
+        """Fill the lanes: from the notification whose turn it is, then from the next ones.
 
-        Return whether the end of one was found.
+        Return whether one of them has nothing left to claim now.
         """
         self.throttled = False
         waiting = self._rotation.in_turn()
@@ -60,8 +60,8 @@ class Claiming:
     def _room(self) -> tuple[int, int]:
         """Return a size of batches, and how many targets may be claimed in batches of that size.
 
-        The lanes can take that many, a kill would leave no more unknown than it may, and the rate
-        allows them.
+        The lanes can take that many, the ledger allows them (a kill leaves them unknown), and so
+        does the rate.
         """
         size, count = self._sender.portions(settings.NOTIFICATIONS_BATCH_SIZE)
         allowed = self._ledger.room(in_flight=self._sender.in_flight)
@@ -70,7 +70,7 @@ class Claiming:
         return size, min(room, self._allowance()) if room else 0
 
     def _allowance(self) -> int:
-        """Return how many targets the rate allows; a low one is not spent on tiny batches."""
+        """Return how many targets the rate allows; 0 while they would only fill a tiny batch."""
         allowance = self._rate.allowance(time.monotonic())
         self.throttled = allowance < min(settings.NOTIFICATIONS_BATCH_SIZE, self._rate.capacity)
         return 0 if self.throttled else allowance

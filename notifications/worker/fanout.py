@@ -1,4 +1,4 @@
-"""A notification that is being sent, as the main thread holds it; the database has all of it."""
+"""A fan-out: a notification that is being sent, as the main thread holds it in memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +16,8 @@ from .brakes import Objection, Tally, misconfigured
 from .repository import ClaimedBatch, Entry
 from .work import Job, Result
 
-# How old an encoded message may be when it is sent: its time to live is too long by that much.
+# How old an encoded message may become. Its time to live was right when the message was encoded,
+# so it is too long by at most this much.
 ENCODED_FOR = timedelta(seconds=10)
 
 
@@ -33,9 +34,9 @@ class Fanout:
     retry_5xx: bool
     exhausted: bool = False  # the whole audience is claimed
     retries_due: bool = False
-    counted: bool = False  # the size of its audience is known, or will be when its end is seen
+    counted: bool = False  # nothing is left to count of its audience
     in_flight: int = 0
-    misconfigured: str = ""  # FCM's code for it
+    misconfigured: str = ""  # FCM's code that blames our configuration
     tally: Tally = field(default_factory=Tally)
 
     @classmethod
@@ -67,7 +68,7 @@ class Fanout:
 
     @property
     def seems_finished(self) -> bool:
-        """Return whether nothing of it is known to be open; the database has the last word."""
+        """Return whether memory knows nothing left to claim or await; the database decides."""
         return not self.has_work and not self.in_flight
 
     def exhaust(self) -> None:
@@ -78,13 +79,13 @@ class Fanout:
             self.exhausted = True
 
     def jobs(self, batches: tuple[ClaimedBatch, ...]) -> Iterator[Job]:
-        """Yield the claimed batches as the lanes take them."""
+        """Yield each claimed batch as a job for a lane."""
         for batch in batches:
             self.in_flight += len(batch.targets)
             yield Job(batch.id, self.notification_id, self.head, self.tail, batch.targets)
 
     def take(self, result: Result, *, now: datetime) -> Entry:
-        """Return the line of the send log for a result, and keep what the result says of us."""
+        """Return the line of the send log for a result, and count the result for the brakes."""
         target, verdict = result.target, result.verdict
         self.in_flight -= 1
         self.tally.count(verdict.meaning, target)
@@ -104,7 +105,7 @@ class Fanout:
         )
 
     def objection(self) -> Objection | None:
-        """Return why an operator must look before it goes on, None when nobody need."""
+        """Return why an operator must look before more is sent, None when nobody has to."""
         if self.misconfigured:
             return misconfigured(self.misconfigured)
         return self.tally.objection()
@@ -112,8 +113,8 @@ class Fanout:
     def _next_attempt_at(self, result: Result, unreached: int, *, now: datetime) -> datetime | None:
         """Return when to attempt again; None when the answer is final, or it would be too late.
 
-        `unreached` counts apart: an outage of the network uses up none of the few attempts that FCM
-        may refuse.
+        Attempts that never reached FCM are counted apart (`unreached`): an outage of the network
+        must not use up the few attempts that FCM may answer with an error.
         """
         meaning = result.verdict.meaning
         if meaning not in NOT_YET or self._in_doubt(meaning):
@@ -137,5 +138,5 @@ class Fanout:
         return Delivery.Outcome.RETRY if again else Delivery.Outcome.ABANDONED
 
     def _in_doubt(self, meaning: Meaning) -> bool:
-        """Return whether NOTIFICATIONS_ON_5XX says not to believe that a 5xx was not accepted."""
+        """Return whether the answer is a 5xx that NOTIFICATIONS_ON_5XX treats as `unknown`."""
         return meaning is Meaning.UNAVAILABLE and not self.retry_5xx

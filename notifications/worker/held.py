@@ -1,4 +1,4 @@
-"""The log's line of a notification that an operator must look at; every way to hold one says it."""
+"""Logs that a notification is held; the worker calls this wherever it holds one."""
 
 import logging
 

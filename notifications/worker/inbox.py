@@ -1,4 +1,4 @@
-"""The inbox: the one queue by which anything reaches the invoker."""
+"""The inbox: the one queue through which wake-ups, results and stops reach the invoker."""
 
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -8,7 +8,7 @@ from .work import Result
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """Something may be due: look into the database. `why` is for whoever debugs or tests."""
+    """Something may be due: look into the database. `why` is for debugging and tests."""
 
     why: str
 
@@ -22,7 +22,7 @@ class TalkPosted:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A lane has results; each frees one stream of it."""
+    """A lane has results; each result frees one of its streams."""
 
     lane: int
     results: tuple[Result, ...]
@@ -30,7 +30,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class HelperDied:
-    """A thread that the worker cannot do without ended."""
+    """A thread that the worker needs has ended."""
 
     name: str
     error: str
@@ -47,13 +47,13 @@ Event = Wake | TalkPosted | Answered | HelperDied | Stop
 
 
 class Inbox:
-    """A SimpleQueue, since signal handlers put into it: on a Queue they deadlock (measured)."""
+    """A SimpleQueue, since signal handlers add events: with a Queue they deadlock (measured)."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[Event] = SimpleQueue()
 
     def put(self, event: Event) -> None:
-        """Leave an event, from any thread or signal handler."""
+        """Add an event, from any thread or signal handler."""
         self._queue.put(event)
 
     def drain(self, *, timeout: float) -> list[Event]:

@@ -1,8 +1,8 @@
-"""The invoker: the loop. It says what is done in a turn, in which order, and when to stop.
+"""The invoker: the loop. It runs the steps of each turn in order, and decides when to stop.
 
-It runs on the main thread, the only one that touches the database, and is moved by its inbox:
-wake-ups from the receiver, results from the lanes, stop. It never polls faster than the tick.
-What a turn does is done by its three parts: opening, claiming and recording.
+It runs on the main thread, the only one that touches the database, and acts on the events in its
+inbox: wake-ups from the receiver, results from the lanes, stop. Without an event it looks for due
+notifications at each tick. Its three parts do the work: opening, claiming and recording.
 """
 
 import logging
@@ -30,15 +30,15 @@ from .watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-# How soon to look whether the rate allows more.
+# How long to wait before asking again whether the rate allows more.
 RATE_SECONDS = 0.02
-# How often a standby tries for the lease, and anybody for a database that is away.
+# How often a standby tries to get the lease, and any worker tries a database that is away.
 STANDBY_SECONDS = 0.5
-# How often a standby says that it is there, for people to see.
+# How often a standby writes that it is there, for operators to see.
 ANNOUNCE_SECONDS = 5.0
 
-# How long a stopping worker waits for a database that is away, once FCM must have answered; less
-# than the TimeoutStopSec of docs/operations.md.
+# How long a stopping worker waits for a database that is away, after FCM_TIMEOUT, by which every
+# request has ended; docs/operations.md has the TimeoutStopSec that allows for both.
 GIVE_UP_SECONDS = 10
 
 EXIT_HELPER_DIED = 1
@@ -86,7 +86,7 @@ class Invoker:
         self.standby_timer = Timer(ANNOUNCE_SECONDS)
         self.give_up_timer = Timer(settings.FCM_TIMEOUT + GIVE_UP_SECONDS)
         self.outage = Outage("database")
-        self.stopping = ""  # why
+        self.stopping = ""  # the reason, once told to stop
         self.exit_code = 0
 
     def run(self) -> int:
@@ -107,7 +107,7 @@ class Invoker:
         return self.exit_code
 
     def turn(self, now: datetime) -> None:
-        """Do what is due; claim before recording: lanes with room must not wait for the log."""
+        """Do what is due. Claim before recording: lanes with room must not wait for the log."""
         self.keep_lease(now)
         self.recording.judge(now)
         may_claim = self.may_claim()
@@ -127,11 +127,11 @@ class Invoker:
         return not (self.sender.in_flight or self.ledger.entries)
 
     def may_claim(self) -> bool:
-        """Return whether this worker is the active one and means to go on."""
+        """Return whether this worker is the active one and is not stopping."""
         return bool(self.lease.epoch) and not self.stopping
 
     def patience(self) -> float:
-        """Return for how many seconds nothing needs to be done unless an event comes."""
+        """Return for how many seconds nothing is due, unless an event comes."""
         if self.outage.since is not None:
             return STANDBY_SECONDS
         now = time.monotonic()
@@ -159,7 +159,7 @@ class Invoker:
     def gave_up(self) -> bool:
         """Return whether stopping took too long: the database is away, and answers unwritten.
 
-        The next worker will find their targets unknown.
+        The next worker will mark their targets `unknown`.
         """
         if not self.give_up_timer.due():
             return False
@@ -180,7 +180,7 @@ class Invoker:
     # --- The inbox ---------------------------------------------------------------------------
 
     def receive(self, events: Iterable[Event]) -> None:
-        """Take in what happened; what to do about it is decided in the turn."""
+        """Note what happened; the turn decides what to do about it."""
         now = timezone.now()
         for event in events:
             match event:
@@ -221,7 +221,7 @@ class Invoker:
                 self.stop(held_by, exit_code=EXIT_LEASE_HELD)
 
     def on_lease_acquired(self, now: datetime) -> None:
-        """Account for what earlier epochs left behind, then begin."""
+        """Settle what earlier epochs left behind, then begin."""
         lost = self.recovery.recover(in_flight=self.ledger.batches, now=now)
         logger.info("lease.acquired", extra={"epoch": self.lease.epoch})
         for notification_id, unknown in lost.items():

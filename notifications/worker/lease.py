@@ -1,4 +1,4 @@
-"""Proof of being the one active worker: a row in the database of the work, with a fencing epoch.
+"""The lease, proof of being the one active worker: a row with a fencing epoch, in the database.
 
 Safety never rests on a clock: a claim is fenced by holder and epoch within its own transaction. The
 time to live only says when a standby may take over from a worker that has fallen silent; the
@@ -26,12 +26,12 @@ class LeaseLostError(Exception):
 
 
 class LeaseState(Enum):
-    """Whose the lease is, as far as a look at its row tells."""
+    """Whose lease it is, as far as its row tells."""
 
     HELD = auto()  # still ours
     ACQUIRED = auto()  # ours from now on, in a new epoch
-    AWAITED = auto()  # another's, who may have died: it expires if nobody renews it
-    TAKEN = auto()  # another's, who was seen alive
+    AWAITED = auto()  # another worker's, which may be dead; then the lease expires
+    TAKEN = auto()  # another worker's, which was seen alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def new_holder() -> str:
 
 
 def last_epoch() -> int:
-    """Return the last epoch in which anything was claimed, for a row that had to be made anew."""
+    """Return the last epoch in which anything was claimed, for a lease row created anew."""
     return Notification.objects.aggregate(last=Max("epoch"))["last"] or 0
 
 
@@ -83,12 +83,12 @@ class Lease:
         return self._watch()
 
     def fence(self) -> None:
-        """Raise LeaseLostError unless held; till the transaction ends nobody takes it over."""
+        """Raise LeaseLostError unless held; nobody takes the lease until the transaction ends."""
         if not lease_row().fence(holder=self.holder, epoch=self.epoch):
             self.lose()
 
     def lose(self) -> None:
-        """Have no lease from now on."""
+        """Forget the lease, and raise LeaseLostError."""
         self.epoch = 0
         raise LeaseLostError
 
@@ -109,7 +109,7 @@ class Lease:
             Standby.objects.withdraw(holder=self.holder)
 
     def _watch(self) -> LeaseState:
-        """Tell a living rival, who renews, from a dead one, who lets the lease expire."""
+        """Return TAKEN if a rival was seen to renew the lease, AWAITED if it may be dead."""
         row = lease_row().held()
         seen = self.rival
         self.rival = Holder(row.holder, row.epoch, row.heartbeat_at) if row else None

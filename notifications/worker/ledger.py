@@ -1,6 +1,6 @@
-"""The ledger: what is claimed and not answered yet, and what is answered and not written yet.
+"""The ledger: batches that are not fully answered, and answers that are not yet written.
 
-Both together are what a killed worker leaves unknown, so the ledger also bounds them.
+A killed worker leaves the targets of both unknown, so the ledger also bounds their number.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ MOST_UNWRITTEN = 0.5
 
 @dataclass
 class OpenBatch:
-    """A batch in flight: whose it is, and how many answers it still lacks."""
+    """A batch in flight: its notification, and how many answers are missing."""
 
     fanout: Fanout
     missing: int
@@ -25,7 +25,7 @@ class OpenBatch:
 
 @dataclass
 class Ledger:
-    """Kept in memory by the main thread; of a killed worker the database tells what is missing."""
+    """The main thread's memory; after a kill the next worker finds the batches in the database."""
 
     capacity: int  # targets that the lanes hold at most
     open_batches: dict[int, OpenBatch] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Ledger:
 
     @property
     def batches(self) -> list[int]:
-        """Return the batches whose answers are still to come, or are here and to be written."""
+        """Return the batches whose answers are still to come, or are not yet written."""
         return [*self.open_batches, *self.closed_batches]
 
     @property
@@ -61,6 +61,6 @@ class Ledger:
             del self.open_batches[result.batch_id]
 
     def written(self) -> None:
-        """Forget what is in the database now."""
+        """Forget the answers and closed batches, which are in the database now."""
         self.entries = []
         self.closed_batches = []

@@ -1,4 +1,4 @@
-"""Opening: which notifications are sent now; each is begun here, or ended when it is overdue."""
+"""Opening: finds the notifications that are due, and starts, resumes or ends each."""
 
 import logging
 import time
@@ -19,15 +19,16 @@ from .timer import Timer
 
 logger = logging.getLogger(__name__)
 
-# How long an event may be missed at most: Redis may be away, a retry become due, a clock strike.
+# The longest time between two looks into the database: Redis may have lost a message, a retry may
+# have become due, a notification may have become too old.
 TICK_SECONDS = 1.0
-# How long notifications are begun at a time, each in a transaction: many wait after an outage, and
-# those that are begun, their answers and the lease must not wait for the last.
+# How long one look may go on starting notifications, each in its own transaction. After an outage
+# many wait, and meanwhile nothing is claimed or recorded and the lease is not renewed.
 BEGIN_SECONDS = 0.25
 
 
 class Opening:
-    """Looks into the database at each wake-up and each tick, and keeps the rotation true to it."""
+    """Looks into the database at each wake-up and each tick, and updates the rotation from it."""
 
     def __init__(self, due: Due, rotation: Rotation) -> None:
         self._due = due
@@ -36,7 +37,7 @@ class Opening:
         self.timer = Timer(TICK_SECONDS)
 
     def name(self, talk_id: int) -> None:
-        """Look at once, for this talk among others: another producer's has no notification yet."""
+        """Look at once. Remember the talk: one of another producer has no notification yet."""
         self._named_talks.add(talk_id)
         self.timer.ring()
 
@@ -45,7 +46,7 @@ class Opening:
         self._named_talks.clear()
 
     def look(self, now: datetime) -> bool:
-        """Bring what is due from the database, if it is time to; return whether it was."""
+        """Read from the database what is due, if it is time to; return whether it was."""
         if not self.timer.due():
             return False
         if self._named_talks:
@@ -62,7 +63,7 @@ class Opening:
         return True
 
     def _open_all(self, active: Iterable[Notification], now: datetime) -> bool:
-        """Begin, go on with or end each of these; return False when some must wait for the next."""
+        """Start, resume or end each; return False when some must wait for the next look."""
         enough_at = time.monotonic() + BEGIN_SECONDS
         is_complete = True
         for notification in active:
@@ -86,9 +87,9 @@ class Opening:
         )
 
     def _begin(self, notification: Notification, now: datetime) -> None:
-        """Start a pending notification, or go on with one that was being sent.
+        """Start a pending notification, or resume one that was being sent.
 
-        What is wrong with one notification holds that one, and the others go on.
+        An error of one notification holds that one, and the others go on.
         """
         if notification.talk is None:
             self._due.cancel(notification.id, reason=reasons.TALK_DELETED, now=now)

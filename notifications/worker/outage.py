@@ -8,7 +8,7 @@ from django.db import InterfaceError, InternalError, OperationalError
 
 logger = logging.getLogger(__name__)
 
-# What Django raises when the database is away; any other of its errors is a notification's fault.
+# What Django raises when the database is away; its other errors are the fault of a notification.
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 
@@ -20,7 +20,7 @@ class Outage:
     since: float | None = None
 
     def begin(self, error: Exception) -> None:
-        """Note that it is away; only the first time is news."""
+        """Note that it is away; log only the first error of an outage."""
         if self.since is None:
             self.since = time.monotonic()
             logger.error("%s.away", self.of, extra={"error": str(error).strip()})

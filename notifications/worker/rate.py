@@ -1,4 +1,4 @@
-"""How many may go out now: FCM's quota a minute, spread evenly; lower after it said 429."""
+"""How many targets may be sent to now: FCM's quota a minute, spread evenly; less after a 429."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ RECOVERY_SECONDS = 60.0  # from the lowest back to the full rate
 LEAST_SHARE = 0.01
 # The bucket's size. What it holds comes out of the minute's quota, or a minute would exceed that.
 BURSTS_PER_SECOND = 4
-# FCM answers a whole burst with 429: that is one sign, not hundreds.
+# FCM may answer a whole burst with 429: within this time that is one sign, not hundreds.
 ONE_SIGN_SECONDS = 1.0
 
 
@@ -37,12 +37,12 @@ class Rate:
 
     @property
     def capacity(self) -> int:
-        """Return what the bucket holds at present."""
+        """Return what the bucket can hold at present."""
         return max(int(self.burst * self.share), 1)
 
     @property
     def per_second(self) -> float:
-        """Return how fast it fills up, so that a burst and a minute together keep the quota."""
+        """Return how fast the bucket fills: a burst and a minute together keep the quota."""
         return (self.per_minute + 1 - self.burst) / 60.0
 
     def allowance(self, now: float) -> int:

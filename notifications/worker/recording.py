@@ -1,4 +1,4 @@
-"""Recording: what was answered is judged, written into the send log, and closed when complete."""
+"""Recording: judges answers, writes them into the send log, closes complete notifications."""
 
 import logging
 from datetime import datetime
@@ -16,12 +16,12 @@ from .timer import Timer
 
 logger = logging.getLogger(__name__)
 
-# How often results are written; what a killed worker had not written is unknown.
+# How often results are written; a killed worker leaves the others unknown.
 RECORD_SECONDS = 0.1
 
 
 class Recording:
-    """Turns answers into lines of the log, into verdicts on devices, and into an end."""
+    """Turns answers into lines of the send log, disabled devices and ended notifications."""
 
     def __init__(
         self, *, repository: Repository, sender: Sender, rotation: Rotation, ledger: Ledger
@@ -30,7 +30,7 @@ class Recording:
         self._sender = sender
         self._rotation = rotation
         self._ledger = ledger
-        self._is_judged = True  # of all answers so far
+        self._is_judged = True  # whether all answers so far were judged
         self.timer = Timer(RECORD_SECONDS)
 
     def take(self, answered: Answered, now: datetime) -> bool:
@@ -42,7 +42,7 @@ class Recording:
         return any(each.verdict.meaning is Meaning.THROTTLED for each in answered.results)
 
     def judge(self, now: datetime) -> None:
-        """Hold what meets errors of our own making, before more is claimed or disabled for it."""
+        """Hold each notification whose answers blame us, before more is claimed or disabled."""
         if self._is_judged:
             return
         for fanout in self._rotation:
@@ -57,7 +57,7 @@ class Recording:
         self._is_judged = True
 
     def record(self, now: datetime) -> bool:
-        """Write what was answered, if it is time to; return whether it was."""
+        """Write the answers, if there are any and it is time to; return whether it was."""
         ledger = self._ledger
         if not ledger.entries:
             return False
@@ -76,7 +76,7 @@ class Recording:
         return True
 
     def close(self, now: datetime) -> None:
-        """Finish each notification of which nothing is left to claim, to await or to write."""
+        """Finish each notification that has nothing left to claim, to await or to write."""
         for fanout in [each for each in self._rotation if each.seems_finished]:
             failpoints.reach("before_close", fanout.notification_id)
             notification = self._repository.due.finish(fanout.notification_id, now=now)
@@ -90,7 +90,7 @@ class Recording:
             )
 
     def _count_audience(self, fanouts: list[Fanout]) -> None:
-        """Count a slice of the first audience of which its first claim did not see the end."""
+        """Count the next slice of the first audience whose size is not known yet."""
         for fanout in fanouts:
             if fanout.in_flight and not (fanout.counted or fanout.exhausted):
                 more = self._repository.audience_count.go_on(fanout.notification_id)

@@ -20,7 +20,7 @@ THROTTLED_MOST_SECONDS = 3600.0
 UNAVAILABLE_FIRST_SECONDS = 10.0
 UNAVAILABLE_RETRIES = 5
 
-# libcurl tells no longer a Retry-After: whoever asked for a day would be disturbed too early.
+# libcurl reports no longer Retry-After: if FCM asked for a day, a retry would come too early.
 RETRY_AFTER_MOST_SECONDS = 6 * 3600.0
 
 # Waits are stretched by up to this much, so that what failed together does not return together.
@@ -36,7 +36,7 @@ def delay(
 ) -> float | None:
     """Return the seconds from the `attempt`th of its kind to the next, None for no further one.
 
-    Attempts of which nothing left are one kind, those that FCM answered the other.
+    Attempts that never reached FCM are one kind, attempts that FCM answered the other.
     """
     if retry_after >= RETRY_AFTER_MOST_SECONDS:
         return None

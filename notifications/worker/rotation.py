@@ -1,12 +1,12 @@
-"""The notifications that are being sent, in the order in which it is their turn."""
+"""Rotation: the notifications that are being sent, in the order of their turns."""
 
 from collections.abc import Container, Iterator
 
 from .fanout import Fanout
 from .timer import Timer
 
-# How long a notification's turn lasts: its listeners are reached together, and not between those of
-# a hundred others; and its next claims still find the candidates that the first one read ahead.
+# How long a notification's turn lasts. Its listeners are reached close together, even among a
+# hundred notifications, and its claims share the candidates that the first of them read ahead.
 TURN_SECONDS = 0.25
 
 
@@ -46,7 +46,7 @@ class Rotation:
         }
 
     def clear(self) -> None:
-        """Drop all notifications: those that are still ours are found again in the database."""
+        """Drop all notifications; the next look reads those to be sent from the database."""
         self._fanouts.clear()
 
     @property

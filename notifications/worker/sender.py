@@ -20,7 +20,7 @@ from .inbox import Answered, Event, HelperDied
 from .timer import Timer
 from .work import Job, Result, Target
 
-# A lane with room is woken when there is work for it; it looks this often in any case.
+# How long a lane waits for answers before it looks for jobs; a new job wakes the lane at once.
 WAIT_SECONDS = 1.0
 
 # After an answer came, a lane lets others gather before it looks again: each look at the network
@@ -28,14 +28,14 @@ WAIT_SECONDS = 1.0
 # cost more than sending. All lanes together look 2,500 times a second at most.
 GATHER_SECONDS_A_LANE = 0.0004
 
-# Unless nothing more is left, a batch has at least this part of a full one's targets: it is a row.
+# A batch has at least a fifth of a full one's targets, unless no more are left: each costs a row.
 LEAST_PORTION = 5
 
 # An idle lane keeps its connection, so that the next talk need not wait for a handshake. libcurl
-# takes no connection that was idle for 118 s.
+# does not reuse a connection that was idle for 118 s.
 WARM_SECONDS = 45.0
 
-# What a lane was sending, and for which batch, and with which Authorization.
+# A request in flight: its batch, its target and its Authorization.
 Attempt = tuple[Job, Target, str]
 
 
@@ -58,7 +58,7 @@ class Sender:
         try:
             for lane in self._lanes:
                 self._pool.submit(lane.run)
-        except RuntimeError:  # no more threads can be had; exiting would wait for those that run
+        except RuntimeError:  # no more threads can be started; Python's exit waits for the others
             self.close()
             raise
 
@@ -95,7 +95,7 @@ class Sender:
         return number
 
     def settle(self, answered: Answered) -> None:
-        """Note that a lane has got room again."""
+        """Note that a lane has answered, and so has room again."""
         self._held[answered.lane] -= len(answered.results)
         self.in_flight -= len(answered.results)
 
@@ -129,18 +129,18 @@ class Lane:
         self._warm_timer = Timer(WARM_SECONDS)
 
     def give(self, job: Job | None) -> None:
-        """Leave work for the lane, or None to let it end; from the main thread."""
+        """Give the lane work, or None to let it end; called on the main thread."""
         self.jobs.put(job)
         if self._connection:
             self._connection.wake()
 
     def run(self) -> None:
-        """Send until closed. Whatever escapes, each target that was handed over gets a result."""
+        """Send until closed. Whatever exception escapes, each target still gets a result."""
         threading.current_thread().name = f"lane-{self.number}"
         try:
             self._send_until_closed()
         except BaseException as error:
-            # Told before the results are, which make room for more.
+            # Reported before the results: they make room, and nothing may be claimed for it.
             self._report(HelperDied(f"lane {self.number}", f"{type(error).__name__}: {error}"))
             self._give_up()
             raise
@@ -178,7 +178,7 @@ class Lane:
                 self._access.header()
 
     def _start(self, connection: Connection, job: Job) -> None:
-        self._warm_timer.restart()  # what is used is kept
+        self._warm_timer.restart()  # a connection that is used stays open
         for target in job.targets:
             self._attempts[job.batch_id, target.device_id] = (job, target, "")
         authorization = self._authorize(job, job.targets)
@@ -205,7 +205,7 @@ class Lane:
         results, refused = [], []
         for key, answer in connection.wait(WAIT_SECONDS):
             if key is None:
-                continue  # it kept the connection warm
+                continue  # the request that kept the connection warm
             job, target, authorization = self._attempts[key]
             verdict = classify(answer)
             if verdict.meaning is Meaning.UNAUTHENTICATED:
@@ -221,7 +221,7 @@ class Lane:
     def _once_more(
         self, connection: Connection, job: Job, target: Target, refused: str, verdict: Verdict
     ) -> None:
-        """Attempt once more with a newer access token: FCM refused this one, and so the message."""
+        """Attempt again with a newer access token: FCM refused this one, and accepted nothing."""
         original = next(each for each in job.targets if each.device_id == target.device_id)
         if target.attempt > original.attempt:
             misconfigured = verdict._replace(meaning=Meaning.MISCONFIGURED)

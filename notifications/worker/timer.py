@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Timer:
-    """Due at first, and again `every` so many seconds after each `restart`."""
+    """Due at once, and again `every` seconds after each `restart`."""
 
     every: float  # seconds
     at: float = 0.0  # when it is due, on the monotonic clock

@@ -15,7 +15,7 @@ TELL_SECONDS = 1.0
 
 @dataclass
 class Watchdog:
-    """Who watches: the Unix socket that systemd names in NOTIFY_SOCKET, "" for nobody."""
+    """`address` is the Unix socket that systemd names in NOTIFY_SOCKET, "" without systemd."""
 
     address: str
     _timer: Timer = field(default_factory=lambda: Timer(TELL_SECONDS))
@@ -31,7 +31,7 @@ class Watchdog:
             self._tell("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """Say that the worker drains, and so takes its time."""
+        """Say that the worker is stopping, which may take a while."""
         self._tell("STOPPING=1")
 
     def _tell(self, state: str) -> None:

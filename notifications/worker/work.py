@@ -1,4 +1,4 @@
-"""What crosses between the main thread and the lanes: ids and bytes, frozen."""
+"""The tuples that cross between the main thread and the lanes: ids and bytes."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -12,9 +12,9 @@ class Target(NamedTuple):
     device_id: int
     kind: str  # the name of the field that FCM wants it in: token or fid
     token: str
-    refreshed_at: datetime | None = None  # as it was claimed; another one by now is another device
+    refreshed_at: datetime | None = None  # when claimed; registering again changes it
     attempt: int = 1
-    unreached: int = 0  # of the earlier attempts, those of which nothing left
+    unreached: int = 0  # how many earlier attempts never reached FCM
 
 
 class Job(NamedTuple):
@@ -28,10 +28,10 @@ class Job(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of one attempt: whom it was for, and what FCM's answer means."""
+    """What became of one attempt: its target, and what FCM's answer means."""
 
     batch_id: int
     notification_id: int
-    target: Target  # as it was attempted last: with a newer access token it is another attempt
+    target: Target  # its `attempt` counts one more if the access token was renewed
     verdict: Verdict
     retry_after: float = 0  # seconds; 0 when FCM named none

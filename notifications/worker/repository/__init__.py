@@ -1,13 +1,13 @@
-"""The repository: the only place of the worker with queries, one module a question.
+"""The repository: all queries of the worker but the lease's, one module for each question.
 
-    due         which notifications want something, and their transitions
-    claims      who is next: taken on in one fenced transaction before the first byte is sent
-    candidates  who may be next, read ahead for the claims
-    targets     which of these devices are targets now, for the claims
-    audience_count      how many there are in all, where they are many
-    results     what became of each target, and the counters that say so
-    log         the table of the send log, for the results
-    recovery    what an earlier epoch left behind
+    due             which notifications are due, and their transitions
+    claims          which targets are next, claimed in one fenced transaction before the first byte
+    candidates      which devices may be next, read ahead for the claims
+    targets         which of the candidates are targets now, for the claims
+    audience_count  how many targets a large notification has
+    results         what became of each target, and the counters that say so
+    log             the table of the send log, for the results
+    recovery        what an earlier epoch left behind
 
 `now` is always an argument. Whoever changes a notification's counters locks its row first, so the
 counters always agree with its deliveries. Locks are taken in this order: lease, notification, the

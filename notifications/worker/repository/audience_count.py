@@ -1,4 +1,4 @@
-"""How many targets a large notification has: counted in slices, so that nothing waits for that.
+"""How many targets a large notification has, counted in slices: nothing waits for the count.
 
 The size of a small audience is known when a claim sees its end (claims.py). Counting a million at
 once would keep the loop from refilling the lanes for seconds.

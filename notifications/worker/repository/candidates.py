@@ -1,13 +1,13 @@
-"""Who may be next: a read-ahead of device ids, found by the plan that fits the audience.
+"""Candidates: the ids of devices that may be next, read ahead by the plan that fits the audience.
 
 Finding the next hundred targets must cost neither a pass over the audience nor a walk over other
 programs' devices each time. So the ids of many are found at once and kept for a moment. They are
-only candidates: each claim looks at its own again, in its transaction (claims.py). Where the ids
-come from decides how fast a claim is, never whom it may take.
+only candidates: each claim checks those it takes, in its transaction (claims.py). Where the ids
+come from decides how fast a claim is, never which devices it may take.
 
-Who becomes a target while the window stands (unmutes, is enabled again, gets the device of somebody
-else) may be missed, as is everybody whose id the cursor has passed; so a window stands only for a
-moment. Who ceases to be one is never sent to.
+A device that becomes a target while the window stands (its user unmutes, it is enabled again, it
+gets another user) may be missed, like every device whose id the cursor has passed. So a window
+stands only for a moment. A device that ceases to be a target before its claim gets nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ FIRST_IDS = 1_000
 WALK_IDS = 10_000
 FROM_CLIPS_IDS = 100_000
 
-# Of all windows together, 8 bytes each; the longest unused are read again when needed.
+# Ids in all windows together, 8 bytes each. Beyond that the window unused for the longest time is
+# dropped, and read again when needed.
 MOST_IDS = 8_000_000
 
 # How long a window stands, unless reading it took so long that this would be all we do.
@@ -54,7 +55,7 @@ FROM_CLIPS = """
     LIMIT %(limit)s
 """
 
-# What a notification's audience hangs on: program and cutoff.
+# What a notification's audience depends on: program and cutoff.
 Whose = tuple[int | None, datetime | None]
 
 
@@ -67,7 +68,7 @@ class Window:
     complete: bool
     read_at: datetime
     stands: timedelta = STANDS
-    cursor: int = 0  # as far as is known; each claim asks the notification's
+    cursor: int = 0  # of the last claim; each claim reads the notification's own
 
     def next(self, limit: int, *, after: int) -> list[int]:
         """Return the next candidates behind a device, at most `limit`."""
@@ -104,7 +105,7 @@ class Candidates:
         self._readings: dict[int, Reading] = {}
 
     def window(self, notification_id: int, *, now: datetime) -> Window:
-        """Return what to claim from; without candidates only if there are none."""
+        """Return the window to claim from; it is empty only if no candidates are left."""
         known = self._readings.pop(notification_id, None)
         if known is None or not known.window.serves(now):
             known = self._read(notification_id, known, now=now)
@@ -148,7 +149,7 @@ class Candidates:
 
 
 def read_position(notification_id: int) -> tuple[Whose, int]:
-    """Return whose devices a notification goes to, and how far its claims have come."""
+    """Return a notification's program and cutoff, and its cursor."""
     row = (
         Notification.objects.filter(id=notification_id)
         .values_list("talk__program_id", "cutoff", "cursor")
@@ -160,7 +161,7 @@ def read_position(notification_id: int) -> tuple[Whose, int]:
 def is_cheaper_from_clips(listeners: int, *, after: int, wanted: int) -> bool:
     """Return whether looking up each listener costs less than a walk to find `wanted` targets.
 
-    The walk meets a target every devices / listeners. On SQLite there is only the walk.
+    The walk finds one target in devices / listeners. On SQLite there is only the walk.
     """
     if connection.vendor != "postgresql":
         return False
@@ -179,13 +180,13 @@ def from_clips(program_id: int, cutoff: datetime, *, after: int, limit: int) -> 
 
 
 def walk(program_id: int, cutoff: datetime, *, after: int) -> DeviceTokenQuerySet:
-    """Return the candidates behind a device, to be looked for in the order of devices."""
+    """Return the query for the candidates behind a device, in the order of devices."""
     audience = DeviceToken.objects.audience_one_by_one(program_id, cutoff=cutoff)
     return audience.filter(id__gt=after)
 
 
 def walk_over_devices(program_id: int, cutoff: datetime, *, after: int, limit: int) -> array[int]:
-    """Return the next candidates, by looking at each device whether it is a listener's."""
+    """Return the next candidates, by checking of each device whether its user listens."""
     found = walk(program_id, cutoff, after=after).values_list("id", flat=True)
     return ids_of(found[:limit])
 

@@ -1,4 +1,4 @@
-"""Who is next: targets are taken on in one fenced transaction before the first byte is sent."""
+"""Claims: targets are claimed in one fenced transaction, before the first byte is sent."""
 
 import logging
 from collections.abc import Collection, Iterable
@@ -48,7 +48,7 @@ class Claim:
     batches: tuple[ClaimedBatch, ...] = ()
 
 
-# What an Opened is made of, in its order.
+# The columns of Opened, in its order.
 COLUMNS = [
     "id", "created_at", "dry_run", "cutoff", "cursor", "target_count", "audience_count", "talk_id",
     "talk__program_id", "talk__program__dry_run",
@@ -56,7 +56,7 @@ COLUMNS = [
 
 
 class Opened(NamedTuple):
-    """A notification that is being sent, locked; no model: a claim is too frequent for one."""
+    """A locked notification that is being sent. Claims are too frequent for a model."""
 
     id: int
     created_at: datetime
@@ -71,16 +71,16 @@ class Opened(NamedTuple):
 
     @property
     def whose(self) -> Whose:
-        """Return what its audience hangs on."""
+        """Return what its audience depends on."""
         return self.program_id, self.cutoff
 
     def targets_among(self, device_ids: Collection[int]) -> Iterable[Row]:
-        """Return what a Target is made of, for each of these that is one now."""
+        """Return the columns of a Target for each of these devices that is a target now."""
         return targets_among(device_ids, self.program_id, cutoff=self.cutoff)
 
 
 class Claims:
-    """Takes targets on, in transactions that a worker without the lease cannot commit."""
+    """Claims targets, in transactions that a worker without the lease cannot commit."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
@@ -92,7 +92,7 @@ class Claims:
         """Claim the next targets of at most `limit` candidates, in batches of `size`.
 
         The cursor moves in the transaction that writes the batches, and only forwards, so no device
-        can be in two. The audience is read now: an unclip or a moved device counts.
+        is in two batches. The audience is read now: an unclip or a moved device counts.
         """
         window = self._candidates.window(notification_id, now=now)
         with transaction.atomic():
@@ -114,7 +114,7 @@ class Claims:
         return Claim(ClaimEnd.EXHAUSTED, batches)
 
     def retries(self, notification_id: int, *, size: int, limit: int, now: datetime) -> Claim:
-        """Claim what is due to be attempted again; whoever is no target any more is skipped."""
+        """Claim the retries that are due; a device that is no target any more is skipped."""
         with transaction.atomic():
             opened = self._open(notification_id, now=now)
             if isinstance(opened, ClaimEnd):
@@ -142,7 +142,7 @@ class Claims:
         row = Notification.objects.filter(id=notification_id)
         sending = row.filter(state=Notification.State.SENDING)
         locked = sending.select_for_update(of=("self",)).values_list(*COLUMNS).first()
-        # Under the lock: a pause waits for a claim that has begun, and later ones see it.
+        # Read under the lock: a pause waits for the claim that has begun; later claims see it.
         switch = SendingSwitch.objects.current()
         if switch.paused:
             return ClaimEnd.PAUSED
@@ -150,7 +150,7 @@ class Claims:
             return ClaimEnd.CLOSED
         opened = Opened(*locked)
         if opened.created_at + max_age() < now:
-            return ClaimEnd.CLOSED  # the next look says what becomes of it
+            return ClaimEnd.CLOSED  # the next look ends it
         if opened.talk_id is None:
             row.cancel(reason=reasons.TALK_DELETED, now=now)
             logger.warning("notification.cancelled", extra={"notification": notification_id})

@@ -1,4 +1,4 @@
-"""Which notifications want something, and the transitions that the worker moves them through."""
+"""Due: which notifications are to be sent or ended, and the transitions that the worker makes."""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -17,7 +17,7 @@ from ..lease import Lease
 
 
 class Due:
-    """The notifications that want something, and what the worker does to each as a whole."""
+    """Finds the notifications that are due, and moves each from state to state."""
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
@@ -59,8 +59,8 @@ class Due:
             return None
         with transaction.atomic():
             switch = SendingSwitch.objects.current()
-            # Asked before the lease is locked, since a lock writes: while paused, each notification
-            # that waits is asked about each second.
+            # Asked before the lease is locked, since a lock writes to the disk: while sending is
+            # paused, each pending notification is asked about every second.
             if switch.paused:
                 return None
             self._lease.fence()
@@ -97,13 +97,13 @@ class Due:
         return True
 
     def hold(self, notification_id: int, *, reason: str, now: datetime, brake: str = "") -> None:
-        """Leave a notification to an operator; the brake of one that is released is off."""
+        """Leave a notification to an operator; once it is released, `brake` is off for it."""
         row = Notification.objects.filter(id=notification_id)
         row.hold(reason=reason, now=now, brake=brake)
         tell_held(notification_id, reason)
 
     def cancel(self, notification_id: int, *, reason: str, now: datetime) -> int:
-        """Send no more of it."""
+        """Send no more of a notification."""
         return Notification.objects.filter(id=notification_id).cancel(reason=reason, now=now)
 
     def finish(self, notification_id: int, *, now: datetime) -> Notification | None:
@@ -114,8 +114,9 @@ class Due:
     def end_overdue(self, notification: Notification, *, now: datetime) -> str:
         """Stop a notification that would come too late, and return its state.
 
-        It is expired; or done without its retries, when nothing but retries was left. One that was
-        never started expires even if it has no audience: it would wait for ever.
+        It expires; or it is done, its retries abandoned, when nothing but retries was left. A
+        notification that was never started expires even without an audience: otherwise it would
+        wait for ever.
         """
         row = Notification.objects.filter(id=notification.id)
         is_pending = notification.state == Notification.State.PENDING

@@ -1,4 +1,4 @@
-"""The table of the send log: what it says already, and new lines in bulk."""
+"""The table of the send log: reads the lines that exist, and writes new ones in bulk."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -54,12 +54,12 @@ ANSWERED_FIELDS = [
 
 
 def key(entry: Entry) -> Key:
-    """Return what a line of the log is known by."""
+    """Return the key by which the log knows the line."""
     return entry.notification_id, entry.device_id
 
 
 def known(entries: Collection[Entry]) -> dict[Key, Known]:
-    """Return what the log says of the same targets, where it says anything."""
+    """Return the outcome and attempts of each target that has a line already."""
     if connection.vendor == "postgresql":
         ids = [
             array_of(entry.notification_id for entry in entries),
@@ -101,7 +101,7 @@ def copy_in(entries: Iterable[Entry], *, now: datetime) -> None:
 
 
 def replace(entries: Collection[Entry], *, now: datetime) -> None:
-    """Write these over the lines of the same targets; few are."""
+    """Write these over the lines of the same targets; this is rare, so the ORM does it."""
     Delivery.objects.bulk_create(
         deliveries(entries, now=now),
         update_conflicts=True,

@@ -1,4 +1,4 @@
-"""What an earlier epoch left behind: batches that nobody closes, targets nobody answered."""
+"""Recovery: closes the batches of earlier epochs; their unanswered targets become unknown."""
 
 import itertools
 from collections.abc import Collection
@@ -14,7 +14,8 @@ from ..held import tell_held
 from ..lease import Lease
 from .results import count
 
-# So many workers in a row may die while they send a notification, with no answer recorded.
+# A notification is held when this many workers in a row have died while sending it, with no answer
+# recorded.
 MOST_CRASHES = 3
 POISON = reasons.WORKERS_DIED % {"count": MOST_CRASHES}
 
@@ -37,7 +38,7 @@ class Recovery:
             by_notification = itertools.groupby(
                 left.order_by("notification_id"), key=lambda batch: batch.notification_id
             )
-            # Of our own batches no worker died: the database was away.
+            # Our own batches are left because the database was away: no worker died.
             died = left.exclude(worker=self._lease.holder)
             crashed = list(died.values_list("notification_id", flat=True).distinct().order_by())
             unknown = {
@@ -48,7 +49,7 @@ class Recovery:
             return unknown
 
     def hold_poison(self, *, now: datetime) -> list[int]:
-        """Return the notifications of which one worker after the other died; they are held now.
+        """Hold the notifications over which one worker after the other died; return their ids.
 
         Otherwise no other notification would ever be sent.
         """

@@ -19,12 +19,12 @@ from .log import Entry
 logger = logging.getLogger(__name__)
 
 ACCEPTED = (Delivery.Outcome.SENT, Delivery.Outcome.SIMULATED)
-# FCM has seen these; the others never left or were never answered.
+# FCM accepted or refused these for good; the others it did not accept, or may not have.
 REACHED_FCM = (*ACCEPTED, Delivery.Outcome.REJECTED)
 
 
 class Results:
-    """Writes answers into the log. That needs no lease: a late answer is true all the same."""
+    """Writes answers into the send log, without a lease: a late answer is true all the same."""
 
     def record(
         self, entries: Iterable[Entry], *, closed_batches: Collection[int], now: datetime
@@ -52,7 +52,7 @@ class Results:
             SendingMinute.objects.add(Counter(each.outcome for each in (*new, *changed)), now=now)
 
     def disable(self, refused: Collection[Target], *, reason: str, now: datetime) -> int:
-        """Stop sending to devices that FCM refused, unless they are others by now."""
+        """Stop sending to devices that FCM refused, unless they have changed since."""
         return DeviceToken.objects.disable_refused(refused, reason=reason, now=now)
 
     @staticmethod
@@ -104,7 +104,7 @@ def weight(entry: Entry) -> tuple[bool, int]:
 
 
 def entry_for(state: str, entry: Entry) -> Entry:
-    """Return the entry for a notification in this state: nothing is retried of one that ended."""
+    """Return the entry for a notification in this state: one that has ended retries nothing."""
     if state not in Notification.ENDED_STATES or entry.outcome != Delivery.Outcome.RETRY:
         return entry
     return entry._replace(outcome=Delivery.Outcome.ABANDONED, next_attempt_at=None)

@@ -13,7 +13,7 @@ from django.db import connection
 from notifications.models import DeviceToken
 from notifications.models.id_lookup import array_of
 
-# What a Target is made of, in its order.
+# The columns of a Target, in its order.
 Row = tuple[int, str, str, datetime]
 COLUMNS = ("id", "kind", "token", "refreshed_at")
 
