@@ -1,4 +1,4 @@
-"""The truth of what is to be sent, is being sent and was sent; one module a concern.
+"""The truth of what is to be sent, is being sent and was sent: one module for each concern.
 
     device        where a listener can be reached
     notification  what a posted talk owes its listeners, and how far that has come

@@ -20,8 +20,8 @@ class DeliveryOutcome(models.TextChoices):
             └─▶ retry ─┴─▶ the same, or skipped when it is no target any more
 
     `abandoned`: FCM had not accepted it when the notification ended, or after too many attempts.
-    `retry` with `next_attempt_at` waits, without it is being attempted. `unknown` is moved only by
-    an answer that arrives late after all, or by an operator: to `retry` or to `abandoned`.
+    `retry` with `next_attempt_at` waits; without `next_attempt_at` it is being attempted. Only a
+    late answer moves `unknown`, or an operator: to `retry` or to `abandoned`.
     """
 
     SENT = "sent", _("sent")
@@ -69,13 +69,13 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         )
 
     def resend(self, *, note: str, now: datetime) -> int:
-        """An operator accepts that some may get it twice: unknown → retry (waiting)."""
+        """An operator accepts that some devices get it twice: unknown → retry (waiting)."""
         return self.filter(outcome=DeliveryOutcome.UNKNOWN).update(
             outcome=DeliveryOutcome.RETRY, next_attempt_at=now, note=note[:MAX_REASON]
         )
 
     def give_up_unknown(self, *, note: str) -> int:
-        """An operator leaves it at that: unknown → abandoned."""
+        """An operator gives these up: unknown → abandoned."""
         return self.filter(outcome=DeliveryOutcome.UNKNOWN).update(
             outcome=DeliveryOutcome.ABANDONED, note=note[:MAX_REASON]
         )
@@ -83,7 +83,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def retry_abandoned(self, *, now: datetime) -> int:
         """Attempt again what FCM had never accepted: abandoned → retry (waiting).
 
-        What an operator had given up has a note and stays: FCM may have accepted it.
+        A delivery that an operator gave up has a note and stays: FCM may have accepted it.
         """
         return self.filter(outcome=DeliveryOutcome.ABANDONED, note="").update(
             outcome=DeliveryOutcome.RETRY, next_attempt_at=now

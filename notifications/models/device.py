@@ -56,7 +56,8 @@ class DeviceTokenQuerySet(models.QuerySet["DeviceToken"]):
     def audience_one_by_one(self, program_id: int, *, cutoff: datetime) -> DeviceTokenQuerySet:
         """Return the same targets; the database looks at one device after the other, in this order.
 
-        Faster for few devices, whatever the program's size, and for many of which most are targets.
+        That is faster for few devices, whatever the program's size, and where most devices are
+        targets.
         """
         wanted = ExistsForEach(clips_of(program_id))
         return self.registered_by(cutoff).filter(wanted).order_by("id")
@@ -122,7 +123,7 @@ class DeviceToken(models.Model):
     """One installation of an app, known to FCM by its token."""
 
     class Kind(models.TextChoices):
-        """What FCM calls the target; it is moving from tokens to Firebase installation IDs."""
+        """What FCM calls the target: FCM is moving from tokens to Firebase installation IDs."""
 
         TOKEN = "token", _("registration token")
         FID = "fid", _("Firebase installation ID")

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-# No chart shows older minutes; they are deleted as new ones come.
+# No chart shows older minutes; each new minute deletes them.
 KEPT = timedelta(days=7)
 
 

@@ -142,7 +142,7 @@ class Notification(models.Model):
             ("settle_unknown", "Can settle what is unknown"),
         ]
         indexes = [
-            # The worker's look for what is due, a few rows among all that ever were.
+            # The worker's look for what is due: a few rows of a large table.
             models.Index(
                 fields=["id"],
                 condition=Q(state__in=["pending", "sending"]),

@@ -1,6 +1,6 @@
 """The states of a notification, and the one way from each to another.
 
-Each transition returns how many notifications it moved; those in any other state it leaves alone.
+Each transition returns how many notifications it moved; it leaves all other states alone.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ class State(models.TextChoices):
     EXPIRED = "expired", _("expired")
 
 
-# The worker sends what is in these.
+# The worker sends notifications in these states.
 ACTIVE_STATES = [State.PENDING, State.SENDING]
 
-# More may still be sent of what is in these: an operator can cancel it.
+# More may still be sent of a notification in these states: an operator can cancel it.
 OPEN_STATES = [*ACTIVE_STATES, State.HELD]
 
-# Nothing more is sent of what is in these.
+# Nothing more is sent of a notification in these states.
 ENDED_STATES = [State.DONE, State.CANCELLED, State.EXPIRED]
 
 
 class Transitions(models.QuerySet["Notification"]):
     def start(self, *, dry_run: bool, reason: str, epoch: int, now: datetime) -> int:
-        """Freeze how it is sent: pending → sending."""
+        """Freeze whether it is a dry run: pending → sending."""
         return self.filter(state=State.PENDING).update(
             state=State.SENDING,
             dry_run=dry_run,
@@ -65,7 +65,7 @@ class Transitions(models.QuerySet["Notification"]):
     ) -> int:
         """Stop until an operator has looked: pending, sending → held.
 
-        With `live_by`, the operator who went live, somebody else has to approve it.
+        `live_by` is the operator who went live: when given, somebody else has to approve.
         """
         return self.filter(state__in=ACTIVE_STATES).update(
             state=State.HELD,
@@ -97,11 +97,11 @@ class Transitions(models.QuerySet["Notification"]):
         )
 
     def note_stop(self, *, now: datetime) -> int:
-        """Remember how far what is being sent had come when the operators stopped everything."""
+        """Remember how far those being sent had come when operators stopped everything."""
         return self.filter(state=State.SENDING).update(**stopped(now))
 
     def note_going_on(self) -> int:
-        """Forget the stop of what is being sent again."""
+        """Forget the stop of notifications that are being sent again."""
         return self.filter(state=State.SENDING).update(**GOING_ON)
 
     def note_crash(self) -> int:
