@@ -23,7 +23,7 @@ TALK_POSTED_CHANNEL = "TALK_POSTED_CHANNEL"
 # redis-py's defaults stall it for 4.2 s when Redis refuses and 57.8 s when it hangs (measured).
 PUBLISH_TIMEOUT_SECONDS = 0.4
 
-# A message is one number in JSON; what is longer is no message of ours.
+# Our messages are one number in JSON; a longer one is not ours.
 MAX_MESSAGE_BYTES = 1024
 MAX_TALK_ID = 2**63 - 1  # of a BigAutoField
 

@@ -1,6 +1,6 @@
 """System checks: `manage.py check` tells what is wrong with the settings before anything is sent.
 
-Every command runs them all but those that say otherwise (`requires_system_checks`). Each check is
+Every command runs all of them, unless its `requires_system_checks` says otherwise. Each check is
 tagged by its concern, so that `manage.py check --tag fcm` runs those of FCM alone.
 """
 

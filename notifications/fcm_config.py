@@ -1,4 +1,4 @@
-"""Who we are to FCM and where it is, as the settings say: for the worker and for the test push."""
+"""FCM's address and our service account, from the settings: for the worker and the test push."""
 
 from django.conf import settings
 

@@ -11,7 +11,7 @@ from .fcm.message import ANY_TARGET, split
 from .models import Notification
 from .models.notification import max_age
 
-# What is left is at least this much, so that the last retry of an hour is not born expired.
+# The shortest time to live: a last retry must not be expired when it is sent.
 LEAST_TTL = timedelta(seconds=60)
 
 
@@ -28,7 +28,7 @@ def encode(notification: Notification, *, now: datetime) -> tuple[bytes, bytes]:
 def build(notification: Notification, *, ttl: timedelta, now: datetime) -> messaging.Message:
     """Return the SDK's message.
 
-    The tag is the device's own protection against a doubled push: it replaces what has the same.
+    The tag protects the device from a doubled push: a notification replaces one with its tag.
     Never a collapse_key: FCM keeps four of them per device and drops the rest.
     """
     tag = f"talk-{notification.talk_id}"

@@ -1,7 +1,7 @@
 """Dry run or live, with the reason: the one place that decides.
 
-The worker asks when the sending of a notification starts, and freezes the answer onto it. Before
-each further claim of a live one it asks again: a switch turned back to dry run stops that sending.
+The worker asks when the sending of a notification starts, and freezes the answer onto the row.
+Before each claim of a live notification it asks again: a switch turned back to dry run stops it.
 Desk and `manage.py sending status` ask what would happen to a talk posted now.
 """
 
@@ -47,19 +47,19 @@ def audience_objection(switch: SendingSwitch, *, audience: int, approved_by: str
 
 
 def live_objection() -> str | None:
-    """Return why nothing could be sent live here whatever the switch says, None when it could."""
+    """Return why nothing can be sent live here, whatever the switch says; None when it can."""
     return environment_objection() or credentials_objection()
 
 
 def environment_objection() -> str | None:
-    """Return why this environment may not send, None when it may."""
+    """Return why this environment may not send live, None when it may."""
     if settings.ENVIRONMENT == "production":
         return None
     return reasons.WRONG_ENVIRONMENT % {"name": settings.ENVIRONMENT}
 
 
 def credentials_objection() -> str | None:
-    """Return why nothing can be sent without credentials, None when they are named."""
+    """Return why nothing can be sent live (no credentials are named), None when it can."""
     if settings.GOOGLE_APPLICATION_CREDENTIALS:
         return None
     return reasons.NO_CREDENTIALS

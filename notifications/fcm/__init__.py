@@ -1,4 +1,4 @@
-"""The way to FCM: the only sockets to it, below the worker and the admin's test push.
+"""The way to FCM: the only sockets to FCM, for the worker and for the operators' test push.
 
     message      the body of a request, encoded once and completed for each target
     connection   one HTTP/2 connection with up to 100 requests in flight (the only pycurl)

@@ -1,4 +1,4 @@
-"""One HTTP/2 connection to FCM, and up to a hundred requests on it at once. The only pycurl.
+"""One HTTP/2 connection to FCM with up to a hundred requests at once. Only this module uses pycurl.
 
 One attempt is one POST. libcurl would send a request again on its own when a reused connection
 dies before the answer; it cannot when the body cannot be rewound (a READFUNCTION without a
@@ -6,8 +6,8 @@ SEEKFUNCTION): then it reports error 65, and the server saw exactly one (measure
 HTTP/2, for reset, close, RST_STREAM, GOAWAY and REFUSED_STREAM).
 
 The class is long because half of it keeps libcurl from decisions of its own: when to connect anew,
-how much to send before SETTINGS are read, and which dead connection to use again. What each costs
-is told beside it, and why in docs/decisions/0006 and 0007.
+how much to send before SETTINGS are read, and which dead connection to use again. The cost of each
+stands beside it, the reasons in docs/decisions/0006 and 0007.
 """
 
 import math
@@ -35,7 +35,7 @@ STREAMS = 100
 # that waits, before its SETTINGS are read.
 CONNECTIONS = 25
 
-# How a request ends that was only to warm the connection.
+# The error of a request whose only purpose was to warm the connection.
 WARM = pycurl.E_ABORTED_BY_CALLBACK
 
 # What libcurl tells of a TLS 1.3 record that is neither handshake nor alert (RFC 8446, 5.1).

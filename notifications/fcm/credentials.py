@@ -28,7 +28,7 @@ class NoAccessTokenError(Exception):
 
 
 class CredentialsUnavailableError(NoAccessTokenError):
-    """No access token can be had now (the token endpoint is away); later one may."""
+    """There is no access token now (the token endpoint is away); later there may be one."""
 
     verdict = Verdict(Meaning.UNREACHED, code="NO_ACCESS_TOKEN")
 
@@ -51,7 +51,7 @@ class AccessToken:
         certificate = credentials.Certificate(service_account_file)
         self.project_id: str = certificate.project_id
         self._google = certificate.get_credential()
-        # Given with each request: a session's own is overruled by REQUESTS_CA_BUNDLE.
+        # `verify` is given with each request: REQUESTS_CA_BUNDLE would overrule the session's own.
         self._request = functools.partial(
             Request(), timeout=REFRESH_TIMEOUT_SECONDS, verify=ca_file or True
         )
@@ -60,7 +60,7 @@ class AccessToken:
         self._refreshing = threading.Thread()  # none yet
 
     def header(self, *, refused: str = "") -> str:
-        """Return a valid "Bearer …", a newer one when it is the one that FCM `refused`.
+        """Return a valid "Bearer …"; refresh the token when FCM has `refused` the present one.
 
         Raise CredentialsUnavailableError or CredentialsRefusedError when there is none.
         """
@@ -77,7 +77,7 @@ class AccessToken:
             raise CredentialsUnavailableError
         try:
             self._refresh_in_time()
-        except Exception as error:  # google-auth trips over a page where JSON should be
+        except Exception as error:  # google-auth raises anything for a page where JSON should be
             logger.warning("token.failed", extra={"error": told(error)})
             if is_refusal(error):
                 raise CredentialsRefusedError from error
@@ -109,7 +109,7 @@ class AccessToken:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Return whether OAuth's own JSON says no; a page of something in between says nothing."""
+    """Return whether OAuth's own JSON says no; a page of a proxy in between says nothing."""
     return (
         isinstance(error, exceptions.RefreshError)
         and not error.retryable
@@ -119,5 +119,5 @@ def is_refusal(error: Exception) -> bool:
 
 
 def told(error: Exception) -> str:
-    """Return what happened for the log, and nothing of an answer, which may repeat a secret."""
+    """Return the error as the log may show it: no part of an answer, which may repeat a secret."""
     return str(error) if isinstance(error, exceptions.TransportError) else type(error).__name__

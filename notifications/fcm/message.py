@@ -8,7 +8,7 @@ from json.encoder import encode_basestring_ascii
 
 from firebase_admin import messaging
 
-# The SDK wants a target to build a message; the real ones take its place one by one.
+# The SDK builds no message without a target; each real target takes the place of this one.
 ANY_TARGET = "target"
 
 

@@ -38,13 +38,13 @@ class Meaning(StrEnum):
 # FCM refused the target itself: nothing was delivered and no attempt will change that.
 REFUSED = frozenset({Meaning.UNREGISTERED, Meaning.MISMATCHED, Meaning.INVALID})
 
-# FCM did not accept, and may do so later.
+# FCM did not accept the notification, and may accept it later.
 NOT_YET = frozenset(
     {Meaning.UNREACHED, Meaning.THROTTLED, Meaning.UNAVAILABLE, Meaning.MISCONFIGURED}
 )
 
-# libcurl could not resolve (5, 6), connect (7), shake hands (35), trust (60) or even read whom to
-# trust (77): nothing was sent.
+# libcurl could not resolve the name (5, 6), connect (7), shake hands (35), trust the certificate
+# (60) or read the CA file (77): nothing was sent.
 # https://curl.se/libcurl/c/libcurl-errors.html
 NOTHING_WAS_SENT = frozenset({5, 6, 7, 35, 60, 77})
 
@@ -66,7 +66,7 @@ class Answer(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What it means, with FCM's code for the log."""
+    """What an answer means, with FCM's code for the send log."""
 
     meaning: Meaning
     code: str = ""
@@ -88,7 +88,7 @@ def classify(answer: Answer) -> Verdict:
 
 
 def classify_success(content: dict[str, Any]) -> Verdict:
-    """Return accepted only for FCM's own answer; a 200 of something in between proves nothing."""
+    """Return accepted only for FCM's own answer; the 200 of a proxy in between proves nothing."""
     if name := text(content.get("name"), most=255):
         return Verdict(Meaning.ACCEPTED, message_id=name)
     return Verdict(Meaning.UNKNOWN, code="NO_MESSAGE_NAME")
@@ -130,5 +130,5 @@ def error_code(content: dict[str, Any]) -> str:
 
 
 def text(value: object, *, most: int) -> str:
-    """Return a text's first `most` characters; "" for what is none, or no database would keep."""
+    """Return a text's first `most` characters; "" for no text, or one that is not printable."""
     return value[:most] if isinstance(value, str) and value.isprintable() else ""

@@ -1,6 +1,6 @@
 """What operators ask and do, shared by the desk and by `manage.py sending`.
 
-acts       cancel, hold, release, settle, pause, go live: the one place that does it
+acts       cancel, hold, release, settle, pause, go live: the one place for these acts
 situation  what steers the sending now, and what is open
 troubles   what is wrong, with what to do about it: the one list
 status     what `manage.py sending status` tells

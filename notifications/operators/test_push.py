@@ -1,4 +1,4 @@
-"""A test to an operator's own device: one POST, real even in a dry run, of a message of its own.
+"""A test push to an operator's own device: one POST of its own message, real even in a dry run.
 
 The test takes the worker's way to FCM (notifications/fcm), which never posts twice. The worker has
 no part in it, and the send log knows nothing of it.

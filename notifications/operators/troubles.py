@@ -1,6 +1,6 @@
-"""What is wrong with the sending: the one list, from which everybody who tells troubles takes them.
+"""What is wrong with the sending: the one list of troubles, wherever they are told.
 
-`/readyz` and `manage.py sending status` tell those that keep the worker from its work (`problems`);
+`/readyz` and `manage.py sending status` tell the troubles that stop the worker (`problems`);
 the desk tells all of them, each with a link.
 """
 
