@@ -1,4 +1,4 @@
-"""Whether somebody waits for a lock: how a test knows that two are where it wants them."""
+"""Whether a session waits for another's lock: a test waits for this before it goes on."""
 
 from django.db import connection
 

@@ -1,4 +1,4 @@
-"""Production's settings for who is to die at failpoints, which a check refuses in production."""
+"""Production's settings for processes that die at failpoints, which a system check refuses."""
 
 from radiotalk.settings import *  # noqa: F403
 

@@ -1,6 +1,6 @@
 """The worker's clock is set by an hour in the middle of a fan-out, with real processes.
 
-Nothing is sent twice, whatever it says; what it may cost is that something is held or too late.
+Nothing is sent twice, whatever the clock says; at worst a notification is held, or too late.
 """
 
 import sys

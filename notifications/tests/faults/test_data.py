@@ -1,8 +1,8 @@
 """Data that changes in the middle of a fan-out, with real processes: the right person, once.
 
-FCM answers the first hundred and then nobody until the test has changed something. One lane holds
-a hundred more, so at most 200 of the 600 are claimed by then; whom the test changes has the highest
-device ids, and so comes last.
+FCM answers the first hundred requests, and no more until the test has changed something. One lane
+holds a hundred more, so at most 200 of the 600 targets are claimed by then. The devices that the
+test changes have the highest ids, and so are claimed last.
 """
 
 from collections.abc import Iterator

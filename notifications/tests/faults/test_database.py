@@ -1,4 +1,4 @@
-"""A database that is restarted, cut off, read-only, full, locked or away: half way, at best."""
+"""A database that is restarted, cut off, read-only, full, locked or away, during a fan-out."""
 
 import sqlite3
 import time

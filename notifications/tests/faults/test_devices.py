@@ -1,4 +1,4 @@
-"""FCM calls a device unregistered while it changes: only what was sent to is disabled."""
+"""A device that changes while FCM calls it unregistered stays enabled."""
 
 import pytest
 from django.contrib.auth import get_user_model

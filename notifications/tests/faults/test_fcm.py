@@ -1,7 +1,7 @@
 """Faulty answers of FCM, with real processes: each ends as the table in outcomes.py says.
 
-A talk for each, all at once, for two listeners that FCM answers as it should and one for whom the
-device's token names the fault. So what takes long takes its time beside the others.
+Each fault has a talk, and all talks are sent at once: slow faults must not add up. A talk has three
+listeners: FCM answers two as it should, and the third one's device token names the fault.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Faults of the connection to FCM, with real processes and an FCM that misbehaves on purpose.
 
 One worker with one lane, so that up to a hundred requests share each connection. Whatever happens
-to it, each attempt is one POST, and what cannot be known is unknown.
+to the connection, each attempt is one POST, and what cannot be known is unknown.
 """
 
 from collections.abc import Iterator

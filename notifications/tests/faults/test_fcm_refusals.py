@@ -1,4 +1,4 @@
-"""Refusals of many at once: it is held, nobody is disabled, and an operator has the last word."""
+"""FCM refuses many at once: the notification is held, no device disabled, an operator decides."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What is meant for production is started or asked for elsewhere: nothing is sent live there."""
+"""Production's data started, or live asked for, in another environment: nothing is sent live."""
 
 import pytest
 

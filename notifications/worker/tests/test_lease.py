@@ -1,4 +1,4 @@
-"""The lease: one active worker, and nothing claimed by one that was it before."""
+"""The lease: one worker is active, and one that has lost the lease claims nothing."""
 
 import threading
 from datetime import timedelta
