@@ -1,4 +1,4 @@
-"""Programs, talks, clips and users in Django's admin, made for a million of each."""
+"""Programs, talks, clips and users in Django's admin, fast with a million rows of each."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -21,7 +21,7 @@ from .audio import InvalidAudio, read_audio
 from .files import save_with_audio
 from .models import Clip, Program, Talk
 
-MOST_FOUND = 100  # users, and programs, whose clips a search lists
+MOST_FOUND = 100  # users, and as many programs: a search lists their clips
 MOST_STAFF = 1000  # accounts that the filter by staff lists
 
 admin.site.unregister(User)
@@ -92,7 +92,7 @@ SENT_BEFORE = _(
 
 
 class TalkForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy only
-    """The form of a new talk. Its recording must meet what the API asks of one.
+    """The form of a new talk. Its recording must meet the same conditions as in the API.
 
     `once` becomes the talk's Idempotency-Key, so that two clicks post one talk.
     """

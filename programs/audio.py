@@ -45,7 +45,7 @@ WAV = Format("WAV", "wav", wav)
 FLAC = Format("FLAC", "flac", flac)
 
 
-# By the MIME type that `filetype` returns; it takes recordings of some phones for videos.
+# By the MIME type that `filetype` returns, which is a video's for the recordings of some phones.
 FORMATS = {
     "audio/mpeg": MP3,
     "audio/aac": AAC,
@@ -69,7 +69,7 @@ class Audio:
 
 
 def read_audio(file: "File[Any]") -> Audio:
-    """Return what the file's content is; raise InvalidAudio with a message for its uploader."""
+    """Return the recording's format and length; raise InvalidAudio with a message for the uploader."""
     check_size(file.size)
     content = cast(IO[bytes], file.file)
     found = detect(content)
@@ -94,7 +94,7 @@ def check_size(size: int) -> None:
 
 
 def detect(file: IO[bytes]) -> Format:
-    """Return the format shown by the first bytes behind an ID3 tag; raise InvalidAudio for none."""
+    """Return the format that the bytes after any ID3 tag show; raise InvalidAudio for none."""
     tag_bytes = after_id3(file)
     head = read_at(file, tag_bytes, HEAD_BYTES)
     mime = filetype.guess_mime(head)

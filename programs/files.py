@@ -26,8 +26,8 @@ def save_with_audio(talk: Talk, file: "File[Any]", audio: Audio) -> None:
     try:
         talk.save()
     except Exception:
-        # COMMIT may have worked although there is an error: its answer was lost, or what ran after
-        # it failed. Then the talk is there and keeps its file.
+        # COMMIT may have worked although there is an error: its reply was lost, or a callback after
+        # it failed. Then the talk exists and keeps its file.
         if talk.pk is None or not Talk.objects.filter(pk=talk.pk).exists():
             talk.audio.delete(save=False)
         raise

@@ -40,7 +40,7 @@ class ProgramFilter(filters.FilterSet):  # type: ignore[misc]  # has no types
 
 
 class MomentField(IsoDateTimeField):  # type: ignore[misc]  # has no types
-    """A date and time that exists in UTC, too; the first hours of year 1 at +14:00 do not."""
+    """A date and time that also exists in UTC: the first hours of year 1 at +14:00 do not."""
 
     def to_python(self, value: Any) -> datetime | None:
         """Return the moment in UTC, None for no value; raise ValidationError for a wrong one."""

@@ -55,7 +55,7 @@ class ProgramViewSet(viewsets.ModelViewSet[Program]):
     @extend_schema(responses={204: None})
     @clip.mapping.delete
     def unclip(self, request: Request, pk: int) -> Response:
-        """Follow the program no more; 204 also for who never did."""
+        """Stop following the program; the answer is 204 even if the user never followed it."""
         Clip.objects.filter(listener=user_of(request), program=self.get_object()).delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -1,6 +1,6 @@
 """AAC without a container: ADTS frames, each of which says its own size.
 
-A file that ends after a whole frame looks complete, even when it once went on.
+A file that ends after a whole frame looks complete, even if it was longer once.
 """
 
 from typing import IO
@@ -23,7 +23,7 @@ def duration(file: IO[bytes]) -> float:
     offset, size, seconds = after_id3(file), size_of(file), 0.0
     while (header := read_at(file, offset, HEADER_BYTES)).startswith(b"\xff"):
         if seconds > settings.AUDIO_MAX_SECONDS:
-            return seconds  # refused anyway, and a hostile file goes on for millions of frames
+            return seconds  # too long already, and a hostile file has millions of frames
         frame_bytes, frame_seconds = parse_header(header)
         if offset + frame_bytes > size:
             raise CutOff

@@ -1,6 +1,6 @@
 """FLAC: frames that are numbered and end with a checksum of themselves.
 
-A file is complete when it ends with a whole frame and that one holds the last promised sample.
+A file is complete when it ends with a whole frame that holds the last promised sample.
 Sections are those of https://www.rfc-editor.org/rfc/rfc9639.
 """
 
@@ -17,13 +17,13 @@ from .reading import CutOff, parse, read_at, size_of
 SYNC = re.compile(rb"\xff[\xf8\xf9]")  # 9.1: blocks of fixed and of variable size
 MAX_HEADER_BYTES = 16
 ID3V1_BYTES = 128
-# What looks like a header by chance comes once in 8 MB; a file built of headers must not be
-# summed up a million times.
+# Bytes look like a header by chance once in 8 MB. A hostile file full of headers must not have its
+# checksum computed a million times.
 MAX_CANDIDATES = 8
 
 
 def duration(file: IO[bytes]) -> float:
-    """Return the length in seconds; a file that was streamed promises none, its end tells it."""
+    """Return the length in seconds, from the last frame: a streamed file promises no length."""
     info = parse(FLAC, file)
     samples = last_sample(file, info)
     if samples < info.total_samples:
@@ -36,7 +36,7 @@ def last_sample(file: IO[bytes], info: StreamInfo) -> int:
     end = size_of(file)
     if read_at(file, max(0, end - ID3V1_BYTES), 3) == b"TAG":
         end -= ID3V1_BYTES
-    # 9.2: never longer than its samples as they are; the side channel has one bit more.
+    # 9.2: a frame is never longer than its raw samples; the side channel has one bit more.
     bits = info.max_blocksize * info.channels * (info.bits_per_sample + 1)
     longest = min(end, bits // 8 + 64)
     tail = read_at(file, end - longest, longest)

@@ -1,7 +1,7 @@
 """MP3: frame after frame, each of which says its own size.
 
-A file cut between two frames shows it only by its Xing or Info frame (written by most encoders),
-which promises a number of bytes. Without one, a file that ends after a whole frame looks complete.
+Most encoders write a Xing or Info frame, which promises a number of bytes. Without this frame, a
+file that was cut between two frames looks complete.
 """
 
 import struct
@@ -50,7 +50,7 @@ def walk(file: IO[bytes], offset: int, size: int) -> tuple[float, int]:
     seconds = 0.0
     while frame := parse_header(read_at(file, offset, HEADER_BYTES)):
         if seconds > settings.AUDIO_MAX_SECONDS:
-            break  # it is refused anyway, and a hostile file goes on for millions of frames
+            break  # too long already, and a hostile file has millions of frames
         frame_bytes, frame_seconds = frame
         offset += frame_bytes
         seconds += frame_seconds

@@ -1,7 +1,7 @@
-"""MP4 (m4a): boxes, of which `moov` describes the sound and `mdat` holds it.
+"""MP4 (m4a): boxes; `moov` describes the sound, `mdat` holds the sound.
 
-A video is accepted for its sound. A box of size 0 reaches to the end of the file, wherever that is,
-so a file cut inside of one looks complete.
+A video is accepted for its sound. A box of size 0 reaches to the end of the file, so a file that
+was cut inside such a box looks complete.
 """
 
 from collections.abc import Iterator

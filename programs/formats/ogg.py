@@ -1,6 +1,6 @@
-"""Ogg: pages, the last of which says so; with Opus or Vorbis in them.
+"""Ogg: pages with Opus or Vorbis; the last page is marked as the end of the stream.
 
-Of several recordings joined in one file, the length is the first one's.
+Of several recordings joined in one file, the first one's length is returned.
 """
 
 from typing import IO
@@ -30,7 +30,7 @@ def duration(file: IO[bytes]) -> float:
 
 
 def has_last_page(file: IO[bytes]) -> bool:
-    """Return whether the file ends with a whole page, and that one ends the stream."""
+    """Return whether the file ends with a whole page that ends the stream."""
     tail = read_at(file, max(0, size_of(file) - MAX_PAGE_BYTES), MAX_PAGE_BYTES)
     at = tail.rfind(b"OggS")
     while at >= 0:

@@ -1,4 +1,4 @@
-"""What the formats share: the errors, a wary view of the file, and tags around the sound."""
+"""What the formats share: errors, a file with bounds on reading, and tags around the sound."""
 
 import os
 from typing import IO, Any
@@ -33,7 +33,7 @@ class Excessive(Exception):
 
 
 class Guarded:
-    """A file as parsers get it: without a name, which mutagen would trust, and in measure."""
+    """A file for parsers: it has no name, which mutagen would trust, and bounds on reading."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -42,7 +42,7 @@ class Guarded:
         file.seek(0)
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes; raise Excessive when it has been too many, or too often."""
+        """Return the next bytes; raise Excessive after too many bytes or too many reads."""
         content = self.file.read(min(size, self.bytes_left + 1) if size >= 0 else self.bytes_left)
         self.reads_left -= 1
         self.bytes_left -= len(content)

@@ -1,4 +1,4 @@
-"""WAV: RIFF chunks, of which one describes the sound and one holds it."""
+"""WAV: RIFF chunks; `fmt ` describes the sound, `data` holds the sound."""
 
 import struct
 from collections.abc import Iterator

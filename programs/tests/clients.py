@@ -1,4 +1,4 @@
-"""Who asks the API in a test, and the rival whose request comes in the middle of another one."""
+"""HTTP clients for tests of the API, and a rival that acts in the middle of a request."""
 
 from collections.abc import Callable
 from typing import Any
