@@ -11,5 +11,5 @@ ours, worker, measuring   Radiotalk, started and measured from outside
 peers                     what one would take instead
 stub, fcm                 a faster FCM than the emulator, and its process
 report                    makes docs/benchmarks.md and its plots
-settings                  the tests', with fcm-django beside us on the same database
+settings                  the tests' settings, and fcm-django on the same database
 """

@@ -1,4 +1,4 @@
-"""The stub of FCM as a process of its own, and what it counted."""
+"""Starts the stub of FCM as a process of its own, and reads what the stub counted."""
 
 import json
 import ssl

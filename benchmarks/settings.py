@@ -1,4 +1,4 @@
-"""The settings of the benchmarks: the tests', and fcm-django beside us on the same database."""
+"""The benchmarks' settings: the tests' settings, and fcm-django on the same database."""
 
 from radiotalk.testing import *  # noqa: F403
 from radiotalk.testing import INSTALLED_APPS as OURS

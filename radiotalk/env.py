@@ -1,4 +1,4 @@
-"""How a setting is read from the environment; which ones are read is said in settings.py alone.
+"""How a setting is read from the environment; settings.py alone says which settings are read.
 
 Each parser takes the setting's name, and raises ImproperlyConfigured with one line that says what
 to write instead, so that a typo stops the start.

@@ -1,8 +1,8 @@
 """A system that lasts for a whole module of tests, each with a program and a talk of its own.
 
-Starting a worker takes longer than most faults; and one that has just survived a fault must survive
-the next. A test leaves nothing due and nothing that the checker complains of: it looks at all that
-was ever sent there.
+Starting a worker takes longer than most faults, and a worker that has survived one fault must
+survive the next. The checker looks at everything that was ever sent in the system, so each test
+leaves nothing due, and nothing of which the checker complains.
 """
 
 from collections import Counter

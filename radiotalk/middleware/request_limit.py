@@ -1,8 +1,8 @@
 """At most REQUEST_LIMIT requests run at once; the others wait, and none of them fails.
 
 `runserver` answers each client in a thread of its own, and each thread keeps its connection to the
-database. PostgreSQL takes 97 by default: of a hundred uploads at once some were answered 500.
-A process of gunicorn has fewer threads than the limit, so that no request waits there.
+database. PostgreSQL takes 97 by default, so some of a hundred uploads at once would get a 500. A
+process of gunicorn has fewer threads than the limit, so that no request waits there.
 """
 
 import threading
@@ -19,7 +19,7 @@ UNLIMITED_PATH = "/healthz"  # its view does not use the database
 def limit_requests(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Return the middleware. It must be the outermost: what is inside may use the database."""
+    """Return the middleware. It must be the outermost: inner ones may use the database."""
     free = threading.BoundedSemaphore(REQUEST_LIMIT)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
