@@ -69,7 +69,7 @@ class Audio:
 
 
 def read_audio(file: "File[Any]") -> Audio:
-    """Return the recording's format and length; raise InvalidAudio with a message for the uploader."""
+    """Return the recording's format and length; raise InvalidAudio for any other file."""
     check_size(file.size)
     content = cast(IO[bytes], file.file)
     found = detect(content)

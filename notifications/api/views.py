@@ -16,7 +16,7 @@ from .serializers import DeviceSerializer, NotificationSerializer, RegistrationS
 
 
 class OwnDevices(generics.GenericAPIView[DeviceToken]):
-    """What concerns the asking user's devices; those of others are not there."""
+    """Requests about the asking user's devices; another user's device is answered 404."""
 
     queryset = DeviceToken.objects.none()  # tells the schema the model
     serializer_class = DeviceSerializer
@@ -39,7 +39,7 @@ class DevicesView(OwnDevices, generics.ListAPIView[DeviceToken]):
         responses={200: DeviceSerializer, 201: DeviceSerializer},
     )
     def put(self, request: Request) -> Response:
-        """Register or refresh a device; a token of another user's moves to the asking one."""
+        """Register or refresh a device; a token of another user moves to the asking user."""
         registration = RegistrationSerializer(data=request.data)
         registration.is_valid(raise_exception=True)
         device, is_new = DeviceToken.objects.register(
@@ -53,7 +53,7 @@ class DeviceView(OwnDevices, generics.DestroyAPIView[DeviceToken]):
     """One device of the asking user's."""
 
     def perform_destroy(self, instance: DeviceToken) -> None:
-        """Send to it no more; its row stays, since the send log knows the device by it."""
+        """Disable the device; its row stays, since the send log refers to the row."""
         own = self.get_queryset().filter(pk=instance.pk)
         own.disable(reason=reasons.UNREGISTERED_BY_USER, now=timezone.now())
 

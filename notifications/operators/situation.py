@@ -42,12 +42,12 @@ class Situation:
 
     @property
     def worker_is_silent(self) -> bool:
-        """Return whether whoever holds the lease has not renewed it for long."""
+        """Return whether the holder of the lease has not renewed it for long."""
         return self.holder is not None and self.silence is not None
 
     @property
     def verdict(self) -> str:
-        """Return what would happen to a talk posted now, to be read after these words."""
+        """Return what happens to a talk posted now: the end of a sentence about the talk."""
         if self.switch.paused:
             return _("waits: sending is paused")
         if self.holder is None:

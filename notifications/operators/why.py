@@ -20,7 +20,7 @@ Outcome = Delivery.Outcome
 
 
 class Verdict(Enum):
-    """The answer in a word. Of several findings, the one whose verdict stands first is it."""
+    """The answer in a word. Of several findings, the one whose verdict stands first decides."""
 
     GOT_IT = auto()
     UNKNOWN = auto()
