@@ -188,7 +188,7 @@ class Invoker:
                     if self.recording.take(event, now):
                         self.claiming.slow_down()
                 case TalkPosted():
-                    self.opening.name(event.talk_id)
+                    self.opening.note_talk(event.talk_id)
                 case Wake():
                     self.opening.timer.ring()
                 case Stop():

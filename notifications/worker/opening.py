@@ -36,7 +36,7 @@ class Opening:
         self._named_talks: set[int] = set()  # by messages, since the last look
         self.timer = Timer(TICK_SECONDS)
 
-    def name(self, talk_id: int) -> None:
+    def note_talk(self, talk_id: int) -> None:
         """Look at once. Remember the talk: one of another producer has no notification yet."""
         self._named_talks.add(talk_id)
         self.timer.ring()

@@ -48,14 +48,14 @@ class Claim:
     batches: tuple[ClaimedBatch, ...] = ()
 
 
-# The columns of Opened, in its order.
+# The columns of LockedNotification, in its order.
 COLUMNS = [
     "id", "created_at", "dry_run", "cutoff", "cursor", "target_count", "audience_count", "talk_id",
     "talk__program_id", "talk__program__dry_run",
 ]  # fmt: skip
 
 
-class Opened(NamedTuple):
+class LockedNotification(NamedTuple):
     """A locked notification that is being sent. Claims are too frequent for a model."""
 
     id: int
@@ -136,7 +136,7 @@ class Claims:
             batches = self._write(opened, cut(taken, size), from_cursor=False, now=now)
         return Claim(ClaimEnd.OPEN if len(before) == limit else ClaimEnd.EXHAUSTED, batches)
 
-    def _open(self, notification_id: int, *, now: datetime) -> Opened | ClaimEnd:
+    def _open(self, notification_id: int, *, now: datetime) -> LockedNotification | ClaimEnd:
         """Return the locked notification with its program, or why nothing may be claimed."""
         self._lease.fence()
         row = Notification.objects.filter(id=notification_id)
@@ -148,7 +148,7 @@ class Claims:
             return ClaimEnd.PAUSED
         if locked is None:
             return ClaimEnd.CLOSED
-        opened = Opened(*locked)
+        opened = LockedNotification(*locked)
         if opened.created_at + max_age() < now:
             return ClaimEnd.CLOSED  # the next look ends it
         if opened.talk_id is None:
@@ -163,7 +163,9 @@ class Claims:
             return ClaimEnd.CLOSED
         return opened
 
-    def _move_cursor(self, opened: Opened, upto: int, window: Window, *, claimed: int) -> None:
+    def _move_cursor(
+        self, opened: LockedNotification, upto: int, window: Window, *, claimed: int
+    ) -> None:
         """Note how far the claims have come; and how many there are in all, once it is known."""
         values = {"cursor": upto, "target_count": F("target_count") + claimed}
         if opened.audience_count is None and window.complete:
@@ -172,7 +174,7 @@ class Claims:
 
     def _write(
         self,
-        opened: Opened,
+        opened: LockedNotification,
         chunks: list[tuple[Target, ...]],
         *,
         from_cursor: bool,
