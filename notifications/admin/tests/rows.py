@@ -2,15 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db.models import Model
 from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from notifications.models import Batch, Delivery, DeviceToken, Notification, WorkerLease
+from notifications.models import (
+    Batch,
+    Delivery,
+    DeviceToken,
+    Notification,
+    SendingSwitch,
+    WorkerLease,
+)
 from programs.models import Program, Talk
 
 User = get_user_model()
@@ -59,6 +68,18 @@ def delivery(of: Notification, to: DeviceToken, outcome: str = "sent") -> Delive
     )
 
 
+def in_doubt(*names: str) -> Notification:
+    """Return a notification that is done; whether it reached these listeners is not known."""
+    row = notification("done")
+    for name in names:
+        delivery(row, listener(name), "unknown")
+    Notification.objects.filter(id=row.id).update(
+        unknown_count=len(names), target_count=len(names), dry_run=False
+    )
+    row.refresh_from_db()
+    return row
+
+
 def batch(of: Notification, targets: Sequence[int]) -> Batch:
     """Return a new batch of these device ids, as a worker claims one."""
     return Batch.objects.create(
@@ -78,9 +99,29 @@ def worker(*, silent_for: timedelta = timedelta()) -> WorkerLease:
     )
 
 
+def set_live(**values: object) -> None:
+    """Set the switch to live, in bert's name."""
+    SendingSwitch.objects.change(
+        changed_by="bert", now=timezone.now(), reason="a test", mode="live", **values
+    )
+
+
 def listing(model: str, query: str = "") -> str:
     """Return the address of a model's list."""
     return reverse(f"admin:notifications_{model}_changelist") + query
+
+
+def page_of(row: Model, view: str = "change") -> str:
+    """Return the address of a page about one row: its own, or a control's by its name."""
+    model = row._meta.label_lower.replace(".", "_")
+    return reverse(f"admin:{model}_{view}", args=[row.pk])
+
+
+def say_yes(client: Client, where: str, **values: object) -> tuple[int, str]:
+    """Answer a control's question; return the status of the answer and the page that follows."""
+    answer = client.post(where, {"once": uuid4(), **values})
+    page = client.get(answer["Location"]) if answer.status_code == 302 else answer
+    return answer.status_code, page.content.decode()
 
 
 def act(client: Client, model: str, action: str, *rows: Notification | DeviceToken) -> str:

@@ -16,25 +16,11 @@ from notifications.admin import subscribers
 from notifications.models import Notification, SendingSwitch, Standby
 from testbed.process import LOOPBACK
 
-from .rows import listing, notification, staff, superuser, worker
+from .rows import listing, notification, set_live, staff, superuser, worker
 
 pytestmark = pytest.mark.django_db
 
 INDEX = "/admin/auth/group/"
-
-
-@pytest.fixture
-def production(settings: Settings) -> None:
-    """Let everything but the switch say live."""
-    settings.ENVIRONMENT = "production"
-    settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
-
-
-def go_live(**values: object) -> None:
-    """Set the switch to live."""
-    SendingSwitch.objects.change(
-        changed_by="anna", now=timezone.now(), reason="a test", mode="live", **values
-    )
 
 
 def banner(client: Client, page: str = INDEX) -> str:
@@ -52,7 +38,7 @@ def test_a_dry_run_is_told_with_its_reason() -> None:
 
 @pytest.mark.usefixtures("production")
 def test_live_is_told_with_its_end() -> None:
-    go_live(live_until=timezone.now() + timedelta(minutes=5))
+    set_live(live_until=timezone.now() + timedelta(minutes=5))
 
     shown = banner(superuser())
 
@@ -62,13 +48,13 @@ def test_live_is_told_with_its_end() -> None:
 
 @pytest.mark.usefixtures("production")
 def test_live_that_has_run_out_is_a_dry_run() -> None:
-    go_live(live_until=timezone.now() - timedelta(minutes=5))
+    set_live(live_until=timezone.now() - timedelta(minutes=5))
 
     assert "DRY RUN" in banner(superuser())
 
 
 def test_live_where_nothing_may_be_sent_is_a_dry_run() -> None:
-    go_live()
+    set_live()
 
     assert "DRY RUN" in banner(superuser())
 
@@ -240,9 +226,7 @@ def test_strangers_are_told_nothing() -> None:
 def test_it_costs_four_queries_a_page() -> None:
     client = staff(name="kim")
 
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         client.get("/admin/password_change/")
 
     ours = [query["sql"] for query in queries if 'FROM "notifications_' in query["sql"]]

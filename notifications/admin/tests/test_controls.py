@@ -1,18 +1,25 @@
 """The controls of one notification: the question, the act, its entry in the log, its answer."""
 
-from uuid import uuid4
-
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
 from notifications.admin.controls import CONTROLS, NotificationControl
 from notifications.models import Delivery, Notification
 
-from .rows import delivery, listener, listing, notification, staff, superuser
+from .rows import (
+    delivery,
+    in_doubt,
+    listener,
+    listing,
+    notification,
+    page_of,
+    say_yes,
+    staff,
+    superuser,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -20,26 +27,13 @@ State = Notification.State
 NAMES = [control.name for control in CONTROLS]
 
 
-def address(row: Notification, name: str, query: str = "") -> str:
-    """Return where a control asks."""
-    return reverse(f"admin:notifications_notification_{name}", args=[row.pk]) + query
-
-
-def page_of(row: Notification) -> str:
-    """Return the address of a notification's page."""
-    return reverse("admin:notifications_notification_change", args=[row.pk])
-
-
 def use(
     client: Client, row: Notification, name: str, query: str = "", **values: object
 ) -> tuple[int, str]:
-    """Answer the question with yes; return the status and the page that follows."""
-    answer = client.post(
-        address(row, name, query), {"once": uuid4(), "reason": "a mistake", **values}
-    )
-    page = client.get(answer["Location"]) if answer.status_code == 302 else answer
+    """Answer a control's question, with a reason; return status and page, and refresh the row."""
+    answer = say_yes(client, page_of(row, name) + query, **{"reason": "a mistake"} | values)
     row.refresh_from_db()
-    return answer.status_code, page.content.decode()
+    return answer
 
 
 def half_sent() -> Notification:
@@ -56,18 +50,6 @@ def half_sent() -> Notification:
     return row
 
 
-def in_doubt(*names: str) -> Notification:
-    """Return a notification that is done, and of which these listeners may or may not know."""
-    row = notification("done")
-    for name in names:
-        delivery(row, listener(name), "unknown")
-    Notification.objects.filter(id=row.id).update(
-        unknown_count=len(names), target_count=len(names), dry_run=False
-    )
-    row.refresh_from_db()
-    return row
-
-
 # --- Asking -----------------------------------------------------------------------------------
 
 
@@ -76,7 +58,7 @@ def test_asking_does_nothing(name: str) -> None:
     row = in_doubt("lena")
     before = Notification.objects.values().get(id=row.id)
 
-    answer = superuser().get(address(row, name))
+    answer = superuser().get(page_of(row, name))
 
     assert answer.status_code == 200
     assert Notification.objects.values().get(id=row.id) == before
@@ -95,7 +77,7 @@ def test_a_control_that_does_not_say_what_it_does_cannot_be_made() -> None:
 
 
 def test_the_question_says_what_will_come_of_it_with_the_numbers() -> None:
-    page = superuser().get(address(half_sent(), "cancel")).content.decode()
+    page = superuser().get(page_of(half_sent(), "cancel")).content.decode()
 
     assert "So far 41,300 were reached." in page
     assert "What is in flight (600 now) still goes out" in page
@@ -121,7 +103,7 @@ def test_the_page_offers_what_its_state_allows() -> None:
 
     def offered() -> set[str]:
         page = client.get(page_of(row)).content.decode()
-        return {name for name in NAMES if f'href="{address(row, name)}"' in page}
+        return {name for name in NAMES if f'href="{page_of(row, name)}"' in page}
 
     assert offered() == {"cancel", "hold"}
     Notification.objects.update(state="held", unknown_count=2, abandoned_count=3)
@@ -135,8 +117,8 @@ def test_the_list_leads_to_the_questions() -> None:
 
     page = superuser().get(listing("notification")).content.decode()
 
-    assert f'href="{address(row, "cancel")}"' in page
-    assert f'href="{address(row, "release")}"' not in page
+    assert f'href="{page_of(row, "cancel")}"' in page
+    assert f'href="{page_of(row, "release")}"' not in page
 
 
 # --- Stopping ---------------------------------------------------------------------------------
@@ -295,9 +277,9 @@ def test_one_listener_alone_can_be_settled_from_the_log() -> None:
     row = in_doubt("lena", "otto")
     client = superuser()
     otto = Delivery.objects.get(device__user__username="otto")
-    line = client.get(f"{listing('delivery')}{otto.pk}/change/").content.decode()
+    line = client.get(page_of(otto)).content.decode()
     query = f"?device={otto.device_id}"
-    assert address(row, "abandon-unknown", query) in line
+    assert page_of(row, "abandon-unknown") + query in line
 
     use(client, row, "abandon-unknown", query)
 

@@ -10,7 +10,7 @@ from notifications.admin.delivery import DeliveryAdmin
 from notifications.models import Delivery, DeviceToken, Notification
 from programs.uncounted_lists import LAST_PAGE, UncountedPaginator
 
-from .rows import delivery, listener, listing, notification, superuser
+from .rows import delivery, listener, listing, notification, page_of, superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,7 @@ def test_what_is_not_there_to_say_of_a_line_is_a_dash(log: list[Notification]) -
     line = Delivery.objects.filter(outcome="sent").earliest("id")  # no error, nothing to settle
     DeviceToken.objects.filter(token__contains="lena").delete()
 
-    page = superuser().get(f"{listing('delivery')}{line.pk}/change/").content.decode()
+    page = superuser().get(page_of(line)).content.decode()
 
     assert page.count('<div class="readonly">–</div>') == 3  # listener, meaning and controls
     assert '<div class="readonly">None</div>' not in page
@@ -109,7 +109,7 @@ def test_a_line_outlives_its_device(log: list[Notification]) -> None:
     page = client.get(listing("delivery")).content.decode()
 
     assert f"deleted ({device.id})" in page
-    assert client.get(f"{listing('delivery')}{line.pk}/change/").status_code == 200
+    assert client.get(page_of(line)).status_code == 200
 
 
 def test_the_newest_notification_comes_first(log: list[Notification]) -> None:

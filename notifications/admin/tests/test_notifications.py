@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 from notifications.admin.device import DeviceTokenAdmin
 from notifications.models import DeviceToken, Notification
 
-from .rows import act, listener, listing, notification, staff, superuser
+from .rows import act, listener, listing, notification, page_of, staff, superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ def test_one_whose_talk_is_gone_is_still_shown() -> None:
     client = superuser()
 
     assert "Owls" in client.get(listing("notification")).content.decode()
-    assert client.get(f"{listing('notification')}{posted.pk}/change/").status_code == 200
+    assert client.get(page_of(posted)).status_code == 200
 
 
 def test_what_is_not_known_of_one_is_a_dash() -> None:
@@ -56,7 +56,7 @@ def test_what_is_not_known_of_one_is_a_dash() -> None:
     assert posted.talk
     posted.talk.delete()
 
-    page = superuser().get(f"{listing('notification')}{posted.pk}/change/").content.decode()
+    page = superuser().get(page_of(posted)).content.decode()
 
     assert page.count('<div class="readonly">–</div>') == 3  # program, mode and reason
     assert '<div class="readonly">None</div>' not in page
@@ -65,7 +65,7 @@ def test_what_is_not_known_of_one_is_a_dash() -> None:
 def test_a_page_leads_to_its_own_deliveries_and_batches() -> None:
     posted = notification("done")
 
-    page = superuser().get(f"{listing('notification')}{posted.pk}/change/").content.decode()
+    page = superuser().get(page_of(posted)).content.decode()
 
     assert listing("delivery", f"?notification__id__exact={posted.pk}") in page
     assert listing("batch", f"?notification__id__exact={posted.pk}") in page
@@ -78,7 +78,7 @@ def test_a_page_without_batches_says_why(claimed: int, told: str) -> None:
     posted = notification("done")
     Notification.objects.filter(id=posted.id).update(target_count=claimed)
 
-    page = superuser().get(f"{listing('notification')}{posted.pk}/change/").content.decode()
+    page = superuser().get(page_of(posted)).content.decode()
 
     assert told in page
 

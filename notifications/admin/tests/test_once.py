@@ -8,35 +8,27 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import Settings
 
 from notifications.models import AnsweredForm, Delivery, Notification, SendingSwitch
 from notifications.operators import acts
 
-from .rows import delivery, listener, notification, superuser
+from .rows import in_doubt, listing, notification, page_of, say_yes, superuser
 
 pytestmark = pytest.mark.django_db
 
 BEFORE = "This form was sent before, and nothing was done now."
 
 
-def address(name: str, *args: int) -> str:
-    """Return the address of the page on which a control asks."""
-    return reverse(f"admin:notifications_{name}", args=args)
+def address(name: str) -> str:
+    """Return the address of the page on which a control of the switch asks."""
+    return reverse(f"admin:notifications_sendingswitch_{name}")
 
 
 def yes(client: Client, where: str, once: UUID | str, **values: object) -> str:
-    """Answer a question with yes, and return the page that follows."""
+    """Answer a question with the form of this number, and return the page that follows."""
     form = {"once": once, "reason": "a mistake", "accepted": "on", **values}
-    return client.post(where, form, follow=True).content.decode()
-
-
-def in_doubt() -> Notification:
-    """Return a notification of which one listener may or may not know."""
-    row = notification("done")
-    delivery(row, listener("lena"), "unknown")
-    Notification.objects.update(unknown_count=1, target_count=1, dry_run=False)
-    return row
+    _status, page = say_yes(client, where, **form)
+    return page
 
 
 def breaks(**_who: object) -> None:
@@ -45,7 +37,7 @@ def breaks(**_who: object) -> None:
 
 
 def test_each_page_that_asks_has_a_number_of_its_own() -> None:
-    client, where = superuser(), address("sendingswitch_pause")
+    client, where = superuser(), address("pause")
 
     pages = [client.get(where).content.decode() for _twice in range(2)]
 
@@ -58,7 +50,7 @@ def test_each_page_that_asks_has_a_number_of_its_own() -> None:
 
 def test_the_second_time_it_only_says_what_happened_the_first_time() -> None:
     client, once = superuser(), uuid4()
-    where = address("notification_hold", notification("sending").pk)
+    where = page_of(notification("sending"), "hold")
 
     first, second = (yes(client, where, once) for _twice in range(2))
 
@@ -69,7 +61,7 @@ def test_the_second_time_it_only_says_what_happened_the_first_time() -> None:
 
 def test_what_was_held_again_is_not_released_by_the_old_form() -> None:
     row = notification("held")
-    client, once, where = superuser(), uuid4(), address("notification_release", row.pk)
+    client, once, where = superuser(), uuid4(), page_of(row, "release")
     yes(client, where, once)
     Notification.objects.update(state="held")  # by a brake
 
@@ -80,8 +72,8 @@ def test_what_was_held_again_is_not_released_by_the_old_form() -> None:
 
 
 def test_what_is_unknown_again_is_not_sent_a_third_time_by_the_old_form() -> None:
-    row = in_doubt()
-    client, once, where = superuser(), uuid4(), address("notification_resend-unknown", row.pk)
+    row = in_doubt("lena")
+    client, once, where = superuser(), uuid4(), page_of(row, "resend-unknown")
     yes(client, where, once)
     Delivery.objects.update(outcome="unknown")  # its second answer was lost too
 
@@ -91,10 +83,9 @@ def test_what_is_unknown_again_is_not_sent_a_third_time_by_the_old_form() -> Non
     assert Delivery.objects.get().outcome == "unknown"
 
 
-def test_the_end_of_being_live_is_not_put_off_by_the_old_form(settings: Settings) -> None:
-    settings.ENVIRONMENT = "production"
-    settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
-    client, once, where = superuser(), uuid4(), address("sendingswitch_live")
+@pytest.mark.usefixtures("production")
+def test_the_end_of_being_live_is_not_put_off_by_the_old_form() -> None:
+    client, once, where = superuser(), uuid4(), address("live")
     form = {"minutes": 10, "max_audience": 10, "word": "LIVE"}
     yes(client, where, once, **form)
     until = SendingSwitch.objects.get().live_until
@@ -107,9 +98,9 @@ def test_the_end_of_being_live_is_not_put_off_by_the_old_form(settings: Settings
 
 @pytest.mark.parametrize("name", ["retry", "resend-unknown", "abandon-unknown"])
 def test_from_two_windows_the_second_finds_nothing_left_and_says_so(name: str) -> None:
-    row = in_doubt()
+    row = in_doubt("lena")
     Delivery.objects.update(outcome="sent")
-    client, where = superuser(), address(f"notification_{name}", row.pk)
+    client, where = superuser(), page_of(row, name)
 
     page = yes(client, where, uuid4())
 
@@ -119,7 +110,7 @@ def test_from_two_windows_the_second_finds_nothing_left_and_says_so(name: str) -
 
 def test_what_was_refused_may_be_sent_again() -> None:
     row = notification("done")
-    client, once, where = superuser(), uuid4(), address("notification_cancel", row.pk)
+    client, once, where = superuser(), uuid4(), page_of(row, "cancel")
     yes(client, where, once)
     Notification.objects.update(state="sending")
 
@@ -132,7 +123,7 @@ def test_what_was_refused_may_be_sent_again() -> None:
 def test_what_broke_off_is_not_done_again_and_said_to_be_looked_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client, once, where = superuser(), uuid4(), address("sendingswitch_pause")
+    client, once, where = superuser(), uuid4(), address("pause")
     monkeypatch.setattr(acts, "pause", breaks)
     with pytest.raises(ConnectionError):
         yes(client, where, once)
@@ -146,7 +137,7 @@ def test_what_broke_off_is_not_done_again_and_said_to_be_looked_at(
 
 @pytest.mark.parametrize("once", ["", "not-a-number"])
 def test_a_form_without_its_number_does_nothing(once: str) -> None:
-    page = yes(superuser(), address("sendingswitch_pause"), once)
+    page = yes(superuser(), address("pause"), once)
 
     assert "errorlist" in page
     assert not SendingSwitch.objects.current().paused
@@ -154,9 +145,9 @@ def test_a_form_without_its_number_does_nothing(once: str) -> None:
 
 def test_the_desk_lists_what_operators_did() -> None:
     client = superuser()
-    yes(client, address("sendingswitch_pause"), uuid4())
+    yes(client, address("pause"), uuid4())
 
-    page = client.get(address("answeredform_changelist")).content.decode()
+    page = client.get(listing("answeredform")).content.decode()
 
     assert "Pause all: Sending switch" in page
     assert "anna (admin)" in page

@@ -6,7 +6,6 @@ from uuid import uuid4
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
-from django.urls import reverse
 from django.utils import timezone
 
 from notifications.admin import program as desk_program
@@ -14,7 +13,7 @@ from notifications.admin.filters import freshness
 from notifications.models import DeviceToken, Notification
 from programs.models import Clip, Program
 
-from .rows import User, listener, listing, notification, staff, superuser
+from .rows import User, listener, listing, notification, page_of, staff, superuser
 
 pytestmark = pytest.mark.django_db
 
@@ -32,11 +31,6 @@ def followed(listeners: int) -> Notification:
             muted=number == 0,
         )
     return row
-
-
-def page_of(program: Program) -> str:
-    """Return the address of a program's page."""
-    return reverse("admin:programs_program_change", args=[program.pk])
 
 
 def program_of(row: Notification) -> Program:
@@ -92,7 +86,7 @@ def test_its_dry_run_is_changed_with_a_reason_and_logged(name: str, dry_run: boo
     program = program_of(followed(1))
     Program.objects.update(dry_run=not dry_run)
     client = superuser()
-    address = reverse(f"admin:programs_program_{name}", args=[program.pk])
+    address = page_of(program, name)
     assert address in client.get(page_of(program)).content.decode()
 
     without = client.post(address, {"once": uuid4(), "reason": ""})

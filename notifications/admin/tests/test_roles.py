@@ -11,7 +11,6 @@ from django.db.models import Q
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 from django.utils import timezone
-from pytest_django import Settings
 
 from notifications.admin.asking import ControlsAdmin
 from notifications.models import (
@@ -29,7 +28,8 @@ from programs.models import Clip, Program, Talk
 
 from .rows import User, batch, delivery, listener, notification, staff, worker
 
-pytestmark = pytest.mark.django_db
+# Everything but the permissions says yes.
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("production")]
 
 # The permission that each act needs, by the name of its address.
 ACTS = {
@@ -68,13 +68,6 @@ SEEN = (
     "workerlease",
 )
 LOOKING = [f"view_{model}" for model in SEEN]
-
-
-@pytest.fixture(autouse=True)
-def production(settings: Settings) -> None:
-    """Let everything but the permissions say yes."""
-    settings.ENVIRONMENT = "production"
-    settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
 
 
 @pytest.fixture

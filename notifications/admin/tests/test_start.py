@@ -6,14 +6,23 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from django.utils import timezone
 
 from notifications.admin import charts, errors
 from notifications.admin.progress import Progress
 from notifications.models import Delivery, Notification, SendingMinute, Standby
 
-from .rows import batch, delivery, listener, listing, notification, staff, superuser, worker
+from .rows import (
+    batch,
+    delivery,
+    listener,
+    listing,
+    notification,
+    page_of,
+    staff,
+    superuser,
+    worker,
+)
 
 NOON = datetime(2026, 11, 25, 12, 0, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -167,11 +176,6 @@ def test_no_more_errors_are_looked_at_than_it_takes(monkeypatch: pytest.MonkeyPa
 # --- The pages ----------------------------------------------------------------------------------
 
 
-def page_of(row: Notification) -> str:
-    """Return the address of a notification's page."""
-    return reverse("admin:notifications_notification_change", args=[row.pk])
-
-
 @pytest.mark.django_db
 def test_the_start_page_says_who_works_and_how_the_last_ones_did() -> None:
     worker()
@@ -259,8 +263,7 @@ def test_the_page_of_one_says_what_happened_when() -> None:
 def test_a_page_that_is_fetched_again_leaves_the_messages_to_the_reader() -> None:
     client = superuser()
     row = notification("held")
-    release = reverse("admin:notifications_notification_release", args=[row.pk])
-    client.post(release, {"once": uuid4(), "reason": "all is well"})
+    client.post(page_of(row, "release"), {"once": uuid4(), "reason": "all is well"})
 
     fetched = client.get(page_of(row), headers={"x-live": "1"}).content.decode()
     read = client.get(page_of(row)).content.decode()
@@ -277,7 +280,7 @@ def test_the_log_is_downloaded_without_a_token() -> None:
     row = notification("done")
     for name in ("lena", "otto"):
         delivery(row, listener(name), "sent" if name == "lena" else "rejected")
-    address = reverse("admin:notifications_notification_export", args=[row.pk])
+    address = page_of(row, "export")
 
     answer = superuser().get(address)
     text = answer.getvalue().decode("utf-8-sig")
@@ -296,7 +299,7 @@ def test_a_file_longer_than_a_chunk_has_each_line_once(monkeypatch: pytest.Monke
     row = notification("done")
     for name in "abcde":
         delivery(row, listener(name))
-    address = reverse("admin:notifications_notification_export", args=[row.pk])
+    address = page_of(row, "export")
 
     lines = superuser().get(address).getvalue().decode("utf-8-sig").splitlines()
 
@@ -309,7 +312,7 @@ def test_one_outcome_can_be_downloaded_and_no_formula_is_among_it() -> None:
     delivery(row, listener("lena"))
     line = delivery(row, listener("otto"), "rejected")
     Delivery.objects.filter(pk=line.pk).update(error_code="=HYPERLINK(1)")
-    address = reverse("admin:notifications_notification_export", args=[row.pk])
+    address = page_of(row, "export")
 
     text = superuser().get(f"{address}?outcome=rejected").getvalue().decode()
 
@@ -320,7 +323,7 @@ def test_one_outcome_can_be_downloaded_and_no_formula_is_among_it() -> None:
 @pytest.mark.django_db
 def test_the_file_is_for_who_may_see_the_log() -> None:
     row = notification("done")
-    address = reverse("admin:notifications_notification_export", args=[row.pk])
+    address = page_of(row, "export")
 
     assert staff("view_notification").get(address).status_code == 403
 

@@ -1,7 +1,6 @@
 """The switch's page: who may change what, what is refused, and what is kept of each change."""
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -12,7 +11,7 @@ from pytest_django import Settings
 
 from notifications.models import SendingSwitch
 
-from .rows import listing, notification, staff, superuser, worker
+from .rows import listing, notification, say_yes, set_live, staff, superuser, worker
 
 pytestmark = pytest.mark.django_db
 
@@ -24,30 +23,14 @@ PAUSE, RESUME = "pause_sending", "resume_sending"
 ALL = {"reason": "evening programme", "minutes": 10, "max_audience": 50_000, "word": "LIVE"}
 
 
-@pytest.fixture
-def production(settings: Settings) -> None:
-    """Let everything but the switch say live."""
-    settings.ENVIRONMENT = "production"
-    settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
-
-
 def address(name: str) -> str:
     """Return the address of the page on which a control of the switch asks."""
     return reverse(f"admin:notifications_sendingswitch_{name}")
 
 
 def change(client: Client, name: str, **values: object) -> tuple[int, str]:
-    """Answer a question with yes; return the answer's status and the page that follows."""
-    answer = client.post(address(name), {"once": uuid4(), **values})
-    page = client.get(answer["Location"]) if answer.status_code == 302 else answer
-    return answer.status_code, page.content.decode()
-
-
-def set_live(**values: object) -> None:
-    """Set the switch to live."""
-    SendingSwitch.objects.change(
-        changed_by="bert", now=timezone.now(), reason="a test", mode=Mode.LIVE, **values
-    )
+    """Answer a question of the switch; return the answer's status and the page that follows."""
+    return say_yes(client, address(name), **values)
 
 
 # --- What the page says -----------------------------------------------------------------------
