@@ -17,10 +17,15 @@ from testbed.system import System
 
 
 @pytest.fixture
-def live(db: None, settings: Settings) -> None:
-    """Let the settings and the operators' switch allow live sending."""
+def production(settings: Settings) -> None:
+    """Let the settings allow live sending; the operators' switch has its own say."""
     settings.ENVIRONMENT = "production"
     settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
+
+
+@pytest.fixture
+def live(db: None, production: None) -> None:
+    """Let the settings and the operators' switch allow live sending."""
     SendingSwitch.objects.change(
         changed_by="anna", now=timezone.now(), reason="a test", mode="live"
     )

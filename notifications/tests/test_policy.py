@@ -11,12 +11,7 @@ from notifications.policy import Decision, decide
 
 NOW = datetime(2026, 11, 23, 22, 37, tzinfo=UTC)
 
-
-@pytest.fixture(autouse=True)
-def production(settings: Settings) -> None:
-    """Let the settings say live."""
-    settings.ENVIRONMENT = "production"
-    settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
+pytestmark = pytest.mark.usefixtures("production")
 
 
 def live(**values: Any) -> SendingSwitch:

@@ -23,14 +23,7 @@ from notifications.tests.factories import (
     WorkerLeaseFactory,
 )
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def production(settings: Settings) -> None:
-    """Let everything but the switch allow live."""
-    settings.ENVIRONMENT = "production"
-    settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("production")]
 
 
 def run(*arguments: str) -> Any:

@@ -15,18 +15,11 @@ from notifications.tests.factories import (
     SendingSwitchFactory,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("production")]
 
 NOW = timezone.now()
 ANNA: dict[str, Any] = {"by": "anna", "reason": "wrong title"}
 State = Notification.State
-
-
-@pytest.fixture(autouse=True)
-def production(settings: Settings) -> None:
-    """Let everything but the switch allow live."""
-    settings.ENVIRONMENT = "production"
-    settings.GOOGLE_APPLICATION_CREDENTIALS = "/a/service-account.json"
 
 
 def half_sent() -> Notification:
