@@ -71,9 +71,11 @@ def of_the_worker(situation: Situation) -> Iterator[Trouble]:
     start = _("Start one: manage.py listen_notifications --standby")
     holder, silence = situation.holder, situation.silence
     if holder is None:
-        yield Trouble(
-            _("No worker is active: nothing is sent."), start, unready=silence is not None
-        )
+        text = _("No worker is active: nothing is sent.")
+        if silence is not None:
+            ago = _("The last sign of life was %(seconds)d s ago.")
+            text = f"{text} {ago % {'seconds': silence.total_seconds()}}"
+        yield Trouble(text, start, unready=silence is not None)
     elif silence is not None:
         text = _(
             "The worker %(worker)s has fallen silent: its last sign of life was %(seconds)d s ago."

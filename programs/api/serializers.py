@@ -94,7 +94,7 @@ class TalkSerializer(serializers.ModelSerializer[Talk]):
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_notification(self, talk: Talk) -> str | None:
-        """Return the address of the notification's progress, None unless the owner asks."""
+        """Return the address of the notification's progress, null unless the owner asks."""
         request = self.context["request"]
         if talk.program.owner_id != user_of(request).pk:
             return None

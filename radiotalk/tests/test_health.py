@@ -121,13 +121,14 @@ def test_it_is_not_ready_when_a_notification_waits_for_over_60_seconds(
 
 
 @pytest.mark.django_db
-def test_it_is_not_ready_when_the_last_worker_left_long_ago(client: Client) -> None:
-    WorkerLeaseFactory.create(holder="", heartbeat_at=timezone.now() - timedelta(seconds=45))
+def test_it_is_not_ready_when_the_last_worker_left_long_ago(client: Client, now: datetime) -> None:
+    WorkerLeaseFactory.create(holder="", heartbeat_at=now - timedelta(seconds=45))
 
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
     assert "No worker is active" in answer.json()["worker"][0]
+    assert "The last sign of life was 45 s ago" in answer.json()["worker"][0]
 
 
 @pytest.mark.django_db
