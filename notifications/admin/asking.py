@@ -1,12 +1,12 @@
-"""A control: an act of an operator's that a page of its own asks about before it is done.
+"""A control: something that an operator may do, after a page of its own has asked about it.
 
 One object holds everything about one control: its address, its permission, its words, when it
 applies, what will come of it, and the act. An admin names its controls in `controls`; addresses,
 pages and links follow from that list.
 
-The act itself is in `operators/acts`. It needs a reason, and is written into Django's log. A
-form that is sent again, by a second click or by going back, does nothing more: its number is taken
-before the act, and only the first one gets it.
+The act itself is in `operators/acts`. It needs a reason, and is written into Django's log. Each
+form has a number, which the first answer takes before the act. When the form is sent again, by a
+second click or by going back, its number is taken, and nothing more is done.
 """
 
 from abc import ABC, abstractmethod
@@ -221,7 +221,7 @@ def before(answered: AnsweredForm) -> str:
 
 
 def refused(form: forms.Form) -> bool:
-    """Return whether the act was refused, rather than a field found wrong."""
+    """Return whether the act was refused; the other errors are of single fields."""
     return form.is_bound and bool(form.non_field_errors())
 
 

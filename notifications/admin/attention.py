@@ -37,7 +37,7 @@ class Sign:
 
 @dataclass(frozen=True)
 class Attention:
-    """What one look found; two statements, and Redis every few seconds."""
+    """What one look found. A look costs two statements; Redis is asked every few seconds."""
 
     situation: Situation
     open: OpenNotifications

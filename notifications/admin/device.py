@@ -113,7 +113,7 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
 
     @admin.display(description=_("test"), empty_value="–")
     def test_link(self, device: DeviceToken) -> SafeString:
-        """Return a link to the page that asks, which refuses for somebody else's device."""
+        """Return a link to the page that asks; the page refuses if the device is another's."""
         return format_html('<a href="{}">{}…</a>', TEST.address(device), TEST.label)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:

@@ -1,4 +1,4 @@
-"""How many workers listen to the channel, as Redis counts: shown to people, never decided by."""
+"""How many workers listen to the channel, as Redis counts: for people; no decision rests on it."""
 
 import time
 from dataclasses import dataclass
