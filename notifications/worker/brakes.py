@@ -13,8 +13,7 @@ from notifications.fcm.outcomes import NOT_YET, REFUSED, Meaning
 
 from .work import Target
 
-# "More than 20 % UNREGISTERED among at least 100 targets": perhaps a wrong table was
-# loaded.
+# "More than 20 % UNREGISTERED among at least 100 targets": perhaps a wrong table was loaded.
 UNREGISTERED_LEAST_ANSWERS = 100
 UNREGISTERED_MOST_SHARE = 0.20
 
@@ -81,7 +80,7 @@ class Tally:
     def to_disable(self, *, final: bool) -> dict[Meaning, list[Target]]:
         """Return the devices that may be disabled now; each is returned once.
 
-        None is returned before there are enough answers for the brake to judge by; `final` says
+        No device may be before there are enough answers for the brake to judge by; `final` says
         that all answers are in. INVALID disables a device only after FCM has accepted the same body
         for another one, MISMATCHED only at the end.
         """

@@ -60,8 +60,8 @@ class Claiming:
     def _room(self) -> tuple[int, int]:
         """Return a size of batches, and how many targets may be claimed in batches of that size.
 
-        The lanes can take that many, the ledger allows them (a kill leaves them unknown), and so
-        does the rate.
+        The lanes have room for that many, the rate allows them, and a kill of the worker would
+        leave no more targets unknown than the ledger's bound.
         """
         size, count = self._sender.portions(settings.NOTIFICATIONS_BATCH_SIZE)
         allowed = self._ledger.room(in_flight=self._sender.in_flight)
