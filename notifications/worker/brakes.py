@@ -80,9 +80,9 @@ class Tally:
     def to_disable(self, *, final: bool) -> dict[Meaning, list[Target]]:
         """Return the devices that may be disabled now; each is returned once.
 
-        No device may be before there are enough answers for the brake to judge by; `final` says
-        that all answers are in. INVALID disables a device only after FCM has accepted the same body
-        for another one, MISMATCHED only at the end.
+        No device may be disabled before there are enough answers for the brake to judge by; `final`
+        says that all answers are in. INVALID disables a device only after FCM has accepted the same
+        body for another one, MISMATCHED only at the end.
         """
         total = self.answers.total()
         proven = set()

@@ -38,7 +38,7 @@ DEADLINE_SECONDS = 240.0
 TIMEOUT_SECONDS = 120.0
 # For what never comes. Where something is to come in it, a machine may stand still for longer.
 SHORT_SECONDS = 0.5
-A_WHILE_SECONDS = 10.0  # enough for an answer on a machine that stands still for nine
+A_WHILE_SECONDS = 10.0  # enough for an answer on a machine that stands still for nine seconds
 BODY = '{"message":{"token":"%s","notification":{"title":"夜のラジオ","body":"第42回"}}}'
 
 
