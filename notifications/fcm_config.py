@@ -2,8 +2,8 @@
 
 from django.conf import settings
 
-from .fcm.connection import Endpoint
 from .fcm.credentials import AccessToken
+from .fcm.endpoint import Endpoint
 
 
 def access_token() -> AccessToken:

@@ -1,7 +1,7 @@
 """What an answer of FCM means: the one table that decides.
 
     200 with `name`                              accepted
-    libcurl 5, 6, 7, 35, 60, 77                  unreached: no byte of the request left
+    none, and FCM processed nothing              unreached: `failures` names when that is certain
     429                                          throttled: not accepted
     401                                          unauthenticated: not accepted
     404 UNREGISTERED                             unregistered
@@ -9,15 +9,18 @@
     400 INVALID_ARGUMENT                         invalid
     other 400, 403, 404; 401 THIRD_PARTY_AUTH…   misconfigured: ours, not the device's
     500, 503 with FCM's JSON                     unavailable
-    everything else                              unknown: it may have been delivered
+    everything else, and any other failure       unknown: it may have been delivered
 
 https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode; told apart by status and code,
 never by a message's text. Answers are untrusted: whatever does not parse is unknown.
 """
 
 import json
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
+
+from .failures import NOTHING_WAS_PROCESSED, Failure
 
 
 class Meaning(StrEnum):
@@ -43,11 +46,6 @@ NOT_YET = frozenset(
     {Meaning.UNREACHED, Meaning.THROTTLED, Meaning.UNAVAILABLE, Meaning.MISCONFIGURED}
 )
 
-# libcurl could not resolve the name (5, 6), connect (7), shake hands (35), trust the certificate
-# (60) or read the CA file (77): nothing was sent.
-# https://curl.se/libcurl/c/libcurl-errors.html
-NOTHING_WAS_SENT = frozenset({5, 6, 7, 35, 60, 77})
-
 # The statuses whose code says whether the device or the configuration is to blame.
 REFUSALS = {
     (404, "UNREGISTERED"): Meaning.UNREGISTERED,
@@ -57,12 +55,13 @@ REFUSALS = {
 
 
 class Answer(NamedTuple):
-    """What came back for one POST: libcurl's error (0 for none), or a status and a body."""
+    """What came back for one POST: a status and a body, or why there is no answer."""
 
-    error: int
+    failure: Failure | None = None
     status: int = 0
     body: bytes = b""
     retry_after: float = 0  # seconds
+    date: datetime | None = None  # the server's clock, where its headers were read
 
 
 class Verdict(NamedTuple):
@@ -75,11 +74,9 @@ class Verdict(NamedTuple):
 
 def classify(answer: Answer) -> Verdict:
     """Return what the answer means, by the table above."""
-    if answer.error:
-        unreached = answer.error in NOTHING_WAS_SENT
-        return Verdict(
-            Meaning.UNREACHED if unreached else Meaning.UNKNOWN, code=f"CURL_{answer.error}"
-        )
+    if answer.failure:
+        unreached = answer.failure in NOTHING_WAS_PROCESSED
+        return Verdict(Meaning.UNREACHED if unreached else Meaning.UNKNOWN, code=answer.failure)
     content = parse(answer.body)
     if answer.status == 200:
         return classify_success(content)

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from firebase_admin import messaging
 
 from notifications import fcm_config
-from notifications.fcm.connection import Connection, Endpoint
+from notifications.fcm.connection import Connection
 from notifications.fcm.credentials import CredentialsRefusedError, NoAccessTokenError
+from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.message import ANY_TARGET, complete, split
 from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
 from notifications.models import Delivery, DeviceToken

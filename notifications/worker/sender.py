@@ -11,28 +11,28 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from notifications.fcm.connection import STREAMS, Connection, Endpoint
+from notifications.fcm.connection import Connection
 from notifications.fcm.credentials import AccessToken, NoAccessTokenError
+from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.message import complete
 from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
+from notifications.fcm.sending import STREAMS
 
 from .inbox import Answered, Event, HelperDied
 from .timer import Timer
 from .work import Job, Result, Target
 
-# How long a lane waits for answers before it looks for jobs; a new job wakes the lane at once.
+# How long a lane waits for answers before it looks again; a new job wakes the lane at once.
 WAIT_SECONDS = 1.0
 
-# After an answer came, a lane lets others gather before it looks again: each look at the network
-# costs libcurl 1.5 µs for each of its streams (measured), so a look for every single answer would
-# cost more than sending. All lanes together look 2,500 times a second at most.
+# After an answer came, a lane lets others gather before it looks again: waking up costs more than
+# sending (measured). All lanes together look 2,500 times a second at most.
 GATHER_SECONDS_A_LANE = 0.0004
 
 # A batch has at least a fifth of a full one's targets, unless no more are left: each costs a row.
 LEAST_PORTION = 5
 
-# An idle lane keeps its connection, so that the next talk need not wait for a handshake. libcurl
-# does not reuse a connection that was idle for 118 s.
+# An idle lane keeps its connection, so that the next talk need not wait for a handshake.
 WARM_SECONDS = 45.0
 
 # A request in flight: its batch, its target and its Authorization.
@@ -155,13 +155,12 @@ class Lane:
             connection.close()
 
     def _take_jobs(self, connection: Connection) -> None:
-        """Start the jobs that wait; with nothing in flight, sleep until a job comes."""
+        """Start the jobs that wait; without any, see to it that the next finds a connection."""
         while not self._closing:
-            idle = not connection.in_flight
             try:
-                job = self.jobs.get(block=idle, timeout=self._warm_timer.left() if idle else None)
+                job = self.jobs.get_nowait()
             except Empty:
-                if idle:
+                if self._warm_timer.due():
                     self._keep_warm(connection)
                 return
             if job is None:
@@ -203,9 +202,8 @@ class Lane:
     def _give_results(self, connection: Connection) -> None:
         """Report the answers that came; then attempt once more what FCM did not authenticate."""
         results, refused = [], []
-        for key, answer in connection.wait(WAIT_SECONDS):
-            if key is None:
-                continue  # the request that kept the connection warm
+        seconds = WAIT_SECONDS if self._attempts else self._warm_timer.left()
+        for key, answer in connection.wait(seconds):
             job, target, authorization = self._attempts[key]
             verdict = classify(answer)
             if verdict.meaning is Meaning.UNAUTHENTICATED:

@@ -2,26 +2,30 @@
 
 import os
 import socket
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast
 
-import pycurl
 import pytest
+from cryptography import x509
 from h2.errors import ErrorCodes
 
 from fcm_emulator.journal import Entry
 from fcm_emulator.process import EmulatorProcess, running
-from notifications.fcm.connection import MOST_ANSWER_BYTES, STREAMS, Connection, Endpoint
+from notifications.fcm.connection import Connection
 from notifications.fcm.credentials import AccessToken
+from notifications.fcm.endpoint import Endpoint
+from notifications.fcm.failures import Failure
 from notifications.fcm.outcomes import Answer, Meaning, classify
+from notifications.fcm.sending import STREAMS
+from notifications.fcm.session import SETTINGS_SECONDS
 from testbed.hostile import fcm as hostile
-from testbed.hostile.certificates import Authority
+from testbed.hostile.certificates import A_DAY, Authority
 from testbed.hostile.http import Http2Peer, Peer
 from testbed.hostile.manners import (
     AllowsFewerStreams,
@@ -40,18 +44,6 @@ TIMEOUT_SECONDS = 120.0
 SHORT_SECONDS = 0.5
 A_WHILE_SECONDS = 10.0  # enough for an answer on a machine that stands still for nine seconds
 BODY = '{"message":{"token":"%s","notification":{"title":"夜のラジオ","body":"第42回"}}}'
-
-
-class Http1Connection(Connection):
-    """The same, to a server that speaks no HTTP/2."""
-
-    def _new_handle(self) -> Any:
-        handle = super()._new_handle()
-        handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        return handle
-
-
-HTTP = pytest.mark.parametrize("kind", [Connection, Http1Connection], ids=["http2", "http1"])
 
 
 def answers(connection: Connection) -> dict[Any, Answer]:
@@ -123,13 +115,11 @@ class Client:
 Connect = Callable[..., Client]
 
 
-def client_of(
-    fcm: EmulatorProcess, kind: type[Connection], *, timeout: float = TIMEOUT_SECONDS
-) -> Client:
+def client_of(fcm: EmulatorProcess, *, timeout: float = TIMEOUT_SECONDS) -> Client:
     """Return a client of an emulator."""
     access = AccessToken(str(fcm.service_account_file), ca_file=str(fcm.ca_file))
     url = f"{fcm.url}/v1/projects/{access.project_id}/messages:send"
-    return Client(fcm, kind(Endpoint(url, str(fcm.ca_file), timeout)), access.header())
+    return Client(fcm, Connection(Endpoint(url, str(fcm.ca_file), timeout)), access.header())
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +134,8 @@ def connect(fcm: EmulatorProcess) -> Iterator[Connect]:
     """Yield a function that returns a client, closed in the end."""
     with ExitStack() as stack:
 
-        def connect(kind: type[Connection], **options: Any) -> Client:
-            client = client_of(fcm, kind, **options)
+        def connect(**options: Any) -> Client:
+            client = client_of(fcm, **options)
             stack.callback(client.connection.close)
             return client
 
@@ -159,21 +149,19 @@ def token(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.engines
-@HTTP
-def test_an_accepted_send_has_a_name(connect: Connect, token: str, kind: type[Connection]) -> None:
-    client = connect(kind)
+def test_an_accepted_send_has_a_name(connect: Connect, token: str) -> None:
+    client = connect()
 
     verdict = classify(client.send(token))
 
     assert verdict.meaning is Meaning.ACCEPTED
     assert verdict.message_id.startswith("projects/radiotalk-emulator/messages/")
     assert [entry["verdict"] for entry in client.posts(token)] == ["accepted"]
-    assert client.posts(token)[0]["http"] == ("2" if kind is Connection else "1.1")
+    assert client.posts(token)[0]["http"] == "2"
     assert client.posts(token)[0]["title"] == "夜のラジオ"
 
 
 @pytest.mark.engines
-@HTTP
 @pytest.mark.parametrize("reused", [True, False], ids=["reused", "new"])
 @pytest.mark.parametrize(
     ("fault", "verdict"),
@@ -190,10 +178,9 @@ def test_an_accepted_send_has_a_name(connect: Connect, token: str, kind: type[Co
     ],
 )
 def test_one_attempt_is_one_post_and_what_became_of_it_is_unknown(
-    connect: Connect, token: str, kind: type[Connection], reused: bool, fault: str, verdict: str
+    connect: Connect, token: str, reused: bool, fault: str, verdict: str
 ) -> None:
-    # libcurl repeats a request by itself only on a connection that it used before.
-    client = connect(kind)
+    client = connect()
     if reused:
         assert classify(client.send(f"{token}-first")).meaning is Meaning.ACCEPTED
 
@@ -204,7 +191,6 @@ def test_one_attempt_is_one_post_and_what_became_of_it_is_unknown(
 
 
 @pytest.mark.engines
-@HTTP
 @pytest.mark.parametrize("reused", [True, False], ids=["reused", "new"])
 @pytest.mark.parametrize(
     ("fault", "verdict"),
@@ -216,11 +202,11 @@ def test_one_attempt_is_one_post_and_what_became_of_it_is_unknown(
     ],
 )
 def test_one_attempt_whose_answer_comes_too_late_is_one_post_and_unknown(
-    connect: Connect, token: str, kind: type[Connection], reused: bool, fault: str, verdict: str
+    connect: Connect, token: str, reused: bool, fault: str, verdict: str
 ) -> None:
     # A machine that stood still for so long that not even a first request got through: again.
     for seconds in (SHORT_SECONDS, 10 * SHORT_SECONDS, 100 * SHORT_SECONDS):
-        client = connect(kind, timeout=seconds)
+        client = connect(timeout=seconds)
         late = f"{token}-{int(1000 * seconds)}-{fault}"
         first = client.send(f"{token}-first") if reused else None
         meaning = classify(client.send(late)).meaning
@@ -234,12 +220,9 @@ def test_one_attempt_whose_answer_comes_too_late_is_one_post_and_unknown(
 
 
 @pytest.mark.engines
-@HTTP
-def test_a_connection_that_is_closed_under_way_is_not_tried_again(
-    tmp_path: Path, kind: type[Connection]
-) -> None:
+def test_a_connection_that_is_closed_under_way_is_not_tried_again(tmp_path: Path) -> None:
     with running(tmp_path) as fcm:
-        client = client_of(fcm, kind)
+        client = client_of(fcm)
         client.send("first")
         client.connection.post(
             "dev-hang", (BODY % "dev-hang").encode(), authorization=client.authorization
@@ -258,15 +241,14 @@ def test_a_connection_that_is_closed_under_way_is_not_tried_again(
 
 
 @pytest.mark.engines
-@HTTP
-def test_a_connection_that_died_idle_is_no_unknown(tmp_path: Path, kind: type[Connection]) -> None:
+def test_a_connection_that_died_idle_is_no_unknown(tmp_path: Path) -> None:
     with running(tmp_path) as fcm:
-        client = client_of(fcm, kind)
+        client = client_of(fcm)
         assert classify(client.send("before")).meaning is Meaning.ACCEPTED
     port = int(fcm.url.rpartition(":")[2])
 
     with running(tmp_path, port=port) as restarted:
-        again = client_of(restarted, kind)
+        again = client_of(restarted)
         again.connection.close()
         client.authorization = again.authorization
         meaning = classify(client.send("after")).meaning
@@ -277,10 +259,9 @@ def test_a_connection_that_died_idle_is_no_unknown(tmp_path: Path, kind: type[Co
 
 
 @pytest.mark.engines
-@HTTP
-def test_a_server_that_went_away_is_unreached(tmp_path: Path, kind: type[Connection]) -> None:
+def test_a_server_that_went_away_is_unreached(tmp_path: Path) -> None:
     with running(tmp_path) as fcm:
-        client = client_of(fcm, kind)
+        client = client_of(fcm)
         client.send("before")
 
     meaning = classify(client.send("after")).meaning
@@ -290,10 +271,9 @@ def test_a_server_that_went_away_is_unreached(tmp_path: Path, kind: type[Connect
 
 
 @pytest.mark.engines
-def test_a_used_handle_does_not_hide_that_nothing_was_sent(tmp_path: Path) -> None:
-    # REQUEST_SIZE, by which it is told, must not be that of the request before.
+def test_a_server_behind_a_firewall_that_rose_meanwhile_is_unreached(tmp_path: Path) -> None:
     with running(tmp_path) as fcm:
-        client = client_of(fcm, Connection, timeout=SHORT_SECONDS)
+        client = client_of(fcm, timeout=SHORT_SECONDS)
         client.send("before")
     port = int(fcm.url.rpartition(":")[2])
 
@@ -307,7 +287,7 @@ def test_a_used_handle_does_not_hide_that_nothing_was_sent(tmp_path: Path) -> No
 @pytest.mark.engines
 def test_a_hundred_at_once_share_one_connection(tmp_path: Path) -> None:
     with running(tmp_path, latency_ms=300) as fcm:
-        client = client_of(fcm, Connection)
+        client = client_of(fcm)
         for number in range(STREAMS):
             client.connection.post(
                 number, (BODY % f"d{number}").encode(), authorization=client.authorization
@@ -337,7 +317,7 @@ def connections_to(port: int) -> int:
 def test_a_reset_of_the_connection_leaves_none_without_an_answer(
     connect: Connect, token: str
 ) -> None:
-    client = connect(Connection)
+    client = connect()
     tokens = [f"{token}-{number}-slow60" for number in range(20)] + [f"{token}-reset-after"]
     for each in tokens:
         client.connection.post(each, (BODY % each).encode(), authorization=client.authorization)
@@ -350,10 +330,8 @@ def test_a_reset_of_the_connection_leaves_none_without_an_answer(
 
 
 @pytest.mark.engines
-def test_a_handle_that_is_used_again_forgets_the_answer_before(
-    connect: Connect, token: str
-) -> None:
-    client = connect(Connection)
+def test_an_answer_has_nothing_of_the_one_before(connect: Connect, token: str) -> None:
+    client = connect()
 
     first = client.send(f"{token}-429after7")
     second = client.send(f"{token}-no-name")
@@ -370,7 +348,7 @@ def test_a_handle_that_is_used_again_forgets_the_answer_before(
 def test_retry_after_is_read_as_seconds(
     connect: Connect, token: str, when: str, least: float, most: float
 ) -> None:
-    answer = connect(Connection).send(f"{token}-429after{when}")
+    answer = connect().send(f"{token}-429after{when}")
 
     assert classify(answer).meaning is Meaning.THROTTLED
     assert least <= answer.retry_after <= most
@@ -378,10 +356,9 @@ def test_retry_after_is_read_as_seconds(
 
 @pytest.mark.engines
 def test_a_huge_answer_is_not_read_to_its_end(connect: Connect, token: str) -> None:
-    answer = connect(Connection).send(f"{token}-huge-body")
+    answer = connect().send(f"{token}-huge-body")
 
-    assert answer.error == pycurl.E_FILESIZE_EXCEEDED
-    assert len(answer.body) <= MOST_ANSWER_BYTES
+    assert answer == Answer(Failure.ANSWER_TOO_LONG)
 
 
 @pytest.mark.engines
@@ -392,29 +369,40 @@ def test_an_authority_that_is_not_trusted_gets_nothing(fcm: EmulatorProcess, tok
             connection.post(each, (BODY % token).encode(), authorization="Bearer x")
         found = answers(connection)
 
-    assert {answer.error for answer in found.values()} == {pycurl.E_PEER_FAILED_VERIFICATION}
+    assert {answer.failure for answer in found.values()} == {Failure.CERTIFICATE_NOT_TRUSTED}
     assert {classify(answer).meaning for answer in found.values()} == {Meaning.UNREACHED}
     assert len(found) == STREAMS
     assert token not in str(fcm.entries())
 
 
-@pytest.mark.engines
-def test_a_certificate_of_another_name_gets_nothing(fcm: EmulatorProcess, token: str) -> None:
-    # libcurl takes every name under localhost for this machine; the certificate does not.
-    port = fcm.url.rpartition(":")[2]
-    url = f"https://fcm.localhost:{port}/"
-    with connected(url, ca_file=fcm.ca_file, timeout=TIMEOUT_SECONDS) as connection:
-        answer = ask(connection, token)
+@pytest.mark.parametrize(
+    ("ends", "names", "failure"),
+    [
+        (A_DAY, [x509.DNSName("fcm.googleapis.com")], Failure.CERTIFICATE_OF_ANOTHER_NAME),
+        (A_DAY, [x509.IPAddress(ip_address("127.0.0.2"))], Failure.CERTIFICATE_OF_ANOTHER_NAME),
+        (-A_DAY, None, Failure.CERTIFICATE_EXPIRED),
+    ],
+    ids=["name", "address", "expired"],
+)
+def test_a_bad_certificate_gets_nothing_and_is_told_apart(
+    tmp_path: Path, ends: timedelta, names: list[x509.GeneralName] | None, failure: Failure
+) -> None:
+    authority = Authority(tmp_path / "authority", "trusted")
+    certificate = authority.issue("bad", ends=ends, names=names)
+    with (
+        hostile.running(tmp_path / "journal", certificate) as fcm,
+        connected(fcm.url, ca_file=authority.ca_file, timeout=TIMEOUT_SECONDS) as connection,
+    ):
+        answer = ask(connection, "d")
 
-    assert answer.error == pycurl.E_PEER_FAILED_VERIFICATION
-    assert classify(answer).meaning is Meaning.UNREACHED
+    assert answer == Answer(failure)
 
 
 @pytest.mark.engines
 def test_a_proxy_of_the_environment_sees_no_device_token(
     connect: Connect, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = connect(Connection)
+    client = connect()
     for name in ("https_proxy", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://{LOOPBACK}:{free_port()}")
 
@@ -464,13 +452,11 @@ def test_a_handshake_that_never_ends_is_unreached() -> None:
             assert classify(ask(connection, "d")).meaning is Meaning.UNREACHED
 
 
-def test_waiting_for_nothing_returns_at_once() -> None:
+def test_a_wait_for_nothing_ends_when_it_is_woken() -> None:
     with connected(f"https://{LOOPBACK}:{free_port()}/") as connection:
-        start = time.monotonic()
+        connection.wake()
 
         assert connection.wait(DEADLINE_SECONDS) == []
-
-        assert time.monotonic() - start < DEADLINE_SECONDS / 2
 
 
 def test_waiting_for_an_answer_does_not_burn_the_processor() -> None:
@@ -486,51 +472,37 @@ def test_waiting_for_an_answer_does_not_burn_the_processor() -> None:
 # --- Kept warm -----------------------------------------------------------------------------------
 
 
-@contextmanager
-def connections_taken() -> Iterator[tuple[str, list[bytes]]]:
-    """Yield the URL of a server without TLS, and what each of its connections has received."""
-    received: list[bytes] = []
-
-    def serve(server: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = server.accept()
-                client.settimeout(SHORT_SECONDS)
-                with suppress(TimeoutError):
-                    received.append(client.recv(1024))
-                received.append(b"(silence)")
-                client.close()
-
-    with socket.create_server((LOOPBACK, 0)) as server:
-        thread = threading.Thread(target=serve, args=(server,))
-        thread.start()
-        try:
-            yield f"http://{LOOPBACK}:{server.getsockname()[1]}/v1", received
-        finally:
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join()
+def warm(connection: Connection) -> None:
+    """Connect ahead, and return when a request would find a connection."""
+    connection.warm()
+    assert eventually(
+        lambda: bool(connection.wait(0.01) or is_open(connection)), seconds=DEADLINE_SECONDS
+    )
 
 
-def test_a_connection_is_made_ahead_without_any_request() -> None:
-    with connections_taken() as (url, received), connected(url) as connection:
-        connection.warm()
-        answers(connection)
+def is_open(connection: Connection) -> bool:
+    """Return whether a request would be sent at once."""
+    return connection._link is not None and connection._link.session.takes(1)
 
-        assert eventually(lambda: bool(received), seconds=DEADLINE_SECONDS)
-        assert received[0] in (b"", b"(silence)")
+
+def test_a_connection_is_made_ahead_without_any_request(tmp_path: Path) -> None:
+    with against(tmp_path, timeout=TIMEOUT_SECONDS) as (fcm, connection):
+        warm(connection)
+
+        assert [peer.posts for peer in fcm.peers] == [[]]
 
 
 @pytest.mark.engines
 def test_a_warm_connection_is_the_one_that_sends(connect: Connect, token: str) -> None:
-    client = connect(Connection)
+    client = connect()
+    warm(client.connection)
+    before = set(client.connection._links)
 
-    for _ in range(2):
-        client.connection.warm()
-        answers(client.connection)
+    warm(client.connection)
     answer = client.send(token)
 
     assert classify(answer).meaning is Meaning.ACCEPTED
-    assert connections_made_by(client.connection) == 0
+    assert set(client.connection._links) == before
     assert len(client.posts(token)) == 1
 
 
@@ -538,11 +510,11 @@ def test_a_warm_connection_is_the_one_that_sends(connect: Connect, token: str) -
 def test_a_connection_that_is_idle_is_not_forgotten_on_the_way(
     connect: Connect, token: str
 ) -> None:
-    client = connect(Connection)
+    client = connect()
 
     client.send(token)
 
-    descriptor = client.connection._socket
+    [descriptor] = client.connection._links
     with socket.socket(fileno=os.dup(descriptor)) as used:
         assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
@@ -554,8 +526,7 @@ def test_a_connection_that_died_after_it_was_warmed_is_no_unknown(
     with against(tmp_path, timeout=TIMEOUT_SECONDS) as (fcm, connection):
         if used:
             ask(connection, "before")
-        connection.warm()
-        answers(connection)
+        warm(connection)
         fcm.drop_connections()
 
         answer = ask(connection, "after")
@@ -563,9 +534,7 @@ def test_a_connection_that_died_after_it_was_warmed_is_no_unknown(
     assert classify(answer).meaning is Meaning.ACCEPTED
 
 
-@pytest.mark.parametrize(
-    "begins", ["cold", "just_warmed", "after_an_answer", "after_goaway", "after_http_1"]
-)
+@pytest.mark.parametrize("begins", ["cold", "just_warmed", "after_an_answer", "after_goaway"])
 @pytest.mark.parametrize("streams", [1, 10])
 def test_a_server_is_never_sent_more_at_once_than_it_takes(
     tmp_path: Path, streams: int, begins: str
@@ -574,15 +543,9 @@ def test_a_server_is_never_sent_more_at_once_than_it_takes(
         if begins == "after_goaway":
             fcm.manners = GoesAwayInGoodOrder(after=1)
             ask(connection, "before")
-        elif begins == "after_http_1":
-            fcm.speak(http2=False)
-            ask(connection, "before")
-            fcm.speak(http2=True)
-            fcm.drop_connections()
         fcm.manners = manners = AllowsFewerStreams({0: streams})
         if begins == "just_warmed":
-            connection.warm()
-            answers(connection)
+            warm(connection)
         elif begins == "after_an_answer":
             ask(connection, "before")
         post_all(connection, range(STREAMS))
@@ -645,15 +608,24 @@ def test_a_server_that_stands_still_before_its_settings_is_not_sent_more_than_it
     assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
 
 
-def test_what_waited_for_a_first_request_that_got_no_answer_was_never_sent(tmp_path: Path) -> None:
-    with against(tmp_path, timeout=A_WHILE_SECONDS) as (fcm, connection):
-        fcm.manners = SaysSettingsLate({}, after_seconds=2 * A_WHILE_SECONDS)
+def test_a_server_that_never_says_its_settings_is_sent_nothing(tmp_path: Path) -> None:
+    with against(tmp_path, timeout=TIMEOUT_SECONDS) as (fcm, connection):
+        fcm.manners = SaysSettingsLate({}, after_seconds=2 * SETTINGS_SECONDS)
         post_all(connection, range(10))
 
         found = answers(connection)
 
-    meanings = Counter(classify(answer).meaning for answer in found.values())
-    assert meanings == {Meaning.UNKNOWN: 1, Meaning.UNREACHED: 9}
+    assert {answer.failure for answer in found.values()} == {Failure.NO_SETTINGS}
+    assert len(found) == 10
+
+
+def test_a_server_without_http2_is_sent_nothing(tmp_path: Path) -> None:
+    with against(tmp_path, timeout=TIMEOUT_SECONDS) as (fcm, connection):
+        fcm.speak(http2=False)
+
+        answer = ask(connection, "d")
+
+    assert answer == Answer(Failure.NO_HTTP2)
 
 
 @pytest.mark.parametrize("begins", ["cold", "just_warmed", "after_an_answer"])
@@ -662,8 +634,7 @@ def test_a_first_answer_that_is_slow_does_not_hold_back_the_others(
 ) -> None:
     with against(tmp_path, timeout=DEADLINE_SECONDS) as (fcm, connection):
         if begins == "just_warmed":
-            connection.warm()
-            answers(connection)
+            warm(connection)
         elif begins == "after_an_answer":
             ask(connection, "before")
         fcm.manners = AnswersTheFirstLast(others=STREAMS - 1)
@@ -698,8 +669,3 @@ def test_a_request_that_fails_does_not_put_the_next_behind_a_slow_one(tmp_path: 
     # The first is answered only after the last ten: else its time would have been up.
     assert sorted(found) == [0, *range(2, 12)]
     assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
-
-
-def connections_made_by(connection: Connection) -> int:
-    """Return how many connections the last request had to make."""
-    return int(connection._idle[-1].getinfo(pycurl.NUM_CONNECTS))

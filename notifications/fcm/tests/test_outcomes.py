@@ -12,9 +12,11 @@ from firebase_admin import credentials, exceptions, messaging
 from fcm_emulator import answers
 from fcm_emulator.faults import FAULTS
 from fcm_emulator.process import EmulatorProcess, running
-from notifications.fcm.connection import Connection, Endpoint
+from notifications.fcm.connection import Connection
 from notifications.fcm.credentials import AccessToken
-from notifications.fcm.outcomes import NOTHING_WAS_SENT, Answer, Meaning, Verdict, classify
+from notifications.fcm.endpoint import Endpoint
+from notifications.fcm.failures import NOTHING_WAS_PROCESSED, Failure
+from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
 
 NAME = "projects/radiotalk/messages/0:1795475874222594%00000000000408ae"
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
@@ -24,12 +26,12 @@ def error(status: int, name: str, code: str | None = None, *, message: str = "")
     """Return an error as FCM writes it; `code` is that of its FcmError."""
     details = [{"@type": FCM_ERROR, "errorCode": code}] if code else []
     content = {"code": status, "message": message, "status": name, "details": details}
-    return Answer(error=0, status=status, body=json.dumps({"error": content}).encode())
+    return Answer(status=status, body=json.dumps({"error": content}).encode())
 
 
 def success(content: Any) -> Answer:
     """Return a 200 with this JSON."""
-    return Answer(error=0, status=200, body=json.dumps(content).encode())
+    return Answer(status=200, body=json.dumps(content).encode())
 
 
 def test_a_200_with_a_name_was_accepted() -> None:
@@ -67,20 +69,20 @@ def test_an_error_of_fcm_is_told_by_status_and_code(
     assert classify(answer) == Verdict(Meaning(meaning), code=code)
 
 
-@pytest.mark.parametrize("number", [5, 6, 7, 35, 60, 77])
-def test_nothing_was_sent_when_there_was_no_connection(number: int) -> None:
-    assert classify(Answer(error=number)) == Verdict(Meaning.UNREACHED, code=f"CURL_{number}")
+@pytest.mark.parametrize("failure", sorted(NOTHING_WAS_PROCESSED))
+def test_what_fcm_provably_did_not_process_is_unreached(failure: Failure) -> None:
+    assert classify(Answer(failure)) == Verdict(Meaning.UNREACHED, code=failure)
 
 
-@pytest.mark.parametrize("number", sorted(set(range(1, 100)) - NOTHING_WAS_SENT))
-def test_every_other_failure_of_the_network_may_have_been_delivered(number: int) -> None:
-    assert classify(Answer(error=number)).meaning is Meaning.UNKNOWN
+@pytest.mark.parametrize("failure", sorted(set(Failure) - NOTHING_WAS_PROCESSED))
+def test_every_other_failure_may_have_been_delivered(failure: Failure) -> None:
+    assert classify(Answer(failure)) == Verdict(Meaning.UNKNOWN, code=failure)
 
 
 def test_a_failure_counts_more_than_the_status_that_came_before_it() -> None:
-    cut_short = Answer(error=18, status=404, body=answers.UNREGISTERED.body)
+    cut_short = Answer(Failure.CONNECTION_LOST, status=404, body=answers.UNREGISTERED.body)
 
-    assert classify(cut_short) == Verdict(Meaning.UNKNOWN, code="CURL_18")
+    assert classify(cut_short) == Verdict(Meaning.UNKNOWN, code="CONNECTION_LOST")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_a_failure_counts_more_than_the_status_that_came_before_it() -> None:
     ids=lambda body: body[:24],
 )
 def test_a_200_that_is_not_fcms_proves_nothing(body: bytes) -> None:
-    verdict = classify(Answer(error=0, status=200, body=body))
+    verdict = classify(Answer(status=200, body=body))
 
     assert verdict == Verdict(Meaning.UNKNOWN, code="NO_MESSAGE_NAME")
 
@@ -139,28 +141,28 @@ def test_a_huge_name_fits_into_the_log() -> None:
     ids=lambda body: str(body)[:40],
 )
 def test_a_5xx_that_is_not_fcms_may_have_been_delivered(status: int, body: bytes) -> None:
-    verdict = classify(Answer(error=0, status=status, body=body))
+    verdict = classify(Answer(status=status, body=body))
 
     assert verdict == Verdict(Meaning.UNKNOWN, code=f"HTTP_{status}")
 
 
 @pytest.mark.parametrize("status", [100, 201, 204, 301, 302, 307, 408, 409, 413, 501, 505, 599])
 def test_any_other_status_may_have_been_delivered(status: int) -> None:
-    answer = Answer(error=0, status=status, body=json.dumps({"name": NAME}).encode())
+    answer = Answer(status=status, body=json.dumps({"name": NAME}).encode())
 
     assert classify(answer) == Verdict(Meaning.UNKNOWN, code=f"HTTP_{status}")
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 def test_a_refusal_that_is_not_fcms_never_blames_the_device(status: int) -> None:
-    page = Answer(error=0, status=status, body=b"<html>UNREGISTERED INVALID_ARGUMENT</html>")
+    page = Answer(status=status, body=b"<html>UNREGISTERED INVALID_ARGUMENT</html>")
 
     assert classify(page) == Verdict(Meaning.MISCONFIGURED, code=f"HTTP_{status}")
 
 
 @pytest.mark.parametrize("status", [401, 429])
 def test_these_were_not_accepted_whoever_says_so(status: int) -> None:
-    meaning = classify(Answer(error=0, status=status, body=b"<html>")).meaning
+    meaning = classify(Answer(status=status, body=b"<html>")).meaning
 
     assert meaning in (Meaning.UNAUTHENTICATED, Meaning.THROTTLED)
 
@@ -188,7 +190,7 @@ def test_a_code_under_another_status_does_not_blame_the_device(status: int, code
 def test_the_code_is_found_behind_other_details() -> None:
     content = json.loads(answers.UNREGISTERED.body)
     content["error"]["details"].insert(0, {"@type": "google.rpc.Help", "links": []})
-    answer = Answer(error=0, status=404, body=json.dumps(content).encode())
+    answer = Answer(status=404, body=json.dumps(content).encode())
 
     assert classify(answer) == Verdict(Meaning.UNREGISTERED, code="UNREGISTERED")
 

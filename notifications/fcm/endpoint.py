@@ -1,0 +1,58 @@
+"""Where FCM is, the way there, and how long one attempt may take."""
+
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+HTTPS_PORT = 443
+PROXY_PORT = 3128
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to POST, whom to trust, and how long one attempt may take in all, in seconds.
+
+    Raise ValueError for a URL that is not https: a device token never leaves in the clear.
+    """
+
+    url: str
+    ca_file: str  # "" for certifi's authorities
+    timeout: float
+    proxy: str = ""  # http://name:password@host:port of an HTTP proxy; "" for none
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.url).scheme != "https" or not self.host:
+            raise ValueError(f"FCM_ENDPOINT must be an https:// address, not {self.url!r}.")
+
+    @property
+    def host(self) -> str:
+        """Return the name or address whose certificate is demanded."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Return the port, 443 when the URL has none."""
+        return urlsplit(self.url).port or HTTPS_PORT
+
+    @property
+    def authority(self) -> str:
+        """Return what `:authority` says: host and port as they are in the URL (RFC 9113, 8.3.1)."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def path(self) -> str:
+        """Return what `:path` says."""
+        return urlsplit(self.url).path or "/"
+
+    @property
+    def proxy_address(self) -> tuple[str, int]:
+        """Return the proxy's host and port."""
+        parts = urlsplit(self.proxy)
+        return parts.hostname or "", parts.port or PROXY_PORT
+
+    @property
+    def proxy_credentials(self) -> str:
+        """Return the proxy's `name:password`, "" when it has none."""
+        parts = urlsplit(self.proxy)
+        if parts.username is None:
+            return ""
+        return f"{unquote(parts.username)}:{unquote(parts.password or '')}"
