@@ -77,7 +77,7 @@ SELECT notification.id, device,
        CASE WHEN device %% 50 = 0 THEN 'rejected' WHEN device %% 500 = 1 THEN 'unknown'
             ELSE 'sent' END,
        CASE WHEN device %% 50 = 0 THEN '' ELSE 'projects/x/messages/' || device END,
-       CASE WHEN device %% 50 = 0 THEN 'UNREGISTERED' WHEN device %% 500 = 1 THEN 'CURL_28'
+       CASE WHEN device %% 50 = 0 THEN 'UNREGISTERED' WHEN device %% 500 = 1 THEN 'TIMED_OUT'
             ELSE '' END,
        1, 0, now(), ''
 FROM notifications_notification notification, generate_series(1, notification.target_count) device;

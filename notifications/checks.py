@@ -80,7 +80,7 @@ def certificate_authority(**kwargs: Any) -> list[CheckMessage]:
 
 @register(FCM, Tags.security)
 def endpoint(**kwargs: Any) -> list[CheckMessage]:
-    """Tell when FCM_ENDPOINT is no address (every delivery would be unknown), or plain http."""
+    """Tell when FCM_ENDPOINT is no address, or one without TLS: nothing could be sent."""
     if not is_address(settings.FCM_ENDPOINT):
         return [
             Error(
@@ -92,9 +92,7 @@ def endpoint(**kwargs: Any) -> list[CheckMessage]:
     if settings.FCM_ENDPOINT.startswith("https://"):
         return []
     message = f"FCM_ENDPOINT is {settings.FCM_ENDPOINT}: access tokens would travel in the clear."
-    if settings.ENVIRONMENT == "production":
-        return [Error(message, hint="Use https.", id="notifications.E003")]
-    return [Warning(message, hint="Use https in production.", id="notifications.W003")]
+    return [Error(message, hint="Use https.", id="notifications.E003")]
 
 
 def is_address(url: str) -> bool:

@@ -15,7 +15,7 @@ PLACES = {
     "before_publish": "a talk is committed, the worker is not woken yet",
     "before_claim": "a notification has its turn, nothing is claimed",
     "after_claim": "a claim is committed, no lane knows of it",
-    "request_written": "libcurl takes the body of a request",
+    "request_written": "a request was given to the socket",
     "before_record": "answers are read, and not in the database",
     "before_close": "all answers are recorded, the notification is not done",
 }

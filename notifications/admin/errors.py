@@ -1,4 +1,4 @@
-"""What went wrong and what to do, in plain words, for each code of FCM, of libcurl and of ours."""
+"""What went wrong and what to do, in plain words, for each code of FCM and of ours."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
+from notifications.fcm.failures import Failure
 from notifications.models import Delivery, Notification
 
 Outcome = Delivery.Outcome
@@ -56,12 +57,45 @@ CODES: dict[str, Any] = {
     "LANE_DIED": _(
         "A defect of the worker's; it may or may not have arrived. Its log has the traceback."
     ),
-    "CURL_5": _("The proxy could not be found; nothing was sent. It is tried again."),
-    "CURL_6": _("FCM's name could not be resolved; nothing was sent. Look at the DNS."),
-    "CURL_7": _("FCM could not be reached; nothing was sent. Look at the network."),
-    "CURL_28": _("FCM did not answer in time. It may have delivered it: settle it."),
-    "CURL_35": _("TLS could not be agreed on; nothing was sent. Look at the network."),
-    "CURL_60": _("FCM's certificate is not trusted; nothing was sent. Look at FCM_CA_FILE."),
+    Failure.NAME_NOT_FOUND: _(
+        "FCM's name could not be resolved; nothing was sent. Look at the DNS."
+    ),
+    Failure.NOT_CONNECTED: _("FCM could not be reached; nothing was sent. Look at the network."),
+    Failure.PROXY_REFUSED: _("The proxy let nothing through; nothing was sent. Look at FCM_PROXY."),
+    Failure.NO_CA_FILE: _("FCM_CA_FILE cannot be read; nothing was sent. Look at the file."),
+    Failure.CERTIFICATE_EXPIRED: _(
+        "FCM's certificate has expired, or this machine's clock is ahead; nothing was sent."
+    ),
+    Failure.CERTIFICATE_NOT_YET_VALID: _(
+        "FCM's certificate is not valid yet, or this machine's clock is behind; nothing was sent."
+    ),
+    Failure.CERTIFICATE_OF_ANOTHER_NAME: _(
+        "The certificate is another server's; nothing was sent. Look at FCM_ENDPOINT and the DNS."
+    ),
+    Failure.CERTIFICATE_NOT_TRUSTED: _(
+        "FCM's certificate is not trusted; nothing was sent. Look at FCM_CA_FILE."
+    ),
+    Failure.NO_TLS: _("TLS could not be agreed on; nothing was sent. Look at the network."),
+    Failure.NO_HTTP2: _(
+        "The server does not speak HTTP/2, so it is not FCM; nothing was sent. Look at "
+        "FCM_ENDPOINT, and at what inspects TLS on the way."
+    ),
+    Failure.NO_SETTINGS: _(
+        "The server took the connection and said nothing; nothing was sent. It is tried again."
+    ),
+    Failure.NOT_SENT: _("The connection took no request, so nothing was sent. It is tried again."),
+    Failure.NOT_PROCESSED: _("FCM said that it did not process the request. It is tried again."),
+    Failure.TIMED_OUT: _("FCM did not answer in time. It may have delivered it: settle it."),
+    Failure.CONNECTION_LOST: UNKNOWN,
+    Failure.STREAM_RESET: _(
+        "FCM gave up the request without an answer. It may have delivered it: settle it."
+    ),
+    Failure.BAD_HTTP2: _(
+        "The server broke the rules of HTTP/2. FCM may have delivered it: settle it."
+    ),
+    Failure.ANSWER_TOO_LONG: _(
+        "The answer was longer than any of FCM's. FCM may have delivered it: settle it."
+    ),
 }
 
 OUTCOMES: dict[str, Any] = {

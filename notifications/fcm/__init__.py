@@ -1,9 +1,21 @@
 """The way to FCM: the only sockets to FCM, for the worker and for the operators' test push.
 
     message      the body of a request, encoded once and completed for each target
-    connection   one HTTP/2 connection with up to 100 requests in flight (the only pycurl)
     credentials  the access token of the service account, refreshed once for all connections
     outcomes     what an answer of FCM means: the one table
+    failures     why there is no answer, in words
+    endpoint     where FCM is, and the way there
 
-Nothing in here knows Django, the settings or a model: requests and answers are bytes.
+    connection   what a lane holds: requests in flight, and the connections that they are on
+    dial, tls    how a connection comes about, and TLS on it
+    link         one socket and its session
+    session      what one HTTP/2 connection knows and decides, without a socket (RFC 9113)
+    streams      the requests in flight on it
+    sending      how requests leave: stream ids, limits, windows
+    output       what is to be written, and how much of it is
+    headers      HPACK, without any state
+    frames       bytes to frames, frames to bytes
+
+Each of the latter knows only those below it. Nothing in here knows Django, the settings or a
+model: requests and answers are bytes.
 """

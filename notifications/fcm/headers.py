@@ -32,7 +32,7 @@ NEVER_INDEXED = 0x10  # not by a proxy on the way either (RFC 7541, 7.1.3)
 MOST_BYTES = 16 * 1024  # of the headers of an answer, decoded
 MOST_BLOCK_BYTES = 64 * 1024  # of the same as they are sent
 PRIORITY_BYTES = 5
-MOST_RETRY_AFTER = 86_400.0  # seconds; nothing here waits for longer
+MOST_RETRY_AFTER = 365 * 86_400.0  # seconds; a date that far away can still be computed
 
 
 class AnswerHead(NamedTuple):

@@ -3,7 +3,6 @@
     unreached      1, 2, 4 … 60                     nothing reached FCM
     throttled      Retry-After, else 60, 120 … 3600
     unavailable    10, 20, 40, 80, 160, then never; Retry-After if longer
-                   a Retry-After of six hours and more means never
     misconfigured  at once when an operator releases the notification
 
 https://firebase.google.com/docs/cloud-messaging/scale-fcm (at least 10 s before a retry; jitter).
@@ -20,9 +19,6 @@ THROTTLED_MOST_SECONDS = 3600.0
 UNAVAILABLE_FIRST_SECONDS = 10.0
 UNAVAILABLE_RETRIES = 5
 
-# libcurl reports no longer Retry-After: if FCM asked for a day, a retry would come too early.
-RETRY_AFTER_MOST_SECONDS = 6 * 3600.0
-
 # Waits are stretched by up to this much, so that what failed together does not return together.
 JITTER = 0.25
 
@@ -38,8 +34,6 @@ def delay(
 
     Attempts that never reached FCM are one kind, attempts that FCM answered the other.
     """
-    if retry_after >= RETRY_AFTER_MOST_SECONDS:
-        return None
     doubled = 2.0 ** min(attempt - 1, 12)
     if meaning is Meaning.MISCONFIGURED:
         return 0.0

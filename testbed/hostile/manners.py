@@ -327,14 +327,6 @@ class LeavesWhenIdle(Manners):
         peer.close()
 
 
-class LeavesAtOnce(LeavesWhenIdle):
-    """The same, whenever it is idle."""
-
-    def reply(self, peer: Peer, stream: int, status: int, body: bytes) -> None:
-        peer.answer(stream, status, body)
-        asyncio.get_running_loop().call_soon(self.look_at, peer)
-
-
 class ResetsWhenIdle(LeavesWhenIdle):
     """The same, without a word to the client."""
 

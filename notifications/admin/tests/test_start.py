@@ -134,7 +134,7 @@ def test_silence_is_told_while_something_should_come() -> None:
 
 
 @pytest.mark.parametrize("outcome", Delivery.NOT_SENT)
-@pytest.mark.parametrize("code", [*errors.CODES, "HTTP_599", "CURL_99", ""])
+@pytest.mark.parametrize("code", [*errors.CODES, "HTTP_599", "FROM_ANOTHER_VERSION", ""])
 def test_every_error_is_explained(outcome: str, code: str) -> None:
     assert len(str(errors.explain(outcome, code))) > 20
 
@@ -143,7 +143,7 @@ def test_every_error_is_explained(outcome: str, code: str) -> None:
 def test_errors_are_grouped_the_most_frequent_first() -> None:
     row = notification("done")
     for name, outcome, code in [
-        ("a", "unknown", "CURL_56"),
+        ("a", "unknown", "CONNECTION_LOST"),
         ("b", "rejected", "UNREGISTERED"),
         ("c", "rejected", "UNREGISTERED"),
         ("d", "sent", ""),
@@ -156,7 +156,7 @@ def test_errors_are_grouped_the_most_frequent_first() -> None:
 
     found = [(group.code, group.count) for group in errors.groups(row)]
 
-    assert found == [("UNREGISTERED", 2), ("CURL_56", 1)]
+    assert found == [("UNREGISTERED", 2), ("CONNECTION_LOST", 1)]
 
 
 @pytest.mark.django_db

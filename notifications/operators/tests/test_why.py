@@ -98,7 +98,7 @@ def test_fcm_refused_it() -> None:
 
 
 def test_what_is_unknown_is_neither_yes_nor_no() -> None:
-    told = logged("unknown", error_code="CURL_56")
+    told = logged("unknown", error_code="CONNECTION_LOST")
 
     assert told.verdict is Verdict.UNKNOWN
     assert told.sentence.startswith("It is not known whether lena got “Owls”.")

@@ -22,7 +22,9 @@ def sdk_retries() -> None:
     from django.conf import settings
     from firebase_admin import credentials, messaging
 
-    from notifications.fcm.connection import Connection, Endpoint
+    from notifications.fcm.connection import Connection
+    from notifications.fcm.endpoint import Endpoint
+    from notifications.fcm.failures import Failure
     from notifications.fcm.outcomes import Answer
     from notifications.worker import sender
 
@@ -39,15 +41,14 @@ def sdk_retries() -> None:
             self.answers: SimpleQueue[tuple[object, Answer]] = SimpleQueue()
 
         def post(self, key: object, body: bytes, *, authorization: str) -> None:
-            self.in_flight += 1
             self.pool.submit(self.send, key, json.loads(body)["message"])
 
         def send(self, key: object, message: dict[str, Any]) -> None:
             sent = messaging.Message(token=message["token"], data=message["data"])
             try:
-                answer = Answer(0, 200, json.dumps({"name": messaging.send(sent)}).encode())
+                answer = Answer(None, 200, json.dumps({"name": messaging.send(sent)}).encode())
             except firebase_admin.exceptions.FirebaseError:
-                answer = Answer(56)  # libcurl's for a connection that broke: unknown
+                answer = Answer(Failure.CONNECTION_LOST)
             self.answers.put((key, answer))
 
         def wait(self, seconds: float) -> list[tuple[object, Answer]]:
@@ -55,7 +56,6 @@ def sdk_retries() -> None:
                 answer = self.answers.get(timeout=seconds)
             except Empty:
                 return []
-            self.in_flight -= 1
             return [answer]
 
         def close(self) -> None:

@@ -12,8 +12,8 @@ from django.db import DataError, OperationalError
 from django.utils import timezone
 
 from notifications import payload
-from notifications.fcm.connection import STREAMS
 from notifications.fcm.outcomes import Meaning, Verdict
+from notifications.fcm.sending import STREAMS
 from notifications.models import Batch, Delivery, DeviceToken, Notification
 from notifications.worker.inbox import Answered, HelperDied, Inbox, Stop, TalkPosted
 from notifications.worker.invoker import EXIT_GAVE_UP, EXIT_HELPER_DIED, Invoker

@@ -72,6 +72,5 @@ def test_a_wait_is_bounded_however_many_attempts_there_were() -> None:
 
 
 @pytest.mark.parametrize("meaning", [Meaning.THROTTLED, Meaning.UNAVAILABLE])
-def test_a_retry_after_that_libcurl_cut_short_means_never(meaning: Meaning) -> None:
-    # A day is told as six hours.
-    assert retry.delay(meaning, attempt=1, retry_after=21_600) is None
+def test_a_retry_after_of_a_day_is_a_day(meaning: Meaning) -> None:
+    assert retry.delay(meaning, attempt=1, retry_after=86_400, uniform=least) == 86_400
