@@ -148,25 +148,23 @@ class Lane:
     def _send_until_closed(self) -> None:
         connection = self._connection = Connection(self._endpoint)
         try:
-            while not self._closing or self._attempts:
-                self._take_jobs(connection)
+            while self._take_jobs(connection):
                 self._give_results(connection)
         finally:
             connection.close()
 
-    def _take_jobs(self, connection: Connection) -> None:
-        """Start the jobs that wait; without any, see to it that the next finds a connection."""
-        while not self._closing:
-            try:
+    def _take_jobs(self, connection: Connection) -> bool:
+        """Start the jobs that wait; return False once it is closed and nothing is in flight."""
+        with suppress(Empty):
+            while not self._closing:
                 job = self.jobs.get_nowait()
-            except Empty:
-                if self._warm_timer.due():
-                    self._keep_warm(connection)
-                return
-            if job is None:
-                self._closing = True
-            else:
-                self._start(connection, job)
+                if job:
+                    self._start(connection, job)
+                else:
+                    self._closing = True
+        if not self._closing and self._warm_timer.due():
+            self._keep_warm(connection)
+        return bool(self._attempts) or not self._closing
 
     def _keep_warm(self, connection: Connection) -> None:
         """See to it that the next send finds a connection and an access token."""
