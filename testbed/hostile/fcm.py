@@ -1,5 +1,7 @@
 """The server: any access token is good, every request is journaled before it is answered."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import ssl
@@ -7,15 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fcm_emulator import answers, message, oauth
 from fcm_emulator.answers import Outcome
 from fcm_emulator.journal import Journal
-from testbed.system import System
 
 from .certificates import Authority, Certificate
 from .http import Http1Peer, Http2Peer, Peer
 from .manners import Manners
+
+if TYPE_CHECKING:  # it needs Django's settings, and this server does not
+    from testbed.system import System
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 120.0  # a deadline for a busy machine, no expectation
