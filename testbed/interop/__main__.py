@@ -45,6 +45,7 @@ def main() -> int:
     parser.add_argument("servers", nargs="*", default=list(SERVERS), metavar="SERVER")
     parser.add_argument("--sends", type=int, default=SENDS)
     parser.add_argument("--latency", type=float, default=LATENCY_MS, metavar="MS")
+    parser.add_argument("--brief", action="store_true", help="servers end connections soon")
     options = parser.parse_args()
     print(COLUMNS.format(*HEADINGS))
     is_good = True
@@ -52,9 +53,10 @@ def main() -> int:
         if lacks := SERVERS[name].lacks:
             print(f"{name:8} skipped: {lacks}")
             continue
+        setting = SERVERS[name].brief if options.brief else ""
         with (
             tempfile.TemporaryDirectory(prefix="interop-") as directory,
-            running(name, Path(directory), latency_ms=options.latency) as target,
+            running(name, Path(directory), latency_ms=options.latency, setting=setting) as target,
         ):
             tally = send(target, options.sends)
         print(row(name, tally), flush=True)

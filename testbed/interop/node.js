@@ -4,11 +4,17 @@
 const { openSync, readFileSync, writeSync } = require("node:fs");
 const http2 = require("node:http2");
 
-const [port, chain, key, journal, latency] = process.argv.slice(2);
+const [port, chain, key, journal, latency, setting] = process.argv.slice(2);
+const { mostRequests, idleMilliseconds } = JSON.parse(setting); // of one connection, if set
 const lines = openSync(journal, "a");
 let accepted = 0;
 
 const server = http2.createSecureServer({ cert: readFileSync(chain), key: readFileSync(key) });
+server.on("session", (session) => {
+  let requests = 0;
+  session.on("stream", () => ++requests === mostRequests && session.close());
+  if (idleMilliseconds) session.setTimeout(idleMilliseconds, () => session.close());
+});
 server.on("stream", (stream) => {
   const pieces = [];
   stream.on("error", (error) => console.error("stream:", error.message));

@@ -2,9 +2,9 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
@@ -55,12 +55,47 @@ class Tally:
 
 def send(target: Target, sends: int, *, lanes: int = LANES) -> Tally:
     """Send so many notifications, each to a token of its own; return what became of them."""
-    tokens = [f"interop-{number}" for number in range(sends)]
-    waiting = deque(tokens)
-    tally = Tally(sends)
+    waiting = deque(f"interop-{number}" for number in range(sends))
+
+    def run(_lane: int) -> Tally:
+        with Lane.to(target, waiting) as lane:
+            lane.work()
+        return lane.tally
+
+    return together(target, [*waiting], run, lanes)
+
+
+def send_after_rests(
+    target: Target, rests: Sequence[float], *, each_time: int = 3, lanes: int = LANES
+) -> Tally:
+    """Send a few from each lane after each rest of so many seconds, in which nothing is read."""
+    parts: list[list[list[str]]] = [
+        [
+            [f"interop-{lane}-{rest}-{number}" for number in range(each_time)]
+            for rest in range(len(rests))
+        ]
+        for lane in range(lanes)
+    ]
+
+    def run(number: int) -> Tally:
+        waiting: deque[str] = deque()
+        with Lane.to(target, waiting) as lane:
+            for seconds, tokens in zip(rests, parts[number], strict=True):
+                time.sleep(seconds)
+                waiting.extend(tokens)
+                lane.work()
+        return lane.tally
+
+    tokens = [token for part in parts for some in part for token in some]
+    return together(target, tokens, run, lanes)
+
+
+def together(target: Target, tokens: list[str], run: Callable[[int], Tally], lanes: int) -> Tally:
+    """Run the lanes, each in its thread; return what they and the server's journal say."""
+    tally = Tally(len(tokens))
     started = time.monotonic()
     with counted_links() as links, ThreadPoolExecutor(lanes) as pool:
-        for each in pool.map(lambda _: Lane(target, waiting).run(), range(lanes)):
+        for each in pool.map(run, range(lanes)):
             tally.add(each)
     tally.seconds = time.monotonic() - started
     tally.connections = len(links)
@@ -75,37 +110,42 @@ def send(target: Target, sends: int, *, lanes: int = LANES) -> Tally:
 class Lane:
     """One connection and the notifications that it has taken from `waiting`."""
 
-    def __init__(self, target: Target, waiting: deque[str]) -> None:
+    def __init__(self, target: Target, waiting: deque[str], connection: Connection) -> None:
+        self.tally = Tally()
         self._target = target
         self._waiting = waiting
+        self._connection = connection
         self._attempts: Counter[str] = Counter()
-        self._tally = Tally()
 
-    def run(self) -> Tally:
-        """Send until nothing waits; return what became of it."""
-        lane = Connection(self._target.endpoint)
-        try:
-            while self._start(lane) or lane.in_flight:
-                unreached = [
-                    token for token, answer in lane.wait(WAIT_SECONDS) if self._take(token, answer)
-                ]
-                if unreached:
-                    lane.rest(BETWEEN_ATTEMPTS_SECONDS)
-                    self._waiting.extend(unreached)
-        finally:
-            lane.close()
-        return self._tally
+    @classmethod
+    @contextmanager
+    def to(cls, target: Target, waiting: deque[str]) -> Iterator["Lane"]:
+        """Yield a lane whose connection is closed in the end."""
+        with closing(Connection(target.endpoint)) as connection:
+            yield cls(target, waiting, connection)
 
-    def _start(self, lane: Connection) -> bool:
+    def work(self) -> None:
+        """Send until nothing waits and everything has its answer."""
+        while self._start() or self._connection.in_flight:
+            unreached = [
+                token
+                for token, answer in self._connection.wait(WAIT_SECONDS)
+                if self._take(token, answer)
+            ]
+            if unreached:
+                self._connection.rest(BETWEEN_ATTEMPTS_SECONDS)
+                self._waiting.extend(unreached)
+
+    def _start(self) -> bool:
         """Start a batch, or as many as fit; return whether there were any."""
         started = False
-        for _ in range(min(BATCH, STREAMS - lane.in_flight)):
+        for _ in range(min(BATCH, STREAMS - self._connection.in_flight)):
             try:
                 token = self._waiting.popleft()
             except IndexError:
                 break
             body = self._target.dressed((BODY % token).encode())
-            lane.post(token, body, authorization=self._target.authorization)
+            self._connection.post(token, body, authorization=self._target.authorization)
             self._attempts[token] += 1
             started = True
         return started
@@ -114,14 +154,14 @@ class Lane:
         """Count one answer; return whether the notification is to be sent again, as it may be."""
         verdict = classify(self._target.undressed(answer))
         if verdict.meaning is Meaning.ACCEPTED:
-            self._tally.accepted += 1
+            self.tally.accepted += 1
         elif verdict.meaning is Meaning.UNKNOWN:
-            self._tally.unknown_as[verdict.code] += 1
+            self.tally.unknown_as[verdict.code] += 1
         elif verdict.meaning is Meaning.UNREACHED and self._attempts[token] < MOST_ATTEMPTS:
-            self._tally.retried_as[verdict.code] += 1
+            self.tally.retried_as[verdict.code] += 1
             return True
         else:
-            self._tally.refused_as[verdict.code] += 1
+            self.tally.refused_as[verdict.code] += 1
         return False
 
 

@@ -11,12 +11,12 @@ HTTP/1.1 to it: what our client sees of HTTP/2 is the proxy's own.
 import json
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import MappingProxyType
 from unittest import mock
 
 from fcm_emulator.process import EmulatorProcess
@@ -42,12 +42,11 @@ SBIN = "/usr/sbin"  # where Debian has some of the servers, and not everybody's 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server that listens; `process` is what runs it, where that is a process of ours."""
+    """A server that listens, and how a request for it is dressed."""
 
     endpoint: Endpoint
     journal: Path
     authorization: str = "Bearer x"
-    directory: Path = Path()
     is_grpc: bool = False
 
     def dressed(self, body: bytes) -> bytes:
@@ -61,12 +60,16 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a server is to run: its directory, with a certificate and the authority that signed."""
+    """Where a server is to run: its directory, and a certificate with the authority that signed.
+
+    `setting` is added to its settings.
+    """
 
     directory: Path
     ca_file: Path
     certificate: Certificate
     latency_ms: float
+    setting: str
 
     @property
     def journal(self) -> Path:
@@ -85,6 +88,10 @@ class Server:
     run: Callable[[Place], AbstractContextManager[Target]]
     program: str = ""  # "" for what comes with requirements-dev.txt
     package: str = ""  # Debian's
+    # Settings, where it has them. Its own ask for no change in what it says, only for when.
+    brief: str = ""  # it ends each connection soon, in good order
+    idle: str = ""  # it ends a connection after a second without a request
+    reload: tuple[str, signal.Signals] | None = None  # its file with a process id, and a signal
 
     @property
     def lacks(self) -> str:
@@ -92,6 +99,11 @@ class Server:
         if self.program and not find(self.program):
             return f"{self.program} is not installed: apt-get install {self.package}"
         return ""
+
+
+def must_be_there() -> bool:
+    """Return whether a missing server fails the tests: on CI, where a skip would hide it."""
+    return os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
 def find(program: str) -> str | None:
@@ -121,15 +133,16 @@ def h2(place: Place) -> Iterator[Target]:
 def node(place: Place) -> Iterator[Target]:
     """Yield an FCM on Node's http2."""
     port = free_port()
-    command = [find("node") or "", HERE / "node.js", str(port)]
+    command: list[str | Path] = [find("node") or "", HERE / "node.js", str(port)]
     command += [place.certificate.chain, place.certificate.key, place.journal]
-    child = start("node", [*command, str(place.latency_ms)], log=place.directory / "node.log")
+    command += [str(place.latency_ms), place.setting or "{}"]
+    child = start("node", command, log=place.directory / "node.log")
     with serving(child, lambda: listens(port)):
         yield Target(place.endpoint(port), place.journal)
 
 
 @contextmanager
-def grpc(place: Place, *, arguments: Mapping[str, int] = MappingProxyType({})) -> Iterator[Target]:
+def grpc(place: Place) -> Iterator[Target]:
     """Yield an FCM on gRPC's core, which takes requests that look like calls."""
     port = free_port()
     options = grpc_core.Options(
@@ -138,7 +151,7 @@ def grpc(place: Place, *, arguments: Mapping[str, int] = MappingProxyType({})) -
         key=str(place.certificate.key),
         journal=str(place.journal),
         latency_ms=place.latency_ms,
-        arguments=dict(arguments),
+        arguments=json.loads(place.setting or "{}"),
     )
     command = [sys.executable, "-m", "testbed.interop.grpc_core", json.dumps(asdict(options))]
     child = start(
@@ -152,6 +165,15 @@ def grpc(place: Place, *, arguments: Mapping[str, int] = MappingProxyType({})) -
 
 
 request_block = headers.request_block
+
+
+@contextmanager
+def not_dressed() -> Iterator[None]:
+    """Let requests be the product's own meanwhile, also where they would look like calls."""
+    with mock.patch.object(headers, "request_block", request_block):
+        headers.opening.cache_clear()
+        yield
+    headers.opening.cache_clear()
 
 
 def call_block(authority: str, path: str, authorization: str, length: int) -> bytes:
@@ -180,9 +202,7 @@ def proxy(settings: str, *command: str) -> Callable[[Place], AbstractContextMana
             port = free_port()
             child = start_proxy(settings, command, place, port=port, upstream=fcm.port)
             with serving(child, lambda: listens(port)):
-                yield Target(
-                    place.endpoint(port), fcm.journal, access_to(fcm), directory=place.directory
-                )
+                yield Target(place.endpoint(port), fcm.journal, access_to(fcm))
 
     return run
 
@@ -202,6 +222,7 @@ def start_proxy(
         "CHAIN_AND_KEY": both,
         "DIRECTORY": place.directory,
         "SETTINGS": written,
+        "SETTING": place.setting,
     }
 
     def filled(text: str) -> str:
@@ -229,35 +250,73 @@ def access_to(fcm: EmulatorProcess) -> str:
 SERVERS = {
     "granian": Server(granian),
     "h2": Server(h2),
-    "node": Server(node, "node", "nodejs"),
+    "node": Server(
+        node,
+        program="node",
+        package="nodejs",
+        brief='{"mostRequests": 20}',
+        idle='{"idleMilliseconds": 1000}',
+    ),
     "nginx": Server(
-        proxy("nginx.conf", "nginx", "-c", "@SETTINGS@", "-e", "stderr"), "nginx", "nginx"
+        proxy("nginx.conf", "nginx", "-c", "@SETTINGS@", "-e", "stderr"),
+        program="nginx",
+        package="nginx",
+        brief="keepalive_requests 20;",
+        idle="keepalive_timeout 1s;",
+        reload=("nginx.pid", signal.SIGHUP),
     ),
     "nghttpx": Server(
-        proxy("nghttpx.conf", "nghttpx", "--conf=@SETTINGS@"), "nghttpx", "nghttp2-proxy"
+        proxy("nghttpx.conf", "nghttpx", "--conf=@SETTINGS@"),
+        program="nghttpx",
+        package="nghttp2-proxy",
+        brief="frontend-max-requests=20",
+        idle="frontend-http2-read-timeout=1s",
     ),
     "haproxy": Server(
-        proxy("haproxy.cfg", "haproxy", "-W", "-f", "@SETTINGS@"), "haproxy", "haproxy"
+        proxy("haproxy.cfg", "haproxy", "-W", "-f", "@SETTINGS@"),
+        program="haproxy",
+        package="haproxy",
+        idle="timeout http-keep-alive 1s",
+        reload=("haproxy.pid", signal.SIGUSR2),
     ),
     "apache": Server(
         proxy("apache2.conf", "apache2", "-DFOREGROUND", "-f", "@SETTINGS@"),
-        "apache2",
-        "apache2-bin",
+        program="apache2",
+        package="apache2-bin",
+        brief="MaxKeepAliveRequests 20",
+        idle="KeepAliveTimeout 1",
+        reload=("apache2.pid", signal.SIGUSR1),
     ),
     "caddy": Server(
         proxy("Caddyfile", "caddy", "run", "--config", "@SETTINGS@", "--adapter", "caddyfile"),
-        "caddy",
-        "caddy",
+        program="caddy",
+        package="caddy",
+        idle="timeouts {\nidle 1s\n}",
     ),
-    "grpc": Server(grpc),
+    "grpc": Server(
+        grpc,
+        brief='{"grpc.max_connection_age_ms": 300, "grpc.max_connection_age_grace_ms": 60000}',
+        idle='{"grpc.max_connection_idle_ms": 500}',
+    ),
 }
 
 
 @contextmanager
-def running(name: str, directory: Path, *, latency_ms: float = LATENCY_MS) -> Iterator[Target]:
+def running(
+    name: str, directory: Path, *, latency_ms: float = LATENCY_MS, setting: str = ""
+) -> Iterator[Target]:
     """Yield one of the servers, which listens; its files are in the directory, and stay there."""
     directory.mkdir(parents=True, exist_ok=True)
     authority = Authority(directory / "authority", "trusted")
-    place = Place(directory, authority.ca_file, authority.issue("server"), latency_ms)
+    place = Place(directory, authority.ca_file, authority.issue("server"), latency_ms, setting)
     with SERVERS[name].run(place) as target:
         yield target
+
+
+def reload(name: str, directory: Path) -> None:
+    """Have a server that runs in the directory read its settings again, as operators do.
+
+    Its old processes end their connections in good order while new ones take new connections.
+    """
+    file, number = SERVERS[name].reload or ("", signal.SIGHUP)
+    os.kill(int((directory / file).read_text()), number)
