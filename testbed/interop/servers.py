@@ -88,9 +88,11 @@ class Server:
     run: Callable[[Place], AbstractContextManager[Target]]
     program: str = ""  # "" for what comes with requirements-dev.txt
     package: str = ""  # Debian's
-    # Settings, where it has them. Its own ask for no change in what it says, only for when.
-    brief: str = ""  # it ends each connection soon, in good order
-    idle: str = ""  # it ends a connection after a second without a request
+    # Settings that change when it says something, where it has them, and not what it says.
+    brief: str = ""  # each connection ends after 20 requests, or after a moment
+    idle: str = ""  # a connection ends after a second without a request
+    ends_idle_silently: bool = False  # then without GOAWAY (RFC 9113, 9.1), in the version tested
+    drops_at_reload: bool = False  # then requests that a GOAWAY said it would process (6.8)
     reload: tuple[str, signal.Signals] | None = None  # its file with a process id, and a signal
 
     @property
@@ -271,6 +273,7 @@ SERVERS = {
         package="nghttp2-proxy",
         brief="frontend-max-requests=20",
         idle="frontend-http2-read-timeout=1s",
+        ends_idle_silently=True,
     ),
     "haproxy": Server(
         proxy("haproxy.cfg", "haproxy", "-W", "-f", "@SETTINGS@"),
@@ -283,9 +286,9 @@ SERVERS = {
         proxy("apache2.conf", "apache2", "-DFOREGROUND", "-f", "@SETTINGS@"),
         program="apache2",
         package="apache2-bin",
-        brief="MaxKeepAliveRequests 20",
         idle="KeepAliveTimeout 1",
         reload=("apache2.pid", signal.SIGUSR1),
+        drops_at_reload=True,
     ),
     "caddy": Server(
         proxy("Caddyfile", "caddy", "run", "--config", "@SETTINGS@", "--adapter", "caddyfile"),
@@ -295,7 +298,7 @@ SERVERS = {
     ),
     "grpc": Server(
         grpc,
-        brief='{"grpc.max_connection_age_ms": 300, "grpc.max_connection_age_grace_ms": 60000}',
+        brief='{"grpc.max_connection_age_ms": 100, "grpc.max_connection_age_grace_ms": 60000}',
         idle='{"grpc.max_connection_idle_ms": 500}',
     ),
 }
