@@ -1,7 +1,7 @@
 """One TLS socket and the session on it: moves bytes between them, without waiting."""
 
 from .failures import Failure
-from .session import Session
+from .session import Session, State
 from .tls import Resumable, TlsSocket
 
 
@@ -24,21 +24,22 @@ class Link:
         """Return what makes the next handshake shorter."""
         return self._socket.resumable
 
-    def read(self, *, now: float) -> None:
-        """Take in what has come."""
+    def read(self, *, now: float) -> bool:
+        """Take in what has come; return whether more may have, when it is more than one read."""
         try:
             self.session.receive(self._socket.receive(), now=now)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             self.session.close(Failure.CONNECTION_LOST)
         if self._socket.has_ended:
             self.session.close(Failure.CONNECTION_LOST)
+        return self.session.state is not State.CLOSED
 
     def write(self, *, now: float) -> None:
-        """Send what the socket takes. What came is read before a lost connection is given up.
+        """Send what the socket takes. All that came is read before a lost connection is given up.
 
-        It may be a GOAWAY, which says that requests were not processed.
+        It may be answers, and a GOAWAY, which says that requests were not processed.
         """
         output = self.session.output
         try:
@@ -47,7 +48,8 @@ class Link:
         except BlockingIOError:
             return
         except OSError:
-            self.read(now=now)
+            while self.read(now=now):
+                pass
             self.session.close(Failure.CONNECTION_LOST)
 
     def close(self) -> None:
