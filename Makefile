@@ -9,7 +9,7 @@ AT_ONCE ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test again faults bench screenshots lint format
+.PHONY: help setup demo run test again faults interop bench screenshots lint format
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1	/p' Makefile
@@ -37,6 +37,9 @@ else
 	$(BIN)/python -m notifications.tests.faults.rounds \
 		--seed $(or $(SEED),1) --rounds $(or $(ROUNDS),1)
 endif
+
+interop: .venv/installed-dev  ## send 10,000 through each HTTP/2 server that is installed, with a table
+	@$(BIN)/python -m testbed.interop
 
 bench: .venv/installed-bench  ## measure Radiotalk and its alternatives, 20 minutes; QUICK=1: 5
 	DJANGO_SETTINGS_MODULE=benchmarks.settings $(BIN)/python -m testbed.engines --postgresql -- \

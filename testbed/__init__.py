@@ -26,6 +26,7 @@ What tests use besides:
     own_engines      a PostgreSQL, SQLite file or Redis that a test may break
     proxy            breaks the connections between two processes
     hostile/         an FCM that misbehaves below HTTP
+    interop/         other people's HTTP/2 servers, through which our client sends
     chromium         a browser, for the browser tests and the screenshots
 
 The product imports nothing of this package. `demo`, `run` and what they use need only
