@@ -85,7 +85,7 @@ class Sending:
         else:
             self._output.add(b"".join((headers_head, number, block)))
             self._held_up[stream_id] = stream
-            self._send_bodies()
+            self.send_bodies()
 
     def change_limit(self, streams: int) -> None:
         """Note how many streams the server takes at once (RFC 9113, 5.1.2)."""
@@ -98,13 +98,15 @@ class Sending:
         self._max_frame_size = size
 
     def change_first_window(self, size: int) -> None:
-        """Change the windows of streams to come, and of those in flight alike (RFC 9113, 6.9.2)."""
+        """Change the windows of streams to come, and of those in flight alike (RFC 9113, 6.9.2).
+
+        `send_bodies` is to follow the ACK: until then the server counts by the window before.
+        """
         by, self._first_window = size - self._first_window, size
         for stream in self._in_flight.values():
             stream.window += by
             check_window(stream.window)
         check_window(size)
-        self._send_bodies()
 
     def widen(self, by: int) -> None:
         """Let so many bytes more of all bodies leave."""
@@ -112,7 +114,7 @@ class Sending:
             raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "a window grew by nothing")
         self._window += by
         check_window(self._window)
-        self._send_bodies()
+        self.send_bodies()
 
     def widen_stream(self, stream: Stream, by: int) -> ErrorCode:
         """Let so many bytes more of one body leave; return the error of the stream, if any."""
@@ -121,14 +123,14 @@ class Sending:
             return ErrorCode.PROTOCOL_ERROR
         if stream.window > frames.MOST_WINDOW:
             return ErrorCode.FLOW_CONTROL_ERROR
-        self._send_bodies()
+        self.send_bodies()
         return ErrorCode.NO_ERROR
 
     def forget(self, stream_id: int) -> None:
         """Send no more of a request that has ended."""
         self._held_up.pop(stream_id, None)
 
-    def _send_bodies(self) -> None:
+    def send_bodies(self) -> None:
         """Send what the windows allow of the bodies that are held up (RFC 9113, 5.2)."""
         for stream_id, stream in list(self._held_up.items()):
             while size := self._allowed(stream):

@@ -156,6 +156,7 @@ class Session:
             elif name == frames.ENABLE_PUSH and value:
                 raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "a client pushes nothing")
         self.output.add(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        sending.send_bodies()
         if self.state is State.OPENING:
             self.state = State.OPEN
 
