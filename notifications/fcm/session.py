@@ -104,6 +104,8 @@ class Session:
 
     def begin(self, key: object, body: bytes, authorization: str, *, now: float) -> None:
         """Start the one POST of an attempt, when `takes` says that it may be started."""
+        if not self.in_flight:
+            self._small_talk = 0  # nothing could be answered
         self._streams.begin(key, body, authorization, now=now)
         if self._streams.sending.is_used_up:
             self.leave()
