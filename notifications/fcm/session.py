@@ -113,7 +113,9 @@ class Session:
     # --- Bytes go in -------------------------------------------------------------------------
 
     def receive(self, data: bytes, *, now: float) -> None:
-        """Take what the server sent."""
+        """Take what the server sent; after the end it is neither believed nor answered."""
+        if self.state is State.CLOSED:
+            return
         self._heard_at = now
         self._asked_at = None
         before = len(self._streams.answers)
