@@ -230,9 +230,11 @@ class Session:
             self.output.add(frames.goaway(tell))
 
     def _close_if_left(self) -> None:
+        """End a connection of no use; what is not written may be requests that were refused."""
         if self.state is State.LEAVING and not self.in_flight:
             self.state = State.CLOSED
-            self.output.add(frames.goaway(ErrorCode.NO_ERROR))
+            if not self.output.discard():
+                self.output.add(frames.goaway(ErrorCode.NO_ERROR))
 
     def take_answers(self) -> list[tuple[Any, Answer]]:
         """Return what became of requests since the last time, by their keys."""
