@@ -111,8 +111,7 @@ class Streams:
         code = frames.number(frames.of_size(payload, 4))
         self._check_begun(stream_id)
         if stream := self.in_flight.get(stream_id):
-            if stream.begins_at >= self._output.written:
-                raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "RST_STREAM of one not sent")
+            self._check_sent(stream)
             is_refused = code == ErrorCode.REFUSED_STREAM and not stream.head
             self._end(stream_id, Failure.NOT_PROCESSED if is_refused else Failure.STREAM_RESET)
 
@@ -159,6 +158,7 @@ class Streams:
 
     def _complete(self, stream_id: int) -> None:
         """Take a whole answer; the rest of a body that the server did not wait for is not sent."""
+        self._check_sent(self.in_flight[stream_id])
         stream = self._forget(stream_id)
         if not stream.is_sent:
             self._output.add(frames.rst_stream(stream_id, ErrorCode.CANCEL))
@@ -183,3 +183,8 @@ class Streams:
         if not stream_id % 2 or stream_id >= self.sending.next_id:
             rule = f"a frame of stream {stream_id}, which was never begun"
             raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, rule)
+
+    def _check_sent(self, stream: Stream) -> None:
+        """Raise ConnectionViolation for the end of a request of which the server has no byte."""
+        if stream.begins_at >= self._output.written:
+            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "the end of a request not sent")
