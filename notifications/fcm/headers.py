@@ -162,7 +162,7 @@ def read(decoder: Decoder, block: bytes) -> AnswerHead:
     """
     try:
         decoded = list(decoder.decode(block, raw=True))
-    except (HPACKError, UnicodeDecodeError) as error:
+    except (HPACKError, ValueError) as error:
         rule = f"a header block that is no HPACK ({type(error).__name__})"
         raise ConnectionViolation(ErrorCode.COMPRESSION_ERROR, rule) from error
     headers = {name.lower(): value for name, value in reversed(decoded)}  # the first of each
