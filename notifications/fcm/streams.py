@@ -47,10 +47,9 @@ class Streams:
 
     def on_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
         """Take the usual head of an answer at a glance; read any other."""
-        stream = self.in_flight.get(stream_id)
+        stream = self._find(stream_id)
         is_usual = flags & HOW_TO_READ == USUAL and payload.startswith(headers.OK)
         if not (is_usual and stream and not stream.head):
-            self._check_begun(stream_id)
             self.blocks.begin(flags, stream_id, payload)
             self._take_block()
             return
@@ -86,9 +85,8 @@ class Streams:
     def on_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         """Take a part of an answer's body."""
         self._allow_more(len(payload))
-        stream = self.in_flight.get(stream_id)
+        stream = self._find(stream_id)
         if stream is None:
-            self._check_begun(stream_id)
             return
         stream.taken += len(payload)
         stream.answer += frames.without_padding(flags, payload)
@@ -109,9 +107,7 @@ class Streams:
     def on_rst_stream(self, _flags: int, stream_id: int, payload: bytes) -> None:
         """End a request that the server gave up; a refused one was not processed (8.7)."""
         code = frames.number(frames.of_size(payload, 4))
-        self._check_begun(stream_id)
-        if stream := self.in_flight.get(stream_id):
-            self._check_sent(stream)
+        if stream := self._find(stream_id):
             is_refused = code == ErrorCode.REFUSED_STREAM and not stream.head
             self._end(stream_id, Failure.NOT_PROCESSED if is_refused else Failure.STREAM_RESET)
 
@@ -121,8 +117,7 @@ class Streams:
         if not stream_id:
             self.sending.widen(by)
             return
-        self._check_begun(stream_id)
-        stream = self.in_flight.get(stream_id)
+        stream = self._find(stream_id)
         if stream and (code := self.sending.widen_stream(stream, by)):
             self._give_up(stream_id, Failure.BAD_HTTP2, code)
 
@@ -158,7 +153,6 @@ class Streams:
 
     def _complete(self, stream_id: int) -> None:
         """Take a whole answer; the rest of a body that the server did not wait for is not sent."""
-        self._check_sent(self.in_flight[stream_id])
         stream = self._forget(stream_id)
         if not stream.is_sent:
             self._output.add(frames.rst_stream(stream_id, ErrorCode.CANCEL))
@@ -178,13 +172,18 @@ class Streams:
         self.sending.forget(stream_id)
         return self.in_flight.pop(stream_id)
 
-    def _check_begun(self, stream_id: int) -> None:
-        """Raise ConnectionViolation for a stream that there never was (RFC 9113, 5.1)."""
-        if not stream_id % 2 or stream_id >= self.sending.next_id:
-            rule = f"a frame of stream {stream_id}, which was never begun"
-            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, rule)
+    def _find(self, stream_id: int) -> Stream | None:
+        """Return the request in flight that the server speaks of, None for one that has ended.
 
-    def _check_sent(self, stream: Stream) -> None:
-        """Raise ConnectionViolation for the end of a request of which the server has no byte."""
-        if stream.begins_at >= self._output.written:
-            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "the end of a request not sent")
+        Raise ConnectionViolation for one that was never begun (RFC 9113, 5.1), or of which the
+        server has no byte yet.
+        """
+        stream = self.in_flight.get(stream_id)
+        if stream:
+            is_known = stream.begins_at < self._output.written
+        else:
+            is_known = stream_id % 2 == 1 and stream_id < self.sending.next_id
+        if not is_known:
+            rule = f"a frame of stream {stream_id}, which the server cannot know"
+            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, rule)
+        return stream

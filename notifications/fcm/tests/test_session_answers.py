@@ -200,9 +200,18 @@ def test_a_reset_ends_its_request_alone_and_is_not_answered() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [rst_stream(1, ErrorCode.REFUSED_STREAM), rst_stream(1, 0), answer(1)]
+    "said",
+    [
+        rst_stream(1, ErrorCode.REFUSED_STREAM),
+        rst_stream(1, 0),
+        headers(1),
+        headers(1, b"\x8d"),
+        data(1, b"{}"),
+        answer(1),
+        frames.window_update(1, 1),
+    ],
 )
-def test_whoever_answers_a_request_that_was_not_sent_is_not_believed(said: bytes) -> None:
+def test_whoever_speaks_of_a_request_that_was_not_sent_is_not_believed(said: bytes) -> None:
     session = open_session()
     begin(session, "a")
 
