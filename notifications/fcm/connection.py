@@ -20,7 +20,7 @@ from notifications import failpoints
 
 from .dial import Dial
 from .endpoint import Endpoint
-from .failures import NOTHING_WAS_PROCESSED, Failure
+from .failures import NOTHING_WAS_SENT, Failure
 from .link import Link
 from .outcomes import Answer
 from .session import Session, State
@@ -226,7 +226,7 @@ class Connection:
 
     def _give_up_waiting(self, failure: Failure | None) -> None:
         """Answer those that wait: they were not sent, for this reason if it says as much."""
-        unsent = failure if failure in NOTHING_WAS_PROCESSED else Failure.NOT_SENT
+        unsent = failure if failure in NOTHING_WAS_SENT else Failure.NOT_SENT
         self._answers += [(key, Answer(unsent)) for key, _, _ in self._waiting]
         self._waiting.clear()
 

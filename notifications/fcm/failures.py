@@ -1,4 +1,4 @@
-"""Why a request has no answer, in words; and which of them mean that FCM processed nothing."""
+"""Why a request has no answer, in words; and which of them mean that nothing was sent."""
 
 from enum import StrEnum
 
@@ -33,8 +33,8 @@ class Failure(StrEnum):
     ANSWER_TOO_LONG = "ANSWER_TOO_LONG"
 
 
-# Whatever is not named here may have been accepted.
-NOTHING_WAS_PROCESSED = frozenset(
+# No byte of the request left. With NOT_PROCESSED, these are all that FCM cannot have accepted.
+NOTHING_WAS_SENT = frozenset(
     {
         Failure.NAME_NOT_FOUND,
         Failure.NOT_CONNECTED,
@@ -48,6 +48,5 @@ NOTHING_WAS_PROCESSED = frozenset(
         Failure.NO_HTTP2,
         Failure.NO_SETTINGS,
         Failure.NOT_SENT,
-        Failure.NOT_PROCESSED,
     }
 )

@@ -1,7 +1,8 @@
 """What an answer of FCM means: the one table that decides.
 
     200 with `name`                              accepted
-    none, and FCM processed nothing              unreached: `failures` names when that is certain
+    none, and no byte of the request left        unreached: `failures` names when that is certain
+    none, and GOAWAY or REFUSED_STREAM           not processed: so FCM says (RFC 9113, 8.7)
     429                                          throttled: not accepted
     401                                          unauthenticated: not accepted
     404 UNREGISTERED                             unregistered
@@ -20,7 +21,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from .failures import NOTHING_WAS_PROCESSED, Failure
+from .failures import NOTHING_WAS_SENT, Failure
 
 
 class Meaning(StrEnum):
@@ -28,6 +29,7 @@ class Meaning(StrEnum):
 
     ACCEPTED = "accepted"
     UNREACHED = "unreached"
+    NOT_PROCESSED = "not_processed"
     THROTTLED = "throttled"
     UNAUTHENTICATED = "unauthenticated"
     UNREGISTERED = "unregistered"
@@ -43,7 +45,13 @@ REFUSED = frozenset({Meaning.UNREGISTERED, Meaning.MISMATCHED, Meaning.INVALID})
 
 # FCM did not accept the notification, and may accept it later.
 NOT_YET = frozenset(
-    {Meaning.UNREACHED, Meaning.THROTTLED, Meaning.UNAVAILABLE, Meaning.MISCONFIGURED}
+    {
+        Meaning.UNREACHED,
+        Meaning.NOT_PROCESSED,
+        Meaning.THROTTLED,
+        Meaning.UNAVAILABLE,
+        Meaning.MISCONFIGURED,
+    }
 )
 
 # The statuses whose code says whether the device or the configuration is to blame.
@@ -75,13 +83,19 @@ class Verdict(NamedTuple):
 def classify(answer: Answer) -> Verdict:
     """Return what the answer means, by the table above."""
     if answer.failure:
-        unreached = answer.failure in NOTHING_WAS_PROCESSED
-        return Verdict(Meaning.UNREACHED if unreached else Meaning.UNKNOWN, code=answer.failure)
+        return Verdict(classify_failure(answer.failure), code=answer.failure)
     content = parse(answer.body)
     if answer.status == 200:
         return classify_success(content)
     code = error_code(content)
     return Verdict(classify_status(answer.status, code), code=code or f"HTTP_{answer.status}")
+
+
+def classify_failure(failure: Failure) -> Meaning:
+    """Return what it means that there is no answer."""
+    if failure in NOTHING_WAS_SENT:
+        return Meaning.UNREACHED
+    return Meaning.NOT_PROCESSED if failure is Failure.NOT_PROCESSED else Meaning.UNKNOWN
 
 
 def classify_success(content: dict[str, Any]) -> Verdict:

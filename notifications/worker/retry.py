@@ -1,6 +1,7 @@
 """When to attempt again: the ladder of each meaning, in seconds.
 
     unreached      1, 2, 4 … 60                     nothing reached FCM
+    not processed  the same                         FCM's connection took no more
     throttled      Retry-After, else 60, 120 … 3600
     unavailable    10, 20, 40, 80, 160, then never; Retry-After if longer
     misconfigured  at once when an operator releases the notification
@@ -37,7 +38,7 @@ def delay(
     doubled = 2.0 ** min(attempt - 1, 12)
     if meaning is Meaning.MISCONFIGURED:
         return 0.0
-    if meaning is Meaning.UNREACHED:
+    if meaning in (Meaning.UNREACHED, Meaning.NOT_PROCESSED):
         wait = min(doubled, UNREACHED_MOST_SECONDS)
     elif meaning is Meaning.THROTTLED:
         wait = retry_after or min(THROTTLED_FIRST_SECONDS * doubled, THROTTLED_MOST_SECONDS)

@@ -21,6 +21,7 @@ from .servers import Target
 LANES = 10
 BATCH = 25  # so many are started between two looks at what has come, as on a lane of the worker's
 WAIT_SECONDS = 0.25
+AGAIN = (Meaning.UNREACHED, Meaning.NOT_PROCESSED)  # what the worker attempts again as well
 MOST_ATTEMPTS = 50  # of one notification; what comes so far has a fault that lasts
 BETWEEN_ATTEMPTS_SECONDS = 0.05  # where nothing was processed; the worker waits for a second
 BODY = '{"message":{"token":"%s","notification":{"title":"夜のラジオ","body":"第42回"}}}'
@@ -157,7 +158,7 @@ class Lane:
             self.tally.accepted += 1
         elif verdict.meaning is Meaning.UNKNOWN:
             self.tally.unknown_as[verdict.code] += 1
-        elif verdict.meaning is Meaning.UNREACHED and self._attempts[token] < MOST_ATTEMPTS:
+        elif verdict.meaning in AGAIN and self._attempts[token] < MOST_ATTEMPTS:
             self.tally.retried_as[verdict.code] += 1
             return True
         else:

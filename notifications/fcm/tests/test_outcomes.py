@@ -15,8 +15,8 @@ from fcm_emulator.process import EmulatorProcess, running
 from notifications.fcm.connection import Connection
 from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
-from notifications.fcm.failures import NOTHING_WAS_PROCESSED, Failure
-from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
+from notifications.fcm.failures import NOTHING_WAS_SENT, Failure
+from notifications.fcm.outcomes import NOT_YET, Answer, Meaning, Verdict, classify
 
 NAME = "projects/radiotalk/messages/0:1795475874222594%00000000000408ae"
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
@@ -69,12 +69,21 @@ def test_an_error_of_fcm_is_told_by_status_and_code(
     assert classify(answer) == Verdict(Meaning(meaning), code=code)
 
 
-@pytest.mark.parametrize("failure", sorted(NOTHING_WAS_PROCESSED))
-def test_what_fcm_provably_did_not_process_is_unreached(failure: Failure) -> None:
+@pytest.mark.parametrize("failure", sorted(NOTHING_WAS_SENT))
+def test_that_nothing_was_sent_is_unreached(failure: Failure) -> None:
     assert classify(Answer(failure)) == Verdict(Meaning.UNREACHED, code=failure)
 
 
-@pytest.mark.parametrize("failure", sorted(set(Failure) - NOTHING_WAS_PROCESSED))
+def test_what_fcm_says_that_it_did_not_process_can_be_attempted_again() -> None:
+    verdict = classify(Answer(Failure.NOT_PROCESSED))
+
+    assert verdict == Verdict(Meaning.NOT_PROCESSED, code="NOT_PROCESSED")
+    assert verdict.meaning in NOT_YET
+
+
+@pytest.mark.parametrize(
+    "failure", sorted(set(Failure) - NOTHING_WAS_SENT - {Failure.NOT_PROCESSED})
+)
 def test_every_other_failure_may_have_been_delivered(failure: Failure) -> None:
     assert classify(Answer(failure)) == Verdict(Meaning.UNKNOWN, code=failure)
 

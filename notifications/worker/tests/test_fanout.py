@@ -46,6 +46,7 @@ def result(meaning: Meaning, **values: Any) -> Result:
         (Meaning.INVALID, "rejected"),
         (Meaning.UNKNOWN, "unknown"),
         (Meaning.UNREACHED, "retry"),
+        (Meaning.NOT_PROCESSED, "retry"),
         (Meaning.THROTTLED, "retry"),
         (Meaning.UNAVAILABLE, "retry"),
         (Meaning.MISCONFIGURED, "retry"),

@@ -20,6 +20,7 @@ def most(low: float, high: float) -> float:
     ("meaning", "waits"),
     [
         (Meaning.UNREACHED, [1, 2, 4, 8, 16, 32, 60, 60, 60]),
+        (Meaning.NOT_PROCESSED, [1, 2, 4, 8, 16, 32, 60, 60, 60]),
         (Meaning.THROTTLED, [60, 120, 240, 480, 960, 1920, 3600, 3600]),
         (Meaning.UNAVAILABLE, [10, 20, 40, 80, 160, None, None]),
         (Meaning.MISCONFIGURED, [0, 0, 0]),
