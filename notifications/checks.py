@@ -95,11 +95,25 @@ def endpoint(**kwargs: Any) -> list[CheckMessage]:
     return [Error(message, hint="Use https.", id="notifications.E003")]
 
 
-def is_address(url: str) -> bool:
-    """Return whether the URL is http or https, with a host and no port that cannot be."""
+@register(FCM)
+def proxy(**kwargs: Any) -> list[CheckMessage]:
+    """Tell when FCM_PROXY is no address of a proxy; it may hold a password, so it is not shown."""
+    if not settings.FCM_PROXY or is_address(settings.FCM_PROXY, schemes=("http",)):
+        return []
+    return [
+        Error(
+            "FCM_PROXY is no address of an HTTP proxy.",
+            hint="Say http://HOST:PORT, or http://NAME:PASSWORD@HOST:PORT.",
+            id="notifications.E007",
+        )
+    ]
+
+
+def is_address(url: str, *, schemes: tuple[str, ...] = ("http", "https")) -> bool:
+    """Return whether the URL has one of the schemes, a host, and no port that cannot be."""
     try:
         parts = urlsplit(url)
-        is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        is_one = parts.scheme in schemes and parts.hostname and parts.port != 0
     except ValueError:
         return False
     return bool(is_one) and not any(letter.isspace() for letter in url)

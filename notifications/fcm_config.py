@@ -11,7 +11,11 @@ def access_token() -> AccessToken:
 
     Raise OSError when its file cannot be read, ValueError when it is no service account's.
     """
-    return AccessToken(settings.GOOGLE_APPLICATION_CREDENTIALS, ca_file=settings.FCM_CA_FILE)
+    return AccessToken(
+        settings.GOOGLE_APPLICATION_CREDENTIALS,
+        ca_file=settings.FCM_CA_FILE,
+        proxy=settings.FCM_PROXY,
+    )
 
 
 def endpoint(access: AccessToken) -> Endpoint:
@@ -20,4 +24,5 @@ def endpoint(access: AccessToken) -> Endpoint:
         url=f"{settings.FCM_ENDPOINT}/v1/projects/{access.project_id}/messages:send",
         ca_file=settings.FCM_CA_FILE,
         timeout=settings.FCM_TIMEOUT,
+        proxy=settings.FCM_PROXY,
     )

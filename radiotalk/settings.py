@@ -153,6 +153,9 @@ GOOGLE_APPLICATION_CREDENTIALS: str = env.str("GOOGLE_APPLICATION_CREDENTIALS", 
 FCM_ENDPOINT: str = env.str("FCM_ENDPOINT", default="https://fcm.googleapis.com").rstrip("/")
 # Trusted instead of the public authorities, for FCM_ENDPOINT and the credentials' token_uri.
 FCM_CA_FILE: str = env.str("FCM_CA_FILE", default="")
+# The HTTP proxy on the way to FCM and to the token endpoint: http://NAME:PASSWORD@HOST:PORT. Those
+# of the environment (https_proxy) are ignored.
+FCM_PROXY: str = env.str("FCM_PROXY", default="")
 # Seconds for one attempt in all. FCM's engineers raised theirs to 15 s "to prevent duplicates".
 FCM_TIMEOUT = env.number("FCM_TIMEOUT", default=20, least=15, most=3600)
 

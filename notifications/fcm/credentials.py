@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 
+import requests
 from firebase_admin import credentials
 from google.auth import exceptions
 from google.auth.transport.requests import Request
@@ -47,14 +48,15 @@ class AccessToken:
     that asks iamcredentials.googleapis.com for regions, which FCM does not need.
     """
 
-    def __init__(self, service_account_file: str, *, ca_file: str) -> None:
+    def __init__(self, service_account_file: str, *, ca_file: str, proxy: str = "") -> None:
         certificate = credentials.Certificate(service_account_file)
         self.project_id: str = certificate.project_id
         self._google = certificate.get_credential()
-        # `verify` is given with each request: REQUESTS_CA_BUNDLE would overrule the session's own.
-        self._request = functools.partial(
-            Request(), timeout=REFRESH_TIMEOUT_SECONDS, verify=ca_file or True
-        )
+        session = requests.Session()
+        session.trust_env = False  # no proxy and no authority of the environment's
+        session.proxies = {"https": proxy, "http": proxy} if proxy else {}
+        session.verify = ca_file or True
+        self._request = functools.partial(Request(session), timeout=REFRESH_TIMEOUT_SECONDS)
         self._lock = threading.Lock()
         self._paused_until = 0.0
         self._refreshing = threading.Thread()  # none yet

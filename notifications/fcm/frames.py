@@ -148,3 +148,9 @@ def of_size(payload: bytes, size: int) -> bytes:
             ErrorCode.FRAME_SIZE_ERROR, f"{len(payload)} bytes where {size} are needed"
         )
     return payload
+
+
+def of_the_connection(stream_id: int) -> None:
+    """Raise ConnectionViolation for a frame that may be of no stream (RFC 9113, 6.5, 6.7, 6.8)."""
+    if stream_id:
+        raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, f"a frame of stream {stream_id}")

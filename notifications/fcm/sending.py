@@ -49,7 +49,7 @@ class Sending:
         self._output = output
         self._authority = authority
         self._path = path
-        self._limit = STREAMS  # at once; the server may allow fewer
+        self.limit = STREAMS  # at once; the server may allow fewer
         self._max_frame_size = frames.LEAST_MAX_FRAME_SIZE
         self._window = frames.DEFAULT_WINDOW  # how many bytes more of all bodies the server takes
         self._first_window = frames.DEFAULT_WINDOW  # of each stream
@@ -63,7 +63,7 @@ class Sending:
     def takes(self, size: int) -> bool:
         """Return whether a request with a body of so many bytes may be started now."""
         return (
-            len(self._in_flight) < self._limit
+            len(self._in_flight) < self.limit
             and size <= self._window
             and len(self._output.unwritten) < MOST_UNWRITTEN_BYTES
             and not self.is_used_up
@@ -89,7 +89,7 @@ class Sending:
 
     def change_limit(self, streams: int) -> None:
         """Note how many streams the server takes at once (RFC 9113, 5.1.2)."""
-        self._limit = min(streams, STREAMS)
+        self.limit = min(streams, STREAMS)
 
     def change_frame_size(self, size: int) -> None:
         """Note how long a frame may be (RFC 9113, 6.5.2)."""

@@ -91,6 +91,11 @@ class Session:
         return self.state is State.OPENING or bool(self.in_flight) or self._asked_at is not None
 
     @property
+    def streams_at_once(self) -> int:
+        """Return how many requests the server takes at once, at most as many as we send."""
+        return self._streams.sending.limit
+
+    @property
     def has_begun(self) -> bool:
         """Return whether any request was ever started."""
         return self._streams.sending.next_id > 1
@@ -143,7 +148,7 @@ class Session:
 
     def _on_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
         """Take the server's settings and acknowledge them (RFC 9113, 6.5)."""
-        of_the_connection(stream_id)
+        frames.of_the_connection(stream_id)
         if flags & frames.ACK:
             frames.of_size(payload, 0)
             return
@@ -170,14 +175,14 @@ class Session:
 
     def _on_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
         """Answer the server's; that anything came answers ours (RFC 9113, 6.7)."""
-        of_the_connection(stream_id)
+        frames.of_the_connection(stream_id)
         frames.of_size(payload, 8)
         if not flags & frames.ACK:
             self.output.add(frames.frame(frames.PING, frames.ACK, 0, payload))
 
     def _on_goaway(self, _flags: int, stream_id: int, payload: bytes) -> None:
         """Start no more; what is above its last stream was not processed (RFC 9113, 6.8)."""
-        of_the_connection(stream_id)
+        frames.of_the_connection(stream_id)
         if len(payload) < 8:
             raise ConnectionViolation(ErrorCode.FRAME_SIZE_ERROR, "a part of GOAWAY")
         self.leave()
@@ -240,9 +245,3 @@ class Session:
         """Return what became of requests since the last time, by their keys."""
         answers, self._streams.answers = self._streams.answers, []
         return answers
-
-
-def of_the_connection(stream_id: int) -> None:
-    """Raise ConnectionViolation for a frame that may be of no stream (RFC 9113, 6.5, 6.7, 6.8)."""
-    if stream_id:
-        raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, f"a frame of stream {stream_id}")

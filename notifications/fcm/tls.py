@@ -62,6 +62,11 @@ class TlsSocket:
         return self._tls.selected_alpn_protocol()
 
     @property
+    def version(self) -> str:
+        """Return which TLS is spoken, such as TLSv1.3."""
+        return self._tls.version() or ""
+
+    @property
     def resumable(self) -> Resumable | None:
         """Return what makes the next handshake shorter, once the server has given it."""
         return (self._tls.context, self._tls.session) if self._tls.session else None

@@ -149,6 +149,25 @@ def test_an_address_that_is_no_redis_is_told_and_not_shown(settings: Settings, u
     assert "hunter" not in messages["notifications.E005"]
 
 
+@pytest.mark.parametrize(
+    "address", ["proxy.example:3128", "https://proxy.example", "socks5://p", "http://p:0"]
+)
+def test_a_proxy_that_is_no_address_is_told_without_its_password(
+    settings: Settings, address: str
+) -> None:
+    settings.FCM_PROXY = address.replace("://", "://me:secret@")
+
+    assert set(found()) == {"notifications.E007"}
+    assert "secret" not in str(run_checks())
+
+
+@pytest.mark.parametrize("address", ["", "http://proxy:3128", "http://me:secret@[::1]:8080"])
+def test_a_proxy_that_is_an_address_is_taken(settings: Settings, address: str) -> None:
+    settings.FCM_PROXY = address
+
+    assert found() == {}
+
+
 def test_failpoints_are_refused_in_production_and_nowhere_else(settings: Settings) -> None:
     settings.NOTIFICATIONS_FAILPOINTS = ["after_claim=kill"]
 
@@ -163,6 +182,7 @@ def break_everything(settings: Settings) -> None:
     settings.GOOGLE_APPLICATION_CREDENTIALS = "/nowhere.json"
     settings.FCM_CA_FILE = "/nowhere.pem"
     settings.FCM_ENDPOINT = "http://fcm.example"
+    settings.FCM_PROXY = "proxy.example:3128"
     settings.REDIS_URL = "no address"
     settings.NOTIFICATIONS_LEASE_TTL = 1
     settings.NOTIFICATIONS_FAILPOINTS = ["after_claim=kill"]
@@ -171,7 +191,7 @@ def break_everything(settings: Settings) -> None:
 @pytest.mark.parametrize(
     ("concern", "told"),
     [
-        ("fcm", {"E001", "E002", "E003"}),
+        ("fcm", {"E001", "E002", "E003", "E007"}),
         ("security", {"E003"}),
         ("redis", {"E005"}),
         ("worker", {"W004", "E006"}),
@@ -188,7 +208,7 @@ def test_each_check_belongs_to_its_concern(
 def test_without_a_concern_everything_is_checked(settings: Settings) -> None:
     break_everything(settings)
 
-    told = ("E001", "E002", "E003", "E005", "E006", "W004")
+    told = ("E001", "E002", "E003", "E005", "E006", "E007", "W004")
     assert set(found()) == {f"notifications.{number}" for number in told}
 
 
@@ -198,4 +218,5 @@ def test_the_worker_does_not_start_before_all_of_them_are_content(settings: Sett
     with pytest.raises(SystemCheckError) as refusal:
         call_command("listen_notifications", skip_checks=False)
 
-    assert all(error in str(refusal.value) for error in ("E001", "E002", "E003", "E005", "E006"))
+    errors = ("E001", "E002", "E003", "E005", "E006", "E007")
+    assert all(error in str(refusal.value) for error in errors)

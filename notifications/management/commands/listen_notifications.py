@@ -1,6 +1,7 @@
 """The worker: sends the notifications of posted talks. Wires the parts and the signals."""
 
 import gc
+import logging
 import signal
 import sys
 from argparse import ArgumentParser
@@ -25,6 +26,8 @@ from notifications.worker.receiver import Receiver
 from notifications.worker.repository import Repository
 from notifications.worker.sender import Sender
 from notifications.worker.watchdog import Watchdog
+
+logger = logging.getLogger(__name__)
 
 # Python's own is 700: results of some ten answers.
 NEW_OBJECTS = 50_000
@@ -53,9 +56,10 @@ class Command(BaseCommand):
         inbox = Inbox()
         lease = Lease(timedelta(seconds=settings.NOTIFICATIONS_LEASE_TTL))
         access = access_token()
+        endpoint = fcm_config.endpoint(access)
         sender = Sender(
             lanes=max_workers,
-            endpoint=fcm_config.endpoint(access),
+            endpoint=endpoint,
             access=access,
             report=inbox.put,
         )
@@ -74,6 +78,8 @@ class Command(BaseCommand):
             signal.signal(
                 signum, lambda number, frame: inbox.put(Stop(signal.Signals(number).name))
             )
+        if settings.FCM_PROXY:
+            logger.info("proxy.used", extra={"proxy": endpoint.proxy_address[0]})
         look_for_garbage_seldom()
         with closing(sender):
             receiver.start()

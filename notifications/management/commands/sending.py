@@ -12,11 +12,12 @@ from django.core.management.base import BaseCommand
 from django.db import OperationalError
 from django.utils import timezone
 
+from notifications.admin.errors import explain
 from notifications.management.arguments import row_id, whole_number
 from notifications.management.errors import Failed, Refused
 from notifications.models import Delivery
 from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
-from notifications.operators import acts, status
+from notifications.operators import acts, probe, status
 
 SWITCHES = {
     "dry-run": (acts.dry_run, "let FCM validate, deliver to nobody"),
@@ -58,6 +59,7 @@ class Command(BaseCommand):
             every.append(one)
         unknown = actions.add_parser("unknown", help="what may or may not have been delivered")
         every += add_unknown_arguments(unknown)
+        every.append(actions.add_parser("probe", help="whether a worker could send from here"))
         for each in every:
             each.add_argument("--json", action="store_true", help="answer as JSON")
 
@@ -78,6 +80,8 @@ class Command(BaseCommand):
     def act(self, action: str, options: dict[str, Any], *, now: datetime) -> Any:
         """Do what was asked and return the answer: names with values, or a list of rows."""
         who: dict[str, Any] = {"by": operator(), "reason": options.get("reason") or ""}
+        if action == "probe":
+            return probed()
         if action == "unknown":
             return settle(options, who, now=now)
         if action in STOPS:
@@ -166,6 +170,18 @@ def unknown_rows(notification_id: int | None, *, limit: int) -> list[dict[str, A
         }
         for row in rows.select_related("device__user").order_by("notification_id", "id")[:limit]
     ]
+
+
+def probed() -> dict[str, str]:
+    """Return what each step of the way to FCM says; raise Failed at one that ends it."""
+    told: dict[str, str] = {}
+    for step in probe.steps():
+        if step.failure:
+            way = "".join(f"{name}: {what}\n" for name, what in told.items())
+            what_to_do = explain(Delivery.Outcome.RETRY, step.failure)
+            raise Failed(f"{way}{step.name}: {step.told} ({step.failure}). {what_to_do}")
+        told[step.name] = step.told
+    return told
 
 
 def end_of_live(minutes: int | None, *, now: datetime) -> datetime | None:

@@ -1,0 +1,135 @@
+"""The probe: it says at which step a worker could not send from here, and reaches nobody."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import override_settings
+
+from fcm_emulator.process import EmulatorProcess, running
+from notifications.management.errors import Failed
+from notifications.operators import probe
+from testbed.hostile import fcm as hostile
+from testbed.hostile.certificates import Authority
+from testbed.process import LOOPBACK, free_port
+
+
+@pytest.fixture(scope="module")
+def fcm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
+    """Yield an emulator, which gives access tokens too."""
+    with running(tmp_path_factory.mktemp("fcm")) as process:
+        yield process
+
+
+@pytest.fixture(autouse=True)
+def configured(fcm: EmulatorProcess) -> Iterator[None]:
+    """Have the settings speak of the emulator."""
+    with override_settings(
+        GOOGLE_APPLICATION_CREDENTIALS=str(fcm.service_account_file),
+        FCM_ENDPOINT=fcm.url,
+        FCM_CA_FILE=str(fcm.ca_file),
+    ):
+        yield
+
+
+def failure() -> tuple[str, str]:
+    """Return the name and the failure of the last step."""
+    last = list(probe.steps())[-1]
+    return last.name, last.failure
+
+
+pytestmark = pytest.mark.engines
+
+
+def test_a_machine_from_which_a_worker_could_send(fcm: EmulatorProcess) -> None:
+    steps = {step.name: step.told for step in probe.steps()}
+
+    assert list(steps) == [
+        "service account",
+        "name",
+        "TLS",
+        "ALPN",
+        "SETTINGS",
+        "access token",
+        "answer",
+        "latency",
+        "clock",
+    ][: len(steps)]
+    assert steps["name"] == f"{LOOPBACK} is {LOOPBACK}"
+    assert steps["TLS"].startswith("TLSv1.3")
+    assert "latency" in steps
+
+
+def test_it_reaches_nobody(fcm: EmulatorProcess) -> None:
+    before = len(fcm.entries())
+
+    list(probe.steps())
+
+    [entry] = fcm.entries()[before:]
+    assert entry["validate_only"] is True
+    assert entry["token"] == probe.NOBODYS_TOKEN
+
+
+def test_the_command_tells_every_step() -> None:
+    out = StringIO()
+
+    call_command("sending", "probe", stdout=out)
+
+    assert "TLS" in out.getvalue()
+    assert "access token         given" in out.getvalue()
+
+
+def test_the_command_tells_it_as_json() -> None:
+    out = StringIO()
+
+    call_command("sending", "probe", "--json", stdout=out)
+
+    assert json.loads(out.getvalue())["ALPN"] == "HTTP/2"
+
+
+def test_the_command_fails_with_the_step_and_what_to_do() -> None:
+    with (
+        override_settings(FCM_ENDPOINT=f"https://{LOOPBACK}:{free_port()}"),
+        pytest.raises(Failed) as failed,
+    ):
+        call_command("sending", "probe", stdout=StringIO())
+
+    assert failed.value.returncode == 1
+    assert "NOT_CONNECTED" in str(failed.value)
+    assert "Look at the network" in str(failed.value)
+
+
+def test_a_lost_service_account_is_told() -> None:
+    with override_settings(GOOGLE_APPLICATION_CREDENTIALS="/nowhere.json"):
+        assert failure() == ("service account", "CREDENTIALS_REFUSED")
+
+
+def test_an_unknown_name_is_told() -> None:
+    with override_settings(FCM_ENDPOINT="https://fcm.invalid"):
+        assert failure() == ("connection", "NAME_NOT_FOUND")
+
+
+def test_a_token_endpoint_that_is_away_is_told(fcm: EmulatorProcess, tmp_path: Path) -> None:
+    content = json.loads(fcm.service_account_file.read_text())
+    content["token_uri"] = f"https://{LOOPBACK}:{free_port()}/token"
+    account = tmp_path / "account.json"
+    account.write_text(json.dumps(content))
+
+    with override_settings(GOOGLE_APPLICATION_CREDENTIALS=str(account)):
+        assert failure() == ("access token", "NO_ACCESS_TOKEN")
+
+
+@pytest.mark.parametrize(
+    ("http2", "days", "code"), [(False, 1, "NO_HTTP2"), (True, -1, "CERTIFICATE_EXPIRED")]
+)
+def test_what_is_not_fcm_is_told(tmp_path: Path, http2: bool, days: int, code: str) -> None:
+    authority = Authority(tmp_path / "authority", "trusted")
+    certificate = authority.issue("one", ends=timedelta(days=days))
+    with hostile.running(tmp_path / "journal", certificate) as server:
+        server.speak(http2=http2)
+        with override_settings(FCM_ENDPOINT=server.url, FCM_CA_FILE=str(authority.ca_file)):
+            assert failure() == ("connection", code)
