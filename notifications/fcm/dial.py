@@ -204,7 +204,8 @@ def pass_through_proxy(bare: socket.socket, endpoint: Endpoint) -> None:
     except OSError as error:
         raise NotConnectedError(Failure.PROXY_REFUSED, str(error)) from error
     status = head.split(b"\r\n")[0].decode("latin-1")
-    if not (status.startswith("HTTP/1.") and status.split(" ")[1:2] == ["200"]):
+    is_through = status.startswith("HTTP/1.") and status.split(" ")[1:2] == ["200"]
+    if not (is_through and head.endswith(b"\r\n\r\n")):
         raise NotConnectedError(Failure.PROXY_REFUSED, status)
 
 

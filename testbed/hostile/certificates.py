@@ -34,14 +34,19 @@ class Authority:
         self.ca_file.write_bytes(pem(self._signed(self._key, self._name, ends=A_DAY, names=None)))
 
     def issue(
-        self, name: str, *, ends: timedelta = A_DAY, names: list[x509.GeneralName] | None = None
+        self,
+        name: str,
+        *,
+        begins: timedelta = -2 * A_DAY,
+        ends: timedelta = A_DAY,
+        names: list[x509.GeneralName] | None = None,
     ) -> Certificate:
-        """Return a certificate that ends so long from now, for these names; else for loopback."""
+        """Return a certificate that begins and ends so long from now, for loopback or these."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         issued = Certificate(self._directory / f"{name}.pem", self._directory / f"{name}-key.pem")
         issued.chain.write_bytes(
-            pem(self._signed(key, subject, ends=ends, names=names or [LOOPBACK]))
+            pem(self._signed(key, subject, begins=begins, ends=ends, names=names or [LOOPBACK]))
         )
         issued.key.write_bytes(
             key.private_bytes(
@@ -57,6 +62,7 @@ class Authority:
         key: ec.EllipticCurvePrivateKey,
         subject: x509.Name,
         *,
+        begins: timedelta = -2 * A_DAY,
         ends: timedelta,
         names: list[x509.GeneralName] | None,
     ) -> x509.Certificate:
@@ -68,7 +74,7 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - 2 * A_DAY)
+            .not_valid_before(now + begins)
             .not_valid_after(now + ends)
             .add_extension(x509.BasicConstraints(ca=names is None, path_length=None), critical=True)
         )

@@ -36,8 +36,8 @@ class HostileFcm:
         self.peers: list[Peer] = []  # the open connections
         self.port = 0
         self._journal = Journal(journal)
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.num_tickets = 0  # a resumed session would show no certificate
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.num_tickets = 0  # a resumed session would show no certificate
         self._speaks_http2 = True
         self.speak(http2=True)
         self.show(certificate)
@@ -53,12 +53,12 @@ class HostileFcm:
 
     def show(self, certificate: Certificate) -> None:
         """Show this certificate on connections from now on."""
-        self._context.load_cert_chain(certificate.chain, certificate.key)
+        self.context.load_cert_chain(certificate.chain, certificate.key)
 
     def speak(self, *, http2: bool) -> None:
         """Offer HTTP/2 on connections from now on, or HTTP/1.1 only."""
         self._speaks_http2 = http2
-        self._context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
+        self.context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
 
     def drop_connections(self) -> None:
         """Close all connections, and return when they are closed."""
@@ -104,7 +104,7 @@ class HostileFcm:
 
         self._loop = asyncio.get_running_loop()
         server = await self._loop.create_server(
-            peer, HOST, 0, ssl=self._context, ssl_shutdown_timeout=CLOSE_SECONDS
+            peer, HOST, 0, ssl=self.context, ssl_shutdown_timeout=CLOSE_SECONDS
         )
         self.port = server.sockets[0].getsockname()[1]
         self._listens.set()

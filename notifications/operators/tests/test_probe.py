@@ -48,17 +48,20 @@ pytestmark = pytest.mark.engines
 def test_a_machine_from_which_a_worker_could_send(fcm: EmulatorProcess) -> None:
     steps = {step.name: step.told for step in probe.steps()}
 
-    assert list(steps) == [
-        "service account",
-        "name",
-        "TLS",
-        "ALPN",
-        "SETTINGS",
-        "access token",
-        "answer",
-        "latency",
-        "clock",
-    ][: len(steps)]
+    assert (
+        list(steps)
+        == [
+            "service account",
+            "name",
+            "TLS",
+            "ALPN",
+            "SETTINGS",
+            "access token",
+            "answer",
+            "latency",
+            "clock",
+        ][: len(steps)]
+    )
     assert steps["name"] == f"{LOOPBACK} is {LOOPBACK}"
     assert steps["TLS"].startswith("TLSv1.3")
     assert "latency" in steps
