@@ -69,7 +69,8 @@ class TlsSocket:
     @property
     def resumable(self) -> Resumable | None:
         """Return what makes the next handshake shorter, once the server has given it."""
-        return (self._tls.context, self._tls.session) if self._tls.session else None
+        session = self._tls.session
+        return (self._tls.context, session) if session and session.has_ticket else None
 
     def stop_blocking(self) -> None:
         """Never wait for the network from now on."""

@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_an_endpoint_without_tls_is_none(url: str) -> None:
 # --- Names and addresses -------------------------------------------------------------------------
 
 
-def resolving(addresses: list[tuple[int, str, int]]) -> Callable[..., list[Any]]:
+def resolving(addresses: Sequence[tuple[int, str, int]]) -> Callable[..., list[Any]]:
     """Return a stand-in for getaddrinfo that knows these families, addresses and ports."""
     found = [(family, socket.SOCK_STREAM, 6, "", (host, port)) for family, host, port in addresses]
     return lambda *_args, **_kwargs: found
