@@ -293,21 +293,25 @@ def test_the_rest_of_a_body_is_cancelled_when_its_answer_came_early() -> None:
     assert written_frames(open_) == [reset(1, ErrorCode.CANCEL)]
 
 
-@pytest.mark.parametrize("end", ["RST_STREAM", "deadline", "GOAWAY"])
+@pytest.mark.parametrize("end", ["RST_STREAM", "deadline", "GOAWAY", "answer"])
 def test_no_more_of_a_body_is_sent_once_its_request_has_ended(end: str) -> None:
     open_ = open_session((frames.INITIAL_WINDOW_SIZE, 10))
-    begin(open_, "a")
-    begin(open_, "b", now=1.0)
-    written(open_)
+    begin(open_, "a", body=LONG)
+    begin(open_, "b", body=LONG, now=1.0)
+    say(open_, frames.settings([(frames.INITIAL_WINDOW_SIZE, 50_000)]))
+    written(open_)  # all of a, and of b what was left of the window of the connection
+    say(open_, answer(1))
     if end == "RST_STREAM":
         say(open_, frames.rst_stream(3, ErrorCode.REFUSED_STREAM))
     elif end == "GOAWAY":
         say(open_, goaway(1))
+    elif end == "answer":
+        say(open_, answer(3))
     else:
         open_.tick(now=31.0, is_wanted=False)
-    written(open_)
+    assert not open_.in_flight
 
-    say(open_, frames.settings([(frames.INITIAL_WINDOW_SIZE, 50_000)]), now=31.0)
+    say(open_, frames.window_update(0, 50_000), now=31.0)
 
     assert sizes(written_frames(open_), 3) == []
 

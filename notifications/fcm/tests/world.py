@@ -30,8 +30,8 @@ OF_THE_SERVER = {
 class Request:
     """A request that the session has begun."""
 
-    stream_id: int
     body: bytes
+    begins_at: int  # among all bytes of the client
     deadline: float
 
 
@@ -99,7 +99,8 @@ class World:
             if self.session.takes(size):
                 stream_id = 2 * len(self.requests) + 1
                 body = (b"%08d" % stream_id * (size // 8 + 1))[:size]
-                self.requests[stream_id] = Request(stream_id, body, self.now + TIMEOUT_SECONDS)
+                deadline = self.now + TIMEOUT_SECONDS
+                self.requests[stream_id] = Request(body, self.session.output.end, deadline)
                 self.session.begin(stream_id, body, AUTHORIZATION, now=self.now)
                 self.heard.append(("begin", body))
 
@@ -161,8 +162,12 @@ class World:
             ended_at = exchange.ended_at if exchange else None
             if answer.failure and ended_at is not None and self._told >= ended_at:
                 assert answer.failure is Failure.ANSWER_TOO_LONG, "an answer was lost"
+            request = self.requests[key]
+            if answer.failure is not Failure.NOT_PROCESSED:
+                is_sent = request.begins_at < self.session.output.written
+                assert is_sent == (answer.failure is not Failure.NOT_SENT)
             if answer.failure is Failure.TIMED_OUT:
-                is_due = self.now >= self.requests[key].deadline
+                is_due = self.now >= request.deadline
                 assert is_due or self.session.failure is Failure.TIMED_OUT
         if self.session.state is State.CLOSED:
             assert not self.session.in_flight
