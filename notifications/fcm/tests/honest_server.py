@@ -31,6 +31,8 @@ LIMITS = 100, 3, 1, 0
 WINDOWS = 65_535, 200_000, 1_000, 1, 0
 FRAME_SIZES = 16_384, 30_000, 2**24 - 1
 
+SETTINGS_ACK = frames.frame(frames.SETTINGS, frames.ACK, 0)
+
 
 @dataclass
 class Exchange:
@@ -61,6 +63,7 @@ class HonestServer:
         self.said = 0  # bytes, in all
         self._send = say
         self._is_over = False
+        self._heard = b""  # the last bytes
         self._unacknowledged = 1
         self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         values = {
@@ -76,9 +79,11 @@ class HonestServer:
         while data and not self._is_over:
             # h2 looks at the length of a frame by the settings from before all bytes of one call,
             # so the ACK must not come in one call with the head of the frame behind it.
-            size = frames.HEAD.size if self._unacknowledged else len(data)
+            ack_at = (self._heard + data).find(SETTINGS_ACK)
+            size = len(data) if ack_at < 0 else ack_at + len(SETTINGS_ACK) - len(self._heard)
             for event in self._h2.receive_data(data[:size]):
                 self._see(event)
+            self._heard = (self._heard + data[:size])[1 - len(SETTINGS_ACK) :]
             data = data[size:]
             self._flush()
 
