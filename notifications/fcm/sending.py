@@ -70,14 +70,14 @@ class Sending:
         )
 
     def begin(self, key: object, body: bytes, authorization: str, *, deadline: float) -> None:
-        """Start a request."""
-        stream_id, self.next_id = self.next_id, self.next_id + 2
-        stream = Stream(key, body, self._output.end, deadline, self._first_window)
-        self._in_flight[stream_id] = stream
-        size = len(body)
+        """Start a request; UnicodeEncodeError says that none was started."""
+        stream_id, size = self.next_id, len(body)
         headers_head, block, data_head = headers.opening(
             self._authority, self._path, authorization, size, stream_id == 1
         )
+        self.next_id += 2
+        stream = Stream(key, body, self._output.end, deadline, self._first_window)
+        self._in_flight[stream_id] = stream
         number = frames.NUMBER.pack(stream_id)
         if size <= stream.window and size <= self._window and size <= self._max_frame_size:
             self._output.add(b"".join((headers_head, number, block, data_head, number, body)))

@@ -198,6 +198,17 @@ def test_requests_have_the_odd_stream_ids_in_their_order() -> None:
     assert open_.has_begun
 
 
+def test_a_request_that_cannot_be_written_was_never_begun() -> None:
+    open_ = open_session()
+
+    with pytest.raises(UnicodeEncodeError):
+        open_.begin("a", BODY, "Bearer ラ", now=0.0)
+
+    assert not open_.in_flight
+    assert not open_.has_begun
+    assert not open_.output.unwritten
+
+
 # --- Deadlines ---------------------------------------------------------------------------------
 
 
