@@ -29,6 +29,7 @@ class Stream:
     window: int  # how many bytes more of the body the server takes
     sent: int = 0  # bytes of the body
     head: AnswerHead | None = None
+    had_interim: bool = False  # headers that announce an answer (1xx)
     answer: bytearray = field(default_factory=bytearray)
     taken: int = 0  # bytes of the answer, with their padding
 
@@ -36,6 +37,11 @@ class Stream:
     def is_sent(self) -> bool:
         """Return whether the whole body is on its way."""
         return self.sent == len(self.request)
+
+    @property
+    def may_be_refused(self) -> bool:
+        """Return whether a server that says it processed nothing has said nothing against it."""
+        return not self.head and not self.had_interim
 
 
 class Sending:

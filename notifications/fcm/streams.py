@@ -74,6 +74,7 @@ class Streams:
             is_malformed = not ends  # trailers, after which nothing comes
         elif head.is_interim:
             is_malformed = ends
+            stream.had_interim = True
         else:
             is_malformed = not head.is_final
             stream.head = head
@@ -108,7 +109,7 @@ class Streams:
         """End a request that the server gave up; a refused one was not processed (8.7)."""
         code = frames.number(frames.of_size(payload, 4))
         if stream := self._find(stream_id):
-            is_refused = code == ErrorCode.REFUSED_STREAM and not stream.head
+            is_refused = code == ErrorCode.REFUSED_STREAM and stream.may_be_refused
             self._end(stream_id, Failure.NOT_PROCESSED if is_refused else Failure.STREAM_RESET)
 
     def on_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
@@ -131,8 +132,8 @@ class Streams:
     def refuse_above(self, last_id: int) -> None:
         """End the requests above this one, which were not processed (RFC 9113, 6.8)."""
         for stream_id in [each for each in self.in_flight if each > last_id]:
-            is_answered = self.in_flight[stream_id].head
-            self._end(stream_id, Failure.STREAM_RESET if is_answered else Failure.NOT_PROCESSED)
+            is_refused = self.in_flight[stream_id].may_be_refused
+            self._end(stream_id, Failure.NOT_PROCESSED if is_refused else Failure.STREAM_RESET)
 
     def expire(self, now: float) -> bool:
         """End the requests whose time is up; return False when one of them was not even sent.

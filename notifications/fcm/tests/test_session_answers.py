@@ -183,7 +183,14 @@ def test_a_stream_that_was_reset_may_have_been_processed_unless_it_was_refused(c
     assert got.failure is (Failure.NOT_PROCESSED if refused else Failure.STREAM_RESET)
 
 
-@pytest.mark.parametrize("begun", [headers(1), headers(1, b"\x8d") + data(1, b"{", ends=False)])
+@pytest.mark.parametrize(
+    "begun",
+    [
+        headers(1),
+        headers(1, b"\x8d") + data(1, b"{", ends=False),
+        headers(1, b"\x08\x03100"),
+    ],
+)
 def test_a_refusal_after_the_answer_has_begun_proves_nothing(begun: bytes) -> None:
     assert asked(begun, rst_stream(1, ErrorCode.REFUSED_STREAM)) == [Answer(Failure.STREAM_RESET)]
 

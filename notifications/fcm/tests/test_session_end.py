@@ -112,12 +112,13 @@ def test_a_goaway_may_say_more_than_its_code() -> None:
     assert failures(say(open_, answer(1))) == {"a": None}
 
 
-def test_a_goaway_does_not_unsay_an_answer_that_has_begun() -> None:
+@pytest.mark.parametrize("begun", [headers(3), headers(3, b"\x8d"), headers(3, b"\x08\x03103")])
+def test_a_goaway_does_not_unsay_an_answer_that_has_begun(begun: bytes) -> None:
     open_ = open_session()
     begin(open_, "a", "b")
     written(open_)
 
-    answered = say(open_, headers(3), goaway(1))
+    answered = say(open_, begun, goaway(1))
 
     assert failures(answered) == {"b": Failure.STREAM_RESET}
 
