@@ -207,6 +207,8 @@ class Connection:
         elif self._fill(self._link, now):
             self._moved_at = now
             self._fruitless = 0
+        elif self._link.session.is_stuck:
+            self._link.session.leave()
         if self._waiting and now - self._moved_at >= self._endpoint.timeout:
             self._give_up_waiting(Failure.NOT_SENT)
 

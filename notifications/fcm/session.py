@@ -91,6 +91,11 @@ class Session:
         return self.state is State.OPENING or bool(self.in_flight) or self._asked_at is not None
 
     @property
+    def is_stuck(self) -> bool:
+        """Return whether no request can be started, though none is in flight: no room is left."""
+        return self.state is State.OPEN and self._asked_at is None and not self.in_flight
+
+    @property
     def streams_at_once(self) -> int:
         """Return how many requests the server takes at once, at most as many as we send."""
         return self._streams.sending.limit

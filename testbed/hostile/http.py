@@ -134,10 +134,12 @@ class Http2Peer(Peer):
             headers = {str(name): str(value) for name, value in event.headers}
             self._requests[event.stream_id] = (headers.get("authorization", ""), bytearray())
             self.fcm.manners.began(self, event.stream_id)
-        elif isinstance(event, DataReceived) and event.stream_id in self._requests:
-            self._requests[event.stream_id][1].extend(event.data)
-            self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-            self.fcm.manners.read(self, event.stream_id)
+        elif isinstance(event, DataReceived):
+            if self.fcm.manners.gives_room:
+                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            if event.stream_id in self._requests:  # else it is reset by now
+                self._requests[event.stream_id][1].extend(event.data)
+                self.fcm.manners.read(self, event.stream_id)
         elif isinstance(event, StreamEnded) and event.stream_id in self._requests:
             authorization, body = self._requests.pop(event.stream_id)
             self.complete(event.stream_id, authorization, bytes(body))

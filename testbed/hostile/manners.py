@@ -24,6 +24,7 @@ class Manners:
     """Good ones: every request is accepted and answered."""
 
     refusal = answers.UNAVAILABLE  # what one that is not accepted is answered, if it is
+    gives_room = True  # for more bodies, once some were read (RFC 9113, 6.9)
 
     def opened(self, peer: Http2Peer) -> None:
         """There is a new connection."""
@@ -44,6 +45,12 @@ class Manners:
     def reply(self, peer: Peer, stream: int, status: int, body: bytes) -> None:
         """Answer a request, or not."""
         peer.answer(stream, status, body)
+
+
+class GivesNoRoom(Manners):
+    """Forgets to allow more bodies than the 65,535 bytes that a new connection may send."""
+
+    gives_room = False
 
 
 class GoesAway(Manners):
@@ -108,11 +115,50 @@ class GoesAwayInGoodOrder(Manners):
             peer.close()
 
 
+class GoesAwayAgainAndAgain(Manners):
+    """Says GOAWAY at each of these requests, counted over all connections, on that request's one.
+
+    It is the last that is processed there. What comes after it is neither accepted nor answered,
+    and the connection is closed when all before it have their answers (RFC 9113, 6.8).
+    """
+
+    def __init__(self, *at: int) -> None:
+        self.at = set(at)
+        self.requests = 0
+        self.not_processed = 0
+        self.last: dict[Peer, int] = {}  # the last stream that is processed
+
+    def accepts(self, peer: Peer, stream: int) -> bool:
+        self.requests += 1
+        if peer in self.last:
+            self.not_processed += 1
+            return False
+        if self.requests in self.at:
+            self.last[peer] = stream
+            cast(Http2Peer, peer).go_away(stream)
+        return True
+
+    def reply(self, peer: Peer, stream: int, status: int, body: bytes) -> None:
+        last = self.last.get(peer)
+        if last is None or stream <= last:
+            peer.answer(stream, status, body)
+        if last is not None and peer.answered == sum(each <= last for each in peer.posts):
+            peer.close()
+
+
 class RefusesStreams(Manners):
-    """REFUSED_STREAM for one request in ten, before it has read the body."""
+    """REFUSED_STREAM for one request in so many, before it has read the body."""
+
+    def __init__(self, *, every: int = EVERY, of_the_first: int = EVERYBODY) -> None:
+        self.every = every
+        self.of_the_first = of_the_first
+        self.begun = 0
+        self.refused = 0
 
     def began(self, peer: Http2Peer, stream: int) -> None:
-        if stream % (2 * EVERY) == 1:  # a client's streams are odd
+        self.begun += 1
+        if self.begun <= self.of_the_first and self.begun % self.every == 0:
+            self.refused += 1
             peer.reset_stream(stream, ErrorCodes.REFUSED_STREAM)
 
 

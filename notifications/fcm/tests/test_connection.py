@@ -32,6 +32,7 @@ from testbed.hostile.manners import (
     AllowsFewerStreamsAndGoes,
     AnswersTheFirstLast,
     FallsSilent,
+    GivesNoRoom,
     GoesAwayInGoodOrder,
     SaysSettingsLate,
 )
@@ -617,6 +618,17 @@ def test_a_server_that_never_says_its_settings_is_sent_nothing(tmp_path: Path) -
 
     assert {answer.failure for answer in found.values()} == {Failure.NO_SETTINGS}
     assert len(found) == 10
+
+
+def test_a_connection_that_takes_no_more_is_left_for_another(tmp_path: Path) -> None:
+    with against(tmp_path, timeout=DEADLINE_SECONDS) as (fcm, connection):
+        fcm.manners = GivesNoRoom()
+        post_all(connection, range(2000))
+
+        found = answers(connection)
+
+    assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
+    assert len(found) == 2000
 
 
 def test_a_server_without_http2_is_sent_nothing(tmp_path: Path) -> None:
