@@ -33,6 +33,12 @@ LOOK_SECONDS = 0.25
 # again for those that wait.
 MOST_FRUITLESS = 2
 
+# What is watched for, and how it shows that the server has closed. Where there is no POLLRDHUP (off
+# Linux), POLLHUP means the same.
+CLOSED_BY_SERVER = getattr(select, "POLLRDHUP", 0)
+READABLE = select.POLLIN | CLOSED_BY_SERVER
+ENDED = CLOSED_BY_SERVER | select.POLLHUP | select.POLLERR
+
 Request = tuple[object, bytes, str]  # key, body, authorization
 Answered = tuple[Any, Answer]
 
@@ -125,9 +131,12 @@ class Connection:
 
     def _look(self, seconds: float) -> None:
         """Wait for the network, then read what came."""
-        for descriptor, _events in self._poll.poll(math.ceil(seconds * 1000)):
-            if descriptor in self._links:
-                self._links[descriptor].read(now=time.monotonic())
+        for descriptor, signs in self._poll.poll(math.ceil(seconds * 1000)):
+            if link := self._links.get(descriptor):
+                # The end of a connection may lie behind more than one read. Nothing may be started
+                # before it is seen: that would be unknown.
+                while link.read(now=time.monotonic()) and signs & ENDED:
+                    pass
             else:
                 self._sleep_again()
 
@@ -166,7 +175,7 @@ class Connection:
             )
             self._link = link = Link(dial.socket, session)
             self._links[link.descriptor] = link
-            self._poll.register(link.descriptor, select.POLLIN)
+            self._poll.register(link.descriptor, READABLE)
         else:
             dial.abandon()
             self._give_up_waiting(dial.failure or Failure.NOT_CONNECTED)
@@ -178,7 +187,7 @@ class Connection:
             self._put_away(link)
         elif link.is_blocked != link.was_blocked:
             link.was_blocked = link.is_blocked
-            signs = select.POLLIN | (select.POLLOUT if link.is_blocked else 0)
+            signs = READABLE | (select.POLLOUT if link.is_blocked else 0)
             self._poll.modify(link.descriptor, signs)
 
     def _put_away(self, link: Link) -> None:

@@ -535,6 +535,22 @@ def test_a_connection_that_died_after_it_was_warmed_is_no_unknown(
     assert classify(answer).meaning is Meaning.ACCEPTED
 
 
+def test_the_end_of_a_connection_is_seen_behind_what_came_before_it(tmp_path: Path) -> None:
+    def ping_and_drop(peer: Peer) -> None:
+        cast(Http2Peer, peer).h2.ping(b"a ping..")
+        cast(Http2Peer, peer).flush()
+        peer.transport.abort()
+
+    with against(tmp_path, timeout=TIMEOUT_SECONDS) as (fcm, connection):
+        ask(connection, "before")
+        fcm.to_each_connection(ping_and_drop)  # while the lane is busy elsewhere
+        assert eventually(lambda: not fcm.peers)
+
+        answer = ask(connection, "after")
+
+    assert classify(answer).meaning is Meaning.ACCEPTED
+
+
 @pytest.mark.parametrize("begins", ["cold", "just_warmed", "after_an_answer", "after_goaway"])
 @pytest.mark.parametrize("streams", [1, 10])
 def test_a_server_is_never_sent_more_at_once_than_it_takes(
