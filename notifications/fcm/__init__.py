@@ -6,7 +6,8 @@
     failures     why there is no answer, in words
     endpoint     where FCM is, and the way there
 
-    connection   what a lane holds: requests in flight, and the connections that they are on
+    connection   what a lane holds: requests that wait, and those in flight
+    links        the connections that they are on
     dial, tls    how a connection comes about, and TLS on it
     link         one socket and its session
     session      what one HTTP/2 connection knows and decides, without a socket (RFC 9113)

@@ -1,30 +1,20 @@
-"""The way to FCM of one lane: one HTTP/2 connection with up to a hundred requests at once.
-
-    post ─> waiting ─> the link that takes requests ─> FCM
-                       links that are leaving: only their answers are awaited
-                       a dial, while there is no link that takes requests
+"""The way to FCM of one lane: requests that wait, and those in flight, up to a hundred at once.
 
 One attempt is one POST: nothing here, nor below, sends a request again. A request waits until there
 is a connection that takes it; one that waits in vain was not sent.
 """
 
-import math
-import select
-import socket
 import time
 from collections import deque
-from contextlib import suppress
 from typing import Any
 
 from notifications import failpoints
 
-from .dial import Dial
 from .endpoint import Endpoint
 from .failures import NOTHING_WAS_SENT, Failure
 from .link import Link
+from .links import Links
 from .outcomes import Answer
-from .session import Session, State
-from .tls import Resumable
 
 # While anything is awaited, how often to look whether its time is up.
 LOOK_SECONDS = 0.25
@@ -33,51 +23,33 @@ LOOK_SECONDS = 0.25
 # again for those that wait.
 MOST_FRUITLESS = 2
 
-# What is watched for, and how it shows that the server has closed. Where there is no POLLRDHUP (off
-# Linux), POLLHUP means the same.
-CLOSED_BY_SERVER = getattr(select, "POLLRDHUP", 0)
-READABLE = select.POLLIN | CLOSED_BY_SERVER
-ENDED = CLOSED_BY_SERVER | select.POLLHUP | select.POLLERR
-
 Request = tuple[object, bytes, str]  # key, body, authorization
 Answered = tuple[Any, Answer]
 
 
 class Connection:
-    """Requests in flight to one endpoint. Not thread-safe but for `wake`: one lane owns it."""
+    """Requests to one endpoint. Not thread-safe but for `wake`: one lane owns it."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        self._links = Links(endpoint)
         self._waiting: deque[Request] = deque()
         self._answers: list[Answered] = []
-        self._link: Link | None = None  # that takes requests
-        self._links: dict[int, Link] = {}  # all of them, by descriptor
-        self._dial: Dial | None = None
-        self._resumable: Resumable | None = None
         self._moved_at = time.monotonic()  # when a request was last started
         self._fruitless = 0
         # A request's time was up: until the next answer, requests go one at a time. Else a server
         # that takes everything and answers nothing would leave a hundred unknown at every timeout.
         self._is_mute = False
         self._is_probing = False  # one that was started alone has no answer yet
-        self._wake_up, self._woken = socket.socketpair()
-        self._wake_up.setblocking(False)
-        self._woken.setblocking(False)
-        self._rest = select.poll()
-        self._poll = select.poll()
-        for poll in (self._rest, self._poll):
-            poll.register(self._woken, select.POLLIN)
 
     @property
     def in_flight(self) -> int:
         """Return how many requests have no answer yet, those that wait included."""
-        started = sum(link.session.in_flight for link in self._links.values())
-        return len(self._waiting) + started + len(self._answers)
+        return len(self._waiting) + self._links.in_flight + len(self._answers)
 
     def wake(self) -> None:
         """End a `wait` or a `rest`, from any thread."""
-        with suppress(OSError):  # full: it is awake; closed: it is gone
-            self._wake_up.send(b"!")
+        self._links.wake()
 
     def post(self, key: object, body: bytes, *, authorization: str) -> None:
         """Start the one POST of an attempt; `wait` returns its answer with `key`."""
@@ -87,137 +59,66 @@ class Connection:
 
     def warm(self) -> None:
         """Connect ahead, or see whether the connection is still there; FCM gets no request."""
-        if self._link:
-            self._link.session.tick(now=time.monotonic(), is_wanted=True)
-        else:
-            self._connect()
+        self._links.connect()
+        if self._links.taking:
+            self._links.taking.session.tick(now=time.monotonic(), is_wanted=True)
 
     def wait(self, seconds: float) -> list[Answered]:
         """Return the answers that came, after waiting up to `seconds` for any, or for `wake`."""
-        if self._waiting and not self._is_in_use:
-            self._look(0)  # a GOAWAY or the end may have come while nothing was in flight
-        self._advance(time.monotonic())
-        if not self._answers:
-            self._look(min(seconds, LOOK_SECONDS) if self._is_busy else seconds)
-            self._advance(time.monotonic())
+        if self._waiting and not self._links.in_flight:
+            self._links.look(0)  # a GOAWAY or the end may have come while nothing was in flight
+            self._tick()
+        self._go_on()
+        # Answers are read before times are up: this process may have stood still for long.
+        self._links.look(self._patience(seconds))
+        self._tick()
+        self._go_on()
         answers, self._answers = self._answers, []
         return answers
 
     def rest(self, seconds: float) -> None:
         """Let answers gather for so long, or until woken."""
-        if self._rest.poll(math.ceil(seconds * 1000)):
-            self._sleep_again()
+        self._links.rest(seconds)
 
     def close(self) -> None:
         """Close everything; what has no answer gets none."""
-        if self._dial:
-            self._dial.abandon()
-        for link in self._links.values():
-            link.close()
-        self._wake_up.close()
-        self._woken.close()
+        self._links.close()
 
-    @property
-    def _is_busy(self) -> bool:
-        return bool(
-            self._waiting
-            or self._dial
-            or any(each.session.is_busy for each in self._links.values())
-        )
+    def _patience(self, seconds: float) -> float:
+        """Return how long to wait for the network."""
+        if self._answers:
+            return 0
+        is_awaiting = self._waiting or self._links.are_busy
+        return min(seconds, LOOK_SECONDS) if is_awaiting else seconds
 
-    @property
-    def _is_in_use(self) -> bool:
-        return any(link.session.in_flight for link in self._links.values())
-
-    def _look(self, seconds: float) -> None:
-        """Wait for the network, then read what came."""
-        for descriptor, signs in self._poll.poll(math.ceil(seconds * 1000)):
-            if link := self._links.get(descriptor):
-                # The end of a connection may lie behind more than one read. Nothing may be started
-                # before it is seen: that would be unknown.
-                while link.read(now=time.monotonic()) and signs & ENDED:
-                    pass
-            else:
-                self._sleep_again()
-
-    def _sleep_again(self) -> None:
-        with suppress(BlockingIOError):
-            self._woken.recv(1024)
-
-    def _advance(self, now: float) -> None:
-        """Do all that can be done without waiting."""
-        self._take_dialled(now)
-        for link in list(self._links.values()):
-            link.session.tick(now=now, is_wanted=bool(self._waiting) and link is self._link)
+    def _tick(self) -> None:
+        """Do what is due, and take what became of requests."""
+        now = time.monotonic()
+        for link in self._links:
+            is_wanted = bool(self._waiting) and link is self._links.taking
+            link.session.tick(now=now, is_wanted=is_wanted)
             self._take_answers(link)
-        self._start(now)
-        for link in list(self._links.values()):
-            self._send(link, now)
 
-    # --- Connections -------------------------------------------------------------------------
-
-    def _connect(self) -> None:
-        if not self._dial:
-            self._dial = Dial(self._endpoint, resume=self._resumable, done=self.wake)
-
-    def _take_dialled(self, now: float) -> None:
-        """Take the connection that was made, or tell those that waited for it why there is none."""
-        dial = self._dial
-        if not dial or not dial.is_done(now=now):
-            return
-        self._dial = None
-        if dial.socket:
-            session = Session(
-                authority=self._endpoint.authority,
-                path=self._endpoint.path,
-                timeout=self._endpoint.timeout,
-                now=now,
-            )
-            self._link = link = Link(dial.socket, session)
-            self._links[link.descriptor] = link
-            self._poll.register(link.descriptor, READABLE)
-        else:
-            dial.abandon()
-            self._give_up_waiting(dial.failure or Failure.NOT_CONNECTED)
-
-    def _send(self, link: Link, now: float) -> None:
-        """Let a link write; watch for when it may write more, and put it away once it is closed."""
-        link.write(now=now)
-        if link.session.state is State.CLOSED:
-            self._put_away(link)
-        elif link.is_blocked != link.was_blocked:
-            link.was_blocked = link.is_blocked
-            signs = READABLE | (select.POLLOUT if link.is_blocked else 0)
-            self._poll.modify(link.descriptor, signs)
-
-    def _put_away(self, link: Link) -> None:
-        self._take_answers(link)
-        del self._links[link.descriptor]
-        self._poll.unregister(link.descriptor)
-        self._resumable = link.resumable or self._resumable
-        link.close()
-        if link is self._link:
-            self._link = None
-        if not link.session.has_begun:
-            self._fruitless += 1
-            if self._fruitless >= MOST_FRUITLESS or link.session.failure is Failure.NO_SETTINGS:
-                self._give_up_waiting(link.session.failure)
-
-    # --- Requests ----------------------------------------------------------------------------
+    def _go_on(self) -> None:
+        """Start and send what can be without waiting."""
+        now = time.monotonic()
+        if failure := self._links.meet(now=now):
+            self._give_up_waiting(failure)
+        if self._waiting:
+            self._start(now)
+        for link in self._links.send(now=now):
+            self._take_answers(link)
+            self._learn_from_the_end(link)
 
     def _start(self, now: float) -> None:
         """Start the requests that wait, as many as may be started."""
-        if self._link and self._link.session.state in (State.LEAVING, State.CLOSED):
-            self._link = None
-        if not self._waiting:
-            return
-        if not self._link:
-            self._connect()
-        elif self._fill(self._link, now):
+        self._links.connect()
+        link = self._links.taking
+        if link and self._fill(link, now):
             self._moved_at = now
             self._fruitless = 0
-        elif self._link.session.is_stuck:
-            self._link.session.leave()
+        elif link and link.session.is_stuck:
+            link.session.leave()
         if self._waiting and now - self._moved_at >= self._endpoint.timeout:
             self._give_up_waiting(Failure.NOT_SENT)
 
@@ -255,3 +156,11 @@ class Connection:
         if answers and self._is_mute and not link.session.in_flight:
             link.session.leave()  # PINGs may be answered by a proxy that has lost what is behind it
         self._answers += answers
+
+    def _learn_from_the_end(self, link: Link) -> None:
+        """Stop trying for those that wait, where connections end before they take a request."""
+        if link.session.has_begun:
+            return
+        self._fruitless += 1
+        if self._fruitless >= MOST_FRUITLESS or link.session.failure is Failure.NO_SETTINGS:
+            self._give_up_waiting(link.session.failure)

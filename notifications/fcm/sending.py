@@ -93,26 +93,29 @@ class Sending:
             self._held_up[stream_id] = stream
             self.send_bodies()
 
-    def change_limit(self, streams: int) -> None:
-        """Note how many streams the server takes at once (RFC 9113, 5.1.2)."""
-        self.limit = min(streams, STREAMS)
+    def change(self, setting: int, value: int) -> None:
+        """Heed one of the server's settings (RFC 9113, 6.5.2); one that we do not know is ignored.
 
-    def change_frame_size(self, size: int) -> None:
-        """Note how long a frame may be (RFC 9113, 6.5.2)."""
-        if not frames.LEAST_MAX_FRAME_SIZE <= size <= frames.MOST_MAX_FRAME_SIZE:
-            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, f"frames of {size} bytes")
-        self._max_frame_size = size
-
-    def change_first_window(self, size: int) -> None:
-        """Change the windows of streams to come, and of those in flight alike (RFC 9113, 6.9.2).
-
-        `send_bodies` is to follow the ACK: until then the server counts by the window before.
+        `send_bodies` is to follow the ACK: until then the server counts by the windows before.
         """
+        if setting == frames.MAX_CONCURRENT_STREAMS:
+            self.limit = min(value, STREAMS)
+        elif setting == frames.INITIAL_WINDOW_SIZE:
+            self._change_first_window(value)
+        elif setting == frames.MAX_FRAME_SIZE:
+            if not frames.LEAST_MAX_FRAME_SIZE <= value <= frames.MOST_MAX_FRAME_SIZE:
+                raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, f"frames of {value} bytes")
+            self._max_frame_size = value
+        elif setting == frames.ENABLE_PUSH and value:
+            raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "a client pushes nothing")
+
+    def _change_first_window(self, size: int) -> None:
+        """Change the windows of streams to come, and of those in flight alike (RFC 9113, 6.9.2)."""
+        check_window(size)
         by, self._first_window = size - self._first_window, size
         for stream in self._in_flight.values():
             stream.window += by
             check_window(stream.window)
-        check_window(size)
 
     def widen(self, by: int) -> None:
         """Let so many bytes more of all bodies leave."""

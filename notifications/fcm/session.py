@@ -161,14 +161,7 @@ class Session:
             raise ConnectionViolation(ErrorCode.FRAME_SIZE_ERROR, "a part of a setting")
         sending = self._streams.sending
         for name, value in frames.SETTING.iter_unpack(payload):
-            if name == frames.MAX_CONCURRENT_STREAMS:
-                sending.change_limit(value)
-            elif name == frames.INITIAL_WINDOW_SIZE:
-                sending.change_first_window(value)
-            elif name == frames.MAX_FRAME_SIZE:
-                sending.change_frame_size(value)
-            elif name == frames.ENABLE_PUSH and value:
-                raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "a client pushes nothing")
+            sending.change(name, value)
         self.output.add(frames.frame(frames.SETTINGS, frames.ACK, 0))
         sending.send_bodies()
         if self.state is State.OPENING:
@@ -196,7 +189,7 @@ class Session:
     # --- Time passes -------------------------------------------------------------------------
 
     def tick(self, *, now: float, is_wanted: bool) -> None:
-        """Do what is due: `is_wanted` says that there are requests to start."""
+        """Do what is due; `is_wanted` when there are requests to start."""
         if self.state is State.OPENING and now >= self._began_at + SETTINGS_SECONDS:
             self.close(Failure.NO_SETTINGS)
         elif not self._streams.expire(now):

@@ -483,7 +483,8 @@ def warm(connection: Connection) -> None:
 
 def is_open(connection: Connection) -> bool:
     """Return whether a request would be sent at once."""
-    return connection._link is not None and connection._link.session.takes(1)
+    taking = connection._links.taking
+    return taking is not None and taking.session.takes(1)
 
 
 def test_a_connection_is_made_ahead_without_any_request(tmp_path: Path) -> None:
@@ -497,13 +498,13 @@ def test_a_connection_is_made_ahead_without_any_request(tmp_path: Path) -> None:
 def test_a_warm_connection_is_the_one_that_sends(connect: Connect, token: str) -> None:
     client = connect()
     warm(client.connection)
-    before = set(client.connection._links)
+    before = set(client.connection._links._links)
 
     warm(client.connection)
     answer = client.send(token)
 
     assert classify(answer).meaning is Meaning.ACCEPTED
-    assert set(client.connection._links) == before
+    assert set(client.connection._links._links) == before
     assert len(client.posts(token)) == 1
 
 
@@ -515,7 +516,7 @@ def test_a_connection_that_is_idle_is_not_forgotten_on_the_way(
 
     client.send(token)
 
-    [descriptor] = client.connection._links
+    [descriptor] = client.connection._links._links
     with socket.socket(fileno=os.dup(descriptor)) as used:
         assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
