@@ -37,6 +37,7 @@ class Peer(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.fcm.peers.remove(self)
+        self.transport.close()  # else asyncio complains that nobody did
 
     @property
     def is_idle(self) -> bool:

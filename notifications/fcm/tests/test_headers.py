@@ -8,7 +8,7 @@ from hpack import Decoder
 
 from notifications.fcm import frames, headers
 from notifications.fcm.frames import ConnectionViolation, ErrorCode
-from notifications.fcm.headers import AnswerHead, HeaderBlocks
+from notifications.fcm.headers import MOST_RETRY_AFTER, AnswerHead, HeaderBlocks
 
 from .peer import AUTHORITY, AUTHORIZATION, PATH, block
 
@@ -183,8 +183,7 @@ def test_an_interim_answer_is_not_the_final_one(status: int) -> None:
         ("0", 0),
         ("7", 7),
         ("86400", 86_400),
-        ("86401", 86_400),
-        ("9" * 5_000, 86_400),
+        ("9" * 5_000, MOST_RETRY_AFTER),
         ("", 0),
         ("-7", 0),
         ("7.5", 0),
@@ -203,7 +202,7 @@ def test_retry_after_in_seconds_is_read_or_is_none(retry_after: str, seconds: fl
         (timedelta(minutes=2), 120),
         (timedelta(0), 0),
         (timedelta(minutes=-2), 0),
-        (timedelta(days=400), 86_400),
+        (timedelta(days=400), MOST_RETRY_AFTER),
     ],
 )
 def test_a_date_is_counted_from_the_date_of_the_server(wait: timedelta, seconds: float) -> None:
@@ -221,7 +220,7 @@ def test_a_date_is_counted_from_our_clock_where_the_server_says_none(date: str |
     said = [(":status", "503"), ("retry-after", "Sun, 29 Mar 2093 12:00:00 GMT")]
     said += [("date", date)] if date else []
 
-    assert read_headers(*said).retry_after == 86_400
+    assert read_headers(*said).retry_after == MOST_RETRY_AFTER
 
 
 @pytest.mark.parametrize(
