@@ -10,7 +10,6 @@ from typing import Any
 from unittest import mock
 
 from fcm_emulator import journal
-from notifications.fcm import connection
 from notifications.fcm.connection import Connection
 from notifications.fcm.link import Link
 from notifications.fcm.outcomes import Answer, Meaning, classify
@@ -175,5 +174,5 @@ def counted_links() -> Iterator[list[Link]]:
         links.append(link := Link(*made_of))
         return link
 
-    with mock.patch.object(connection, "Link", counted):
+    with mock.patch("notifications.fcm.links.Link", counted):
         yield links
