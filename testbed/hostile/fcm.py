@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fcm_emulator import answers, message, oauth
 from fcm_emulator.answers import Outcome
@@ -111,12 +111,21 @@ class HostileFcm:
         await self._stopping.wait()
         server.close()
         await self._drop()
+        await end_handshakes()
 
     async def _drop(self) -> None:
         for peer in list(self.peers):
             peer.transport.abort()
         while self.peers:
             await asyncio.sleep(0)
+
+
+async def end_handshakes() -> None:
+    """End the connections that are in the middle of TLS: asyncio shows them to nobody."""
+    transports: Any = vars(asyncio.get_running_loop())["_transports"]
+    for transport in list(transports.values()):
+        transport.abort()
+    await asyncio.sleep(CLOSE_SECONDS)
 
 
 @contextlib.contextmanager
