@@ -104,9 +104,16 @@ class Connection:
         now = time.monotonic()
         if failure := self._links.meet(now=now):
             self._give_up_waiting(failure)
+        self._links.send(now=now)
+        self._put_away()
         if self._waiting:
             self._start(now)
-        for link in self._links.send(now=now):
+            self._links.send(now=now)
+            self._put_away()
+
+    def _put_away(self) -> None:
+        """Take leave of connections that have ended, before another is made for those that wait."""
+        for link in self._links.put_away():
             self._take_answers(link)
             self._learn_from_the_end(link)
 

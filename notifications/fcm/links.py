@@ -113,26 +113,26 @@ class Links:
         self._poll.register(link.descriptor, READABLE)
         return None
 
-    def send(self, *, now: float) -> list[Link]:
-        """Let all write what their sockets take; return those that have ended, and are put away."""
+    def send(self, *, now: float) -> None:
+        """Let all write what their sockets take, and watch for when they may write more."""
         for link in self._links.values():
             link.write(now=now)
             if link.is_blocked != link.was_blocked:
                 link.was_blocked = link.is_blocked
                 signs = READABLE | (select.POLLOUT if link.is_blocked else 0)
                 self._poll.modify(link.descriptor, signs)
+
+    def put_away(self) -> list[Link]:
+        """Close those whose sessions have ended, and return them."""
         ended = [link for link in self if link.session.state is State.CLOSED]
         for link in ended:
-            self._put_away(link)
+            del self._links[link.descriptor]
+            self._poll.unregister(link.descriptor)
+            self._resumable = link.resumable or self._resumable
+            link.close()
+            if link is self.taking:
+                self.taking = None
         return ended
-
-    def _put_away(self, link: Link) -> None:
-        del self._links[link.descriptor]
-        self._poll.unregister(link.descriptor)
-        self._resumable = link.resumable or self._resumable
-        link.close()
-        if link is self.taking:
-            self.taking = None
 
     def close(self) -> None:
         """Close everything."""
