@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import redis
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 
 # The concerns, beside Django's own tags.
 FCM = "fcm"
@@ -91,19 +91,23 @@ def endpoint(**kwargs: Any) -> list[CheckMessage]:
         ]
     if settings.FCM_ENDPOINT.startswith("https://"):
         return []
-    message = f"FCM_ENDPOINT is {settings.FCM_ENDPOINT}: access tokens would travel in the clear."
-    return [Error(message, hint="Use https.", id="notifications.E003")]
+    message = f"FCM_ENDPOINT is {settings.FCM_ENDPOINT}: nothing is sent without TLS."
+    hint = "Use https; start the emulator with --tls."
+    return [Error(message, hint=hint, id="notifications.E003")]
 
 
 @register(FCM)
 def proxy(**kwargs: Any) -> list[CheckMessage]:
     """Tell when FCM_PROXY is no address of a proxy; it may hold a password, so it is not shown."""
-    if not settings.FCM_PROXY or is_address(settings.FCM_PROXY, schemes=("http",)):
+    if not settings.FCM_PROXY:
+        return []
+    if is_address(settings.FCM_PROXY, schemes=("http",)) and urlsplit(settings.FCM_PROXY).port:
         return []
     return [
         Error(
             "FCM_PROXY is no address of an HTTP proxy.",
-            hint="Say http://HOST:PORT, or http://NAME:PASSWORD@HOST:PORT.",
+            hint="Say http://HOST:PORT, or http://NAME:PASSWORD@HOST:PORT, with %2F for /, "
+            "%23 for # and %5C for \\ in the password.",
             id="notifications.E007",
         )
     ]
@@ -116,7 +120,14 @@ def is_address(url: str, *, schemes: tuple[str, ...] = ("http", "https")) -> boo
         is_one = parts.scheme in schemes and parts.hostname and parts.port != 0
     except ValueError:
         return False
-    return bool(is_one) and not any(letter.isspace() for letter in url)
+    return bool(is_one) and not any(letter.isspace() or letter == "\\" for letter in url)
+
+
+@register(FCM, deploy=True)
+def way_to_fcm(**kwargs: Any) -> list[CheckMessage]:
+    """Name the command that finds out what no check can: whether FCM takes requests from here."""
+    hint = "Run `manage.py sending probe`: it reaches nobody."
+    return [Info("No check can tell whether FCM is reached.", hint=hint, id="notifications.I001")]
 
 
 @register(REDIS)

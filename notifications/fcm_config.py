@@ -1,4 +1,4 @@
-"""FCM's address and our service account, from the settings: for the worker and the test push."""
+"""FCM's address and our service account, from the settings: for worker, test push and probe."""
 
 from django.conf import settings
 
@@ -19,7 +19,10 @@ def access_token() -> AccessToken:
 
 
 def endpoint(access: AccessToken) -> Endpoint:
-    """Return where FCM takes messages for the service account's project."""
+    """Return where FCM takes messages for the service account's project.
+
+    Raise ValueError for an FCM_ENDPOINT without TLS.
+    """
     return Endpoint(
         url=f"{settings.FCM_ENDPOINT}/v1/projects/{access.project_id}/messages:send",
         ca_file=settings.FCM_CA_FILE,

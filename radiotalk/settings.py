@@ -156,7 +156,8 @@ FCM_CA_FILE: str = env.str("FCM_CA_FILE", default="")
 # The HTTP proxy on the way to FCM and to the token endpoint: http://NAME:PASSWORD@HOST:PORT. Those
 # of the environment (https_proxy) are ignored.
 FCM_PROXY: str = env.str("FCM_PROXY", default="")
-# Seconds for one attempt in all. FCM's engineers raised theirs to 15 s "to prevent duplicates".
+# Seconds from a request's start to its answer. FCM's engineers raised theirs to 15 s "to prevent
+# duplicates".
 FCM_TIMEOUT = env.number("FCM_TIMEOUT", default=20, least=15, most=3600)
 
 # --- Audio ----------------------------------------------------------------------------------

@@ -58,9 +58,13 @@ CODES: dict[str, Any] = {
         "A defect of the worker's; it may or may not have arrived. Its log has the traceback."
     ),
     Failure.NAME_NOT_FOUND: _(
-        "FCM's name could not be resolved; nothing was sent. Look at the DNS."
+        "The name of FCM, or of the proxy in FCM_PROXY, could not be resolved; nothing was sent. "
+        "Look at the DNS."
     ),
-    Failure.NOT_CONNECTED: _("FCM could not be reached; nothing was sent. Look at the network."),
+    Failure.NOT_CONNECTED: _(
+        "FCM, or the proxy in FCM_PROXY, could not be reached; nothing was sent. Look at the "
+        "network."
+    ),
     Failure.PROXY_REFUSED: _("The proxy let nothing through; nothing was sent. Look at FCM_PROXY."),
     Failure.NO_CA_FILE: _("FCM_CA_FILE cannot be read; nothing was sent. Look at the file."),
     Failure.CERTIFICATE_EXPIRED: _(
@@ -80,11 +84,9 @@ CODES: dict[str, Any] = {
         "The server does not speak HTTP/2, so it is not FCM; nothing was sent. Look at "
         "FCM_ENDPOINT, and at what inspects TLS on the way."
     ),
-    Failure.NO_SETTINGS: _(
-        "The server took the connection and said nothing; nothing was sent. It is tried again."
-    ),
-    Failure.NOT_SENT: _("The connection took no request, so nothing was sent. It is tried again."),
-    Failure.NOT_PROCESSED: _("FCM said that it did not process the request. It is tried again."),
+    Failure.NO_SETTINGS: _("The server took the connection and said nothing; nothing was sent."),
+    Failure.NOT_SENT: _("The connection took no request, so nothing was sent."),
+    Failure.NOT_PROCESSED: _("FCM said that it did not process the request."),
     Failure.TIMED_OUT: _("FCM did not answer in time. It may have delivered it: settle it."),
     Failure.CONNECTION_LOST: UNKNOWN,
     Failure.STREAM_RESET: _(

@@ -1,4 +1,4 @@
-"""The way to FCM: the only sockets to FCM, for the worker and for the operators' test push.
+"""The way to FCM: the only sockets to FCM, for the worker, the test push and the probe.
 
     message      the body of a request, encoded once and completed for each target
     credentials  the access token of the service account, refreshed once for all connections
@@ -8,8 +8,8 @@
 
     connection   what a lane holds: requests that wait, and those in flight
     links        the connections that they are on
-    dial, tls    how a connection comes about, and TLS on it
     link         one socket and its session
+    dial, tls    how a connection comes about, and TLS on it
     session      what one HTTP/2 connection knows and decides, without a socket (RFC 9113)
     streams      the requests in flight on it
     sending      how requests leave: stream ids, limits, windows

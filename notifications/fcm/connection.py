@@ -19,8 +19,8 @@ from .outcomes import Answer
 # While anything is awaited, how often to look whether its time is up.
 LOOK_SECONDS = 0.25
 
-# A server that ends so many connections in a row before a request could be started is not tried
-# again for those that wait.
+# After so many connections in a row that ended before they took a request, the requests that wait
+# are answered as not sent.
 MOST_FRUITLESS = 2
 
 Request = tuple[object, bytes, str]  # key, body, authorization
@@ -36,6 +36,7 @@ class Connection:
         self._waiting: deque[Request] = deque()
         self._answers: list[Answered] = []
         self._moved_at = time.monotonic()  # when a request was last started
+        self._looked_at = time.monotonic()  # when what had come was last read
         self._fruitless = 0
         # A request's time was up: until the next answer, requests go one at a time. Else a server
         # that takes everything and answers nothing would leave a hundred unknown at every timeout.
@@ -55,22 +56,24 @@ class Connection:
         """Start the one POST of an attempt; `wait` returns its answer with `key`."""
         if not self._waiting:
             self._moved_at = time.monotonic()
+            self._fruitless = 0
         self._waiting.append((key, body, authorization))
 
     def warm(self) -> None:
         """Connect ahead, or see whether the connection is still there; FCM gets no request."""
+        self._look(0)
         self._links.connect()
         if self._links.taking:
             self._links.taking.session.tick(now=time.monotonic(), is_wanted=True)
 
     def wait(self, seconds: float) -> list[Answered]:
         """Return the answers that came, after waiting up to `seconds` for any, or for `wake`."""
-        if self._waiting and not self._links.in_flight:
-            self._links.look(0)  # a GOAWAY or the end may have come while nothing was in flight
+        if self._waiting and self._may_have_missed_much():
+            self._look(0)
             self._tick()
         self._go_on()
         # Answers are read before times are up: this process may have stood still for long.
-        self._links.look(self._patience(seconds))
+        self._look(self._patience(seconds))
         self._tick()
         self._go_on()
         answers, self._answers = self._answers, []
@@ -83,6 +86,14 @@ class Connection:
     def close(self) -> None:
         """Close everything; what has no answer gets none."""
         self._links.close()
+
+    def _look(self, seconds: float) -> None:
+        self._links.look(seconds)
+        self._looked_at = time.monotonic()
+
+    def _may_have_missed_much(self) -> bool:
+        """Return whether a GOAWAY or the end may have come: nothing was in flight, or for long."""
+        return not self._links.in_flight or time.monotonic() >= self._looked_at + LOOK_SECONDS
 
     def _patience(self, seconds: float) -> float:
         """Return how long to wait for the network."""

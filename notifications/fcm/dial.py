@@ -28,8 +28,8 @@ CONNECT_SECONDS = 10.0  # for all of it
 # When an address does not answer, the next is tried beside it (RFC 8305, 5).
 NEXT_ADDRESS_SECONDS = 0.25
 
-# An idle connection is kept for hours, and what lies between forgets it after minutes, often
-# without a word. So TCP asks whether the other end is still there, and the network remembers it.
+# An idle connection is kept for hours, and a NAT or a firewall on the way forgets it after minutes,
+# often without a word. So TCP asks whether the other end is still there, and the network remembers.
 KEEPALIVE_SECONDS = 15
 
 MOST_PROXY_HEAD_BYTES = 16 * 1024
@@ -99,16 +99,18 @@ class Dial:
 
 
 def connect(endpoint: Endpoint, *, deadline: float, resume: Resumable | None = None) -> TlsSocket:
-    """Return a socket to FCM over which HTTP/2 may be spoken; raise NotConnectedError."""
+    """Return a socket to FCM over which HTTP/2 may be spoken; raise NotConnectedError.
+
+    `deadline` is of `time.monotonic()`, in seconds.
+    """
     context = trusting(endpoint.ca_file)
     there = endpoint.proxy_address if endpoint.proxy else (endpoint.host, endpoint.port)
     bare = connect_to_first(resolve(*there), deadline=deadline)
     try:
-        bare.settimeout(left(deadline))
         if endpoint.proxy:
-            pass_through_proxy(bare, endpoint)
+            pass_through_proxy(bare, endpoint, deadline=deadline)
         secure = TlsSocket(bare, context, host=endpoint.host, resume=resume)
-        shake_hands(secure)
+        shake_hands(secure, deadline=deadline)
     except BaseException:
         bare.close()
         raise
@@ -116,7 +118,10 @@ def connect(endpoint: Endpoint, *, deadline: float, resume: Resumable | None = N
 
 
 def trusting(ca_file: str) -> ssl.SSLContext:
-    """Return TLS as it is spoken to FCM, which trusts these authorities; they may be renewed."""
+    """Return the TLS context for FCM, made anew when the file of its authorities changes.
+
+    Raise NotConnectedError when the file cannot be read.
+    """
     path = ca_file or certifi.where()
     try:
         return new_context(path, os.stat(path).st_mtime_ns)
@@ -165,7 +170,8 @@ def connect_to_first(addresses: list[Address], *, deadline: float) -> socket.soc
     finally:
         for attempt in trying.values():
             attempt.close()
-    raise NotConnectedError(Failure.NOT_CONNECTED)
+    tried = ", ".join(str(there[0]) for _, there in addresses)
+    raise NotConnectedError(Failure.NOT_CONNECTED, f"none took the connection: {tried}")
 
 
 def begin_to_connect(address: Address) -> socket.socket | None:
@@ -181,12 +187,13 @@ def begin_to_connect(address: Address) -> socket.socket | None:
         return None
     attempt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     attempt.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    attempt.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
+    if hasattr(socket, "TCP_KEEPIDLE"):  # not on macOS
+        attempt.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
     attempt.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_SECONDS)
     return attempt
 
 
-def pass_through_proxy(bare: socket.socket, endpoint: Endpoint) -> None:
+def pass_through_proxy(bare: socket.socket, endpoint: Endpoint, *, deadline: float) -> None:
     """Have a proxy connect us to FCM (CONNECT, RFC 9110, 9.3.6); it sees no token and no body."""
     there = f"{endpoint.host}:{endpoint.port}"
     lines = [f"CONNECT {there} HTTP/1.1", f"Host: {there}"]
@@ -195,9 +202,11 @@ def pass_through_proxy(bare: socket.socket, endpoint: Endpoint) -> None:
         lines.append(f"Proxy-Authorization: Basic {secret}")
     head = b""
     try:
+        bare.settimeout(left(deadline))
         bare.sendall("\r\n".join([*lines, "", ""]).encode())
         # Byte by byte, so that nothing of the TLS after it is taken.
         while not head.endswith(b"\r\n\r\n") and len(head) < MOST_PROXY_HEAD_BYTES:
+            bare.settimeout(left(deadline))  # for this byte alone
             if not (byte := bare.recv(1)):
                 break
             head += byte
@@ -209,10 +218,10 @@ def pass_through_proxy(bare: socket.socket, endpoint: Endpoint) -> None:
         raise NotConnectedError(Failure.PROXY_REFUSED, status)
 
 
-def shake_hands(secure: TlsSocket) -> None:
+def shake_hands(secure: TlsSocket, *, deadline: float) -> None:
     """See to it that the server is FCM and speaks HTTP/2; raise NotConnectedError."""
     try:
-        secure.shake_hands()
+        secure.shake_hands(deadline=deadline)
     except ssl.SSLCertVerificationError as error:
         failure = BAD_CERTIFICATES.get(error.verify_code, Failure.CERTIFICATE_NOT_TRUSTED)
         raise NotConnectedError(failure, error.verify_message) from error
@@ -221,10 +230,10 @@ def shake_hands(secure: TlsSocket) -> None:
         failure = Failure.NO_HTTP2 if lacks_http2 else Failure.NO_TLS
         raise NotConnectedError(failure, str(error)) from error
     if secure.speaks != "h2":
-        raise NotConnectedError(Failure.NO_HTTP2)
+        raise NotConnectedError(Failure.NO_HTTP2, f"ALPN chose {secure.speaks or 'nothing'}")
     secure.stop_blocking()
 
 
 def left(deadline: float) -> float:
-    """Return how many seconds are left."""
+    """Return how many seconds are left; with none, a socket with that timeout does not wait."""
     return max(deadline - time.monotonic(), 0.0)

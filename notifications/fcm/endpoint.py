@@ -1,15 +1,14 @@
-"""Where FCM is, the way there, and how long one attempt may take."""
+"""Where FCM is, the way there, and how long an answer may take."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 HTTPS_PORT = 443
-PROXY_PORT = 3128
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to POST, whom to trust, and how long one attempt may take in all, in seconds.
+    """Where to POST, whom to trust, and how many seconds an answer may take.
 
     Raise ValueError for a URL that is not https: a device token never leaves in the clear.
     """
@@ -17,7 +16,8 @@ class Endpoint:
     url: str
     ca_file: str  # "" for certifi's authorities
     timeout: float
-    proxy: str = ""  # http://name:password@host:port of an HTTP proxy; "" for none
+    # http://name:password@host:port of an HTTP proxy; "" for none
+    proxy: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if urlsplit(self.url).scheme != "https" or not self.host:
@@ -47,7 +47,7 @@ class Endpoint:
     def proxy_address(self) -> tuple[str, int]:
         """Return the proxy's host and port."""
         parts = urlsplit(self.proxy)
-        return parts.hostname or "", parts.port or PROXY_PORT
+        return parts.hostname or "", parts.port or 0
 
     @property
     def proxy_credentials(self) -> str:

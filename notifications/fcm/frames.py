@@ -74,7 +74,7 @@ class Reader:
         self._received = bytearray()
 
     def read(self, data: bytes) -> Iterator[Frame]:
-        """Yield the frames that are complete now; take them all.
+        """Yield the complete frames. The caller must take all: only then are they forgotten.
 
         Raise ConnectionViolation for a frame that is longer than we take (RFC 9113, 4.2).
         """

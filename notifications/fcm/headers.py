@@ -57,10 +57,10 @@ class AnswerHead(NamedTuple):
 def opening(
     authority: str, path: str, authorization: str, size: int, is_first: bool
 ) -> tuple[bytes, bytes, bytes]:
-    """Return how a request with a body of `size` bytes begins, but for its stream id.
+    """Return the constant parts of a request with a body of `size` bytes.
 
-    The parts are what stands before the id in HEADERS, their block, and what stands before the id
-    in DATA.
+    They are the HEADERS frame up to its stream id, the header block, and the DATA frame up to its
+    stream id.
     """
     table = NO_TABLE if is_first else b""
     block = table + request_block(authority, path, authorization, size)
@@ -127,7 +127,7 @@ class HeaderBlocks:
         return bool(self._stream_id)
 
     def begin(self, flags: int, stream_id: int, payload: bytes) -> None:
-        """Take a HEADERS frame."""
+        """Take a HEADERS frame; raise ConnectionViolation for one that breaks the rules."""
         payload = frames.without_padding(flags, payload)
         if flags & frames.HAS_PRIORITY:
             if len(payload) < PRIORITY_BYTES:
@@ -139,7 +139,7 @@ class HeaderBlocks:
         self.extend(flags, stream_id, payload)
 
     def extend(self, flags: int, stream_id: int, payload: bytes) -> None:
-        """Take a CONTINUATION frame."""
+        """Take a CONTINUATION frame; raise ConnectionViolation where none may be."""
         if not stream_id or stream_id != self._stream_id:
             raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "CONTINUATION of nothing")
         self._block += payload

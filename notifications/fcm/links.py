@@ -20,12 +20,6 @@ from .link import Link
 from .session import Session, State
 from .tls import Resumable
 
-# What is watched for, and how it shows that the server has closed. Where there is no POLLRDHUP (off
-# Linux), POLLHUP means the same.
-CLOSED_BY_SERVER = getattr(select, "POLLRDHUP", 0)
-READABLE = select.POLLIN | CLOSED_BY_SERVER
-ENDED = CLOSED_BY_SERVER | select.POLLHUP | select.POLLERR
-
 
 class Links:
     """Sockets, and waiting for them. Not thread-safe but for `wake`."""
@@ -71,11 +65,11 @@ class Links:
 
     def look(self, seconds: float) -> None:
         """Wait for the network, then read what came."""
-        for descriptor, signs in self._poll.poll(math.ceil(seconds * 1000)):
+        for descriptor, _ in self._poll.poll(math.ceil(seconds * 1000)):
             if link := self._links.get(descriptor):
                 # The end of a connection may lie behind more than one read. Nothing may be started
-                # before it is seen: that would be unknown.
-                while link.read(now=time.monotonic()) and signs & ENDED:
+                # before it is seen, nor may a time be up: both would be unknown.
+                while link.read(now=time.monotonic()):
                     pass
             else:
                 self._sleep_again()
@@ -100,6 +94,7 @@ class Links:
             return None
         self._dial = None
         if not dial.socket:
+            self._resumable = None  # it may be what the server does not like
             dial.abandon()
             return dial.failure or Failure.NOT_CONNECTED
         session = Session(
@@ -110,7 +105,7 @@ class Links:
         )
         self.taking = link = Link(dial.socket, session)
         self._links[link.descriptor] = link
-        self._poll.register(link.descriptor, READABLE)
+        self._poll.register(link.descriptor, select.POLLIN)
         return None
 
     def send(self, *, now: float) -> None:
@@ -119,7 +114,7 @@ class Links:
             link.write(now=now)
             if link.is_blocked != link.was_blocked:
                 link.was_blocked = link.is_blocked
-                signs = READABLE | (select.POLLOUT if link.is_blocked else 0)
+                signs = select.POLLIN | (select.POLLOUT if link.is_blocked else 0)
                 self._poll.modify(link.descriptor, signs)
 
     def put_away(self) -> list[Link]:

@@ -4,8 +4,8 @@
 class Output:
     """Bytes in their order. A request is sent from the moment that the socket took its first one.
 
-    The socket is TLS: what OpenSSL has not reported as written is at most a part of an encrypted
-    record, which nobody can read without its end.
+    The socket is TLS, which counts a record only when the whole of it has left: nobody can read a
+    part of an encrypted record.
     """
 
     def __init__(self) -> None:

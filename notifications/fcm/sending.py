@@ -1,7 +1,7 @@
 """How requests leave: stream ids, how many at once, and the windows of flow control (RFC 9113, 5).
 
-A request is started only where its whole body may leave at once, but for a server whose streams
-begin with a smaller window: there the body follows as the server allows more of it.
+A request starts only when the connection's window holds its whole body. If the server gives
+streams a smaller window, the rest of the body follows as WINDOW_UPDATE allows.
 """
 
 from dataclasses import dataclass, field
@@ -97,6 +97,7 @@ class Sending:
         """Heed one of the server's settings (RFC 9113, 6.5.2); one that we do not know is ignored.
 
         `send_bodies` is to follow the ACK: until then the server counts by the windows before.
+        Raise ConnectionViolation for a value that cannot be.
         """
         if setting == frames.MAX_CONCURRENT_STREAMS:
             self.limit = min(value, STREAMS)
@@ -118,7 +119,7 @@ class Sending:
             check_window(stream.window)
 
     def widen(self, by: int) -> None:
-        """Let so many bytes more of all bodies leave."""
+        """Let so many bytes more of all bodies leave; raise ConnectionViolation beyond 2³¹−1."""
         if not by:
             raise ConnectionViolation(ErrorCode.PROTOCOL_ERROR, "a window grew by nothing")
         self._window += by

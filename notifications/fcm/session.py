@@ -92,7 +92,7 @@ class Session:
 
     @property
     def is_stuck(self) -> bool:
-        """Return whether no request can be started, though none is in flight: no room is left."""
+        """Return whether it awaits nothing; if it takes no request either, it has no room left."""
         return self.state is State.OPEN and self._asked_at is None and not self.in_flight
 
     @property
@@ -221,8 +221,8 @@ class Session:
     def close(self, failure: Failure, *, tell: ErrorCode = ErrorCode.NO_ERROR) -> None:
         """End every request: the connection is lost, or of no use, of which the server is told.
 
-        What is not written must never be: its requests count as not sent from now on. So the
-        server is told only where nothing is in between.
+        Unwritten bytes are discarded, since their requests count as not sent. GOAWAY is sent only
+        where nothing was discarded: otherwise it could follow half a frame.
         """
         if self.state is State.CLOSED:
             return

@@ -28,7 +28,10 @@ ACCEPTED = AnswerHead(200)
 
 
 class Streams:
-    """Starts requests, and gathers in `answers` what became of each."""
+    """Starts requests, and gathers in `answers` what became of each.
+
+    Its `on_…` raise ConnectionViolation where the server breaks the rules.
+    """
 
     def __init__(self, output: Output, *, authority: str, path: str, timeout: float) -> None:
         self.answers: list[tuple[Any, Answer]] = []

@@ -5,6 +5,7 @@ own; system calls are what a lane costs most (measured).
 """
 
 import ssl
+import time
 from socket import socket
 
 RECORD_BYTES = 16 * 1024  # the most that a TLS record holds (RFC 8446, 5.1)
@@ -34,9 +35,13 @@ class TlsSocket:
         """Return the descriptor, to be watched."""
         return self._bare.fileno()
 
-    def shake_hands(self) -> None:
-        """Agree with the server, on a socket that blocks; raise OSError when that fails."""
+    def shake_hands(self, *, deadline: float) -> None:
+        """Agree with the server; raise OSError when that fails, or not before the deadline.
+
+        A timeout of the socket is for one call, and the server may send byte by byte.
+        """
         while True:
+            self._bare.settimeout(max(deadline - time.monotonic(), 0.0))
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
@@ -99,10 +104,10 @@ class TlsSocket:
         return b"".join(pieces)
 
     def send(self, data: bytearray) -> int:
-        """Return how many bytes of the data the socket took with the whole of their record.
+        """Send at most one record; return how many bytes of `data` it held.
 
-        The caller gives the rest once more. Raise BlockingIOError when it took no whole record:
-        then the server can read none of it.
+        Raise BlockingIOError until the socket has taken the whole record: the server can read no
+        part of it. Then call again with the same `data`, which may have grown at its end.
         """
         if not self._record:
             piece = bytes(data[:RECORD_BYTES])

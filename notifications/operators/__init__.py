@@ -7,4 +7,5 @@ status     what `manage.py sending status` tells
 why        why a listener did or did not get a talk
 retention  how long the send log is kept
 test_push  one real push to a device of the operator's own
+probe      whether a worker could send from this machine
 """

@@ -17,6 +17,7 @@ from notifications import fcm_config
 from notifications.fcm import dial
 from notifications.fcm.credentials import AccessToken, CredentialsRefusedError, NoAccessTokenError
 from notifications.fcm.endpoint import Endpoint
+from notifications.fcm.failures import Failure
 from notifications.fcm.link import Link
 from notifications.fcm.message import ANY_TARGET, complete, split
 from notifications.fcm.outcomes import Answer, Meaning, classify
@@ -27,7 +28,7 @@ NOBODYS_TOKEN = "a-probe-of-radiotalk-which-no-device-has"  # noqa: S105
 # FCM found the message well-formed, or only the token bad: a worker could send.
 COULD_SEND = frozenset({Meaning.ACCEPTED, Meaning.INVALID, Meaning.UNREGISTERED})
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.1  # how often to look whether a time is up, while the network says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def steps() -> Iterator[Step]:
         yield name(endpoint)
         secure = dial.connect(endpoint, deadline=time.monotonic() + dial.CONNECT_SECONDS)
     except dial.NotConnectedError as error:
-        yield Step("connection", str(error), error.failure)
+        yield Step("connection", f"{endpoint.authority}: {error}", error.failure)
         return
     yield Step("TLS", f"{secure.version}, to {endpoint.authority}")
     yield Step("ALPN", "HTTP/2")
@@ -82,8 +83,8 @@ def post(link: Link, access: AccessToken) -> Iterator[Step]:
     session = link.session
     while session.state is State.OPENING:
         look(link)
-    if session.failure:
-        yield Step("SETTINGS", "none", session.failure)
+    if session.state is not State.OPEN:  # it may have said GOAWAY with its SETTINGS
+        yield Step("SETTINGS", f"none ({session.failure or 'GOAWAY'})", Failure.NO_SETTINGS)
         return
     yield Step("SETTINGS", f"{session.streams_at_once} requests at once")
     try:
@@ -110,16 +111,19 @@ def look(link: Link) -> None:
 
 
 def judge(answer: Answer, *, seconds: float) -> Iterator[Step]:
-    """Yield what FCM said, how long that took, and how far our clock is from FCM's."""
-    verdict = classify(answer)
-    if verdict.meaning not in COULD_SEND:
-        yield Step("answer", answer.failure or f"HTTP {answer.status}", verdict.code)
-        return
-    yield Step("answer", f"HTTP {answer.status} {verdict.code}".rstrip())
+    """Yield how long the answer took, how far our clock is from FCM's, and last what FCM said.
+
+    The clock is told where the answer's headers were read; those of a usual 200 are not.
+    """
     yield Step("latency", f"{seconds * 1000:.0f} ms")
     if answer.date:
         ahead = round((datetime.now(UTC) - answer.date).total_seconds())
         yield Step("clock", f"{abs(ahead)} s {'ahead of' if ahead >= 0 else 'behind'} FCM's")
+    verdict = classify(answer)
+    if verdict.meaning in COULD_SEND:
+        yield Step("answer", f"HTTP {answer.status} {verdict.code}".rstrip())
+    else:
+        yield Step("answer", answer.failure or f"HTTP {answer.status}", verdict.code)
 
 
 def body() -> bytes:

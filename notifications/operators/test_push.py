@@ -14,6 +14,7 @@ from notifications import fcm_config
 from notifications.fcm.connection import Connection
 from notifications.fcm.credentials import CredentialsRefusedError, NoAccessTokenError
 from notifications.fcm.endpoint import Endpoint
+from notifications.fcm.failures import Failure
 from notifications.fcm.message import ANY_TARGET, complete, split
 from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
 from notifications.models import Delivery, DeviceToken
@@ -49,9 +50,11 @@ def attempt(device: DeviceToken, *, by: str, now: datetime) -> Verdict:
         return error.verdict
     except (OSError, ValueError):  # no file, or none of Google's
         return CredentialsRefusedError.verdict
-    return classify(
-        post(fcm_config.endpoint(access), encode(device, by=by, now=now), authorization)
-    )
+    try:
+        endpoint = fcm_config.endpoint(access)
+    except ValueError:  # without TLS nothing is sent
+        return classify(Answer(Failure.NO_TLS))
+    return classify(post(endpoint, encode(device, by=by, now=now), authorization))
 
 
 def post(endpoint: Endpoint, body: bytes, authorization: str) -> Answer:

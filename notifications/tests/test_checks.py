@@ -150,7 +150,15 @@ def test_an_address_that_is_no_redis_is_told_and_not_shown(settings: Settings, u
 
 
 @pytest.mark.parametrize(
-    "address", ["proxy.example:3128", "https://proxy.example", "socks5://p", "http://p:0"]
+    "address",
+    [
+        "proxy.example:3128",
+        "https://proxy.example:3128",
+        "socks5://p:3128",
+        "http://p:0",
+        "http://p",  # requests would take another port than we
+        "http://back\\slash@p:3128",
+    ],
 )
 def test_a_proxy_that_is_no_address_is_told_without_its_password(
     settings: Settings, address: str

@@ -37,8 +37,9 @@ STANDBY_SECONDS = 0.5
 # How often a standby writes that it is there, for operators to see.
 ANNOUNCE_SECONDS = 5.0
 
-# How long a stopping worker waits for a database that is away, after FCM_TIMEOUT, by which every
-# request has ended; docs/operations.md has the TimeoutStopSec that allows for both.
+# How long a stopping worker waits for a database that is away, after every request has ended: each
+# waits up to FCM_TIMEOUT for a connection, and as long for its answer. docs/operations.md has the
+# TimeoutStopSec that allows for all of it.
 GIVE_UP_SECONDS = 10
 
 EXIT_HELPER_DIED = 1
@@ -84,7 +85,7 @@ class Invoker:
         )
         self.lease_timer = Timer(min(STANDBY_SECONDS, lease.ttl.total_seconds() / 5))
         self.standby_timer = Timer(ANNOUNCE_SECONDS)
-        self.give_up_timer = Timer(settings.FCM_TIMEOUT + GIVE_UP_SECONDS)
+        self.give_up_timer = Timer(2 * settings.FCM_TIMEOUT + GIVE_UP_SECONDS)
         self.outage = Outage("database")
         self.stopping = ""  # the reason, once told to stop
         self.exit_code = 0

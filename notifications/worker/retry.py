@@ -1,7 +1,7 @@
 """When to attempt again: the ladder of each meaning, in seconds.
 
     unreached      1, 2, 4 … 60                     nothing reached FCM
-    not processed  the same                         FCM's connection took no more
+    not processed  the same                         FCM said that it did not process it
     throttled      Retry-After, else 60, 120 … 3600
     unavailable    10, 20, 40, 80, 160, then never; Retry-After if longer
     misconfigured  at once when an operator releases the notification
@@ -12,7 +12,7 @@ https://firebase.google.com/docs/cloud-messaging/scale-fcm (at least 10 s before
 import random
 from collections.abc import Callable
 
-from notifications.fcm.outcomes import Meaning
+from notifications.fcm.outcomes import NOT_TAKEN, Meaning
 
 UNREACHED_MOST_SECONDS = 60.0
 THROTTLED_FIRST_SECONDS = 60.0  # FCM: "if there is no Retry-After, 60 seconds"
@@ -33,12 +33,12 @@ def delay(
 ) -> float | None:
     """Return the seconds from the `attempt`th of its kind to the next, None for no further one.
 
-    Attempts that never reached FCM are one kind, attempts that FCM answered the other.
+    Attempts of which FCM knows nothing are one kind, attempts that it answered the other.
     """
     doubled = 2.0 ** min(attempt - 1, 12)
     if meaning is Meaning.MISCONFIGURED:
         return 0.0
-    if meaning in (Meaning.UNREACHED, Meaning.NOT_PROCESSED):
+    if meaning in NOT_TAKEN:
         wait = min(doubled, UNREACHED_MOST_SECONDS)
     elif meaning is Meaning.THROTTLED:
         wait = retry_after or min(THROTTLED_FIRST_SECONDS * doubled, THROTTLED_MOST_SECONDS)

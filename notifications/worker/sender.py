@@ -32,7 +32,8 @@ GATHER_SECONDS_A_LANE = 0.0004
 # A batch has at least a fifth of a full one's targets, unless no more are left: each costs a row.
 LEAST_PORTION = 5
 
-# An idle lane keeps its connection, so that the next talk need not wait for a handshake.
+# How often an idle lane sees whether its connection is still there, so that the next talk need not
+# wait for a handshake. Firewalls forget a silent connection after some minutes.
 WARM_SECONDS = 45.0
 
 # A request in flight: its batch, its target and its Authorization.

@@ -77,28 +77,9 @@ class Peer(asyncio.Protocol):
 
 
 class Http1Peer(Peer):
-    """HTTP/1.1, one request after the other."""
+    """A connection without HTTP/2, which our client ends before any request."""
 
     http = "1.1"
-
-    def __init__(self, fcm: HostileFcm) -> None:
-        super().__init__(fcm)
-        self._received = b""
-        self._requests = 0
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        head, found, rest = self._received.partition(b"\r\n\r\n")
-        headers = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
-        if found and len(rest) >= (length := int(headers.get(b"content-length", 0))):
-            self._received = rest[length:]
-            self._requests += 1
-            authorization = headers.get(b"authorization", b"").decode()
-            self.complete(self._requests, authorization, rest[:length])
-
-    def send(self, stream: int, status: int, body: bytes) -> None:
-        head = f"HTTP/1.1 {status} -\r\nContent-Length: {len(body)}\r\n\r\n"
-        self.transport.write(head.encode() + body)
 
 
 class Http2Peer(Peer):

@@ -2,7 +2,8 @@
 
 FCM itself cannot be reached by a test, and our own servers may share our mistakes. So the client is
 held to what it will meet: the HTTP/2 of nginx, HAProxy, Apache, nghttpx and Caddy in front of the
-emulator, and that of Node, granian, h2 and gRPC (Google's own) in a server of a few lines.
+emulator, and those of granian (the emulator), h2 (the hostile FCM with good manners), Node and gRPC
+(Google's own).
 
 servers      a table of them: how each is started, and what it has to be asked with
 settings/    the configuration files; all that concerns HTTP/2 stays at each server's defaults

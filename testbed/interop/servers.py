@@ -88,7 +88,7 @@ class Server:
     run: Callable[[Place], AbstractContextManager[Target]]
     program: str = ""  # "" for what comes with requirements-dev.txt
     package: str = ""  # Debian's
-    # Settings that change when it says something, where it has them, and not what it says.
+    # Lines that a test adds to its configuration; "" where the server has no such setting.
     brief: str = ""  # each connection ends after 20 requests, or after a moment
     idle: str = ""  # a connection ends after a second without a request
     ends_idle_silently: bool = False  # then without GOAWAY (RFC 9113, 9.1), in the version tested
@@ -101,11 +101,6 @@ class Server:
         if self.program and not find(self.program):
             return f"{self.program} is not installed: apt-get install {self.package}"
         return ""
-
-
-def must_be_there() -> bool:
-    """Return whether a missing server fails the tests: on CI, where a skip would hide it."""
-    return os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
 def find(program: str) -> str | None:

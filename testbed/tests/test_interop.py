@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from notifications.fcm import session
 from notifications.fcm.connection import Connection
 from notifications.fcm.failures import Failure
 from notifications.fcm.outcomes import Meaning, classify
+from testbed.ci import must_be_there
 from testbed.interop import servers
 from testbed.interop.sending import BODY, LANES, Tally, counted_links, send, send_after_rests
 from testbed.interop.servers import SERVERS, Server, Target, running
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.engines
 def installed(name: str) -> str:
     """Return the name of a server that can run here; skip the test, or fail it on CI, if not."""
     if lacks := SERVERS[name].lacks:
-        (pytest.fail if servers.must_be_there() else pytest.skip)(lacks)
+        (pytest.fail if must_be_there() else pytest.skip)(lacks)
     return name
 
 
@@ -133,7 +134,7 @@ def test_what_meets_the_end_of_a_connection_without_a_goaway_is_unknown_and_not_
 def test_grpc_gives_up_a_request_that_is_no_call_and_the_connection_goes_on(
     tmp_path: Path,
 ) -> None:
-    with running("grpc", tmp_path) as target, connected(target) as connection:
+    with running("grpc", tmp_path) as target, closing(Connection(target.endpoint)) as connection:
         as_it_is = Target(target.endpoint, target.journal)
         with servers.not_dressed():
             first = ask(connection, as_it_is, "dev-1")
@@ -170,7 +171,7 @@ def test_what_grpc_gives_up_at_the_end_of_its_grace_is_unknown(tmp_path: Path) -
 def test_a_server_that_wants_no_more_questions_costs_no_notification(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with running("grpc", tmp_path) as target, connected(target) as connection:
+    with running("grpc", tmp_path) as target, closing(Connection(target.endpoint)) as connection:
         before = ask(connection, target, "dev-1")
         with monkeypatch.context() as patched, counted_links() as links:
             patched.setattr(session, "QUIET_SECONDS", 0.0)
@@ -186,16 +187,6 @@ def rests() -> list[float]:
     """Return how long each rest is: none, then about as long as the server waits."""
     shortest, longest = IDLE_SECONDS - SPREAD_SECONDS, IDLE_SECONDS + SPREAD_SECONDS
     return [0.0, *(random.uniform(shortest, longest) for _ in range(RESTS))]
-
-
-@contextmanager
-def connected(target: Target) -> Iterator[Connection]:
-    """Yield a connection that is closed in the end."""
-    connection = Connection(target.endpoint)
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 def ask(connection: Connection, target: Target, token: str) -> Meaning:

@@ -17,7 +17,7 @@ from h2.errors import ErrorCodes
 
 from fcm_emulator.journal import Entry
 from fcm_emulator.process import EmulatorProcess, running
-from notifications.fcm.connection import Connection
+from notifications.fcm.connection import LOOK_SECONDS, MOST_FRUITLESS, Connection
 from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.failures import Failure
@@ -26,6 +26,7 @@ from notifications.fcm.sending import STREAMS
 from notifications.fcm.session import SETTINGS_SECONDS
 from testbed.hostile import fcm as hostile
 from testbed.hostile.certificates import A_DAY, Authority
+from testbed.hostile.firewall import dropping
 from testbed.hostile.http import Http2Peer, Peer
 from testbed.hostile.manners import (
     AllowsFewerStreams,
@@ -34,6 +35,7 @@ from testbed.hostile.manners import (
     FallsSilent,
     GivesNoRoom,
     GoesAwayInGoodOrder,
+    Manners,
     SaysSettingsLate,
 )
 from testbed.process import LOOPBACK, eventually, free_port
@@ -420,21 +422,6 @@ def test_an_unknown_host_is_unreached() -> None:
         assert classify(ask(connection, "d")).meaning is Meaning.UNREACHED
 
 
-@contextmanager
-def dropping(port: int = 0) -> Iterator[int]:
-    """Yield a port that takes no connection and refuses none, like a firewall.
-
-    Linux drops a SYN while the backlog is full, so it is filled here.
-    """
-    with ExitStack() as stack:
-        server = stack.enter_context(socket.create_server((LOOPBACK, port), backlog=0))
-        for _ in range(2):
-            client = stack.enter_context(socket.socket())
-            client.setblocking(False)
-            client.connect_ex(server.getsockname())
-        yield server.getsockname()[1]
-
-
 def test_a_network_that_swallows_everything_is_unreached() -> None:
     with dropping() as port, connected(f"https://{LOOPBACK}:{port}/") as connection:
         for number in range(30):
@@ -546,6 +533,78 @@ def test_the_end_of_a_connection_is_seen_behind_what_came_before_it(tmp_path: Pa
         ask(connection, "before")
         fcm.to_each_connection(ping_and_drop)  # while the lane is busy elsewhere
         assert eventually(lambda: not fcm.peers)
+
+        answer = ask(connection, "after")
+
+    assert classify(answer).meaning is Meaning.ACCEPTED
+
+
+def nothing(peer: Peer) -> None:
+    """Do nothing, in the server's thread, after all that it had to do."""
+
+
+def stand_still(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let so much time pass at once, as when this process was stopped."""
+    now = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: now() + seconds)
+
+
+def leave_an_answer_unread(fcm: hostile.HostileFcm, connection: Connection) -> None:
+    """Return when one attempt was answered, and nobody has looked."""
+    warm(connection)
+    post_all(connection, ["before"])
+    connection.wait(0)
+    assert eventually(lambda: all(peer.posts and peer.is_idle for peer in fcm.peers))
+    fcm.to_each_connection(nothing)
+
+
+def test_after_standing_still_answers_are_read_before_times_are_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with against(tmp_path, timeout=TIMEOUT_SECONDS) as (fcm, connection):
+        leave_an_answer_unread(fcm, connection)
+        stand_still(monkeypatch, 2 * TIMEOUT_SECONDS)
+
+        connection.warm()
+
+        assert classify(answers(connection)["before"]).meaning is Meaning.ACCEPTED
+
+
+def test_after_standing_still_nothing_is_sent_on_a_connection_that_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with against(tmp_path, timeout=TIMEOUT_SECONDS) as (fcm, connection):
+        leave_an_answer_unread(fcm, connection)
+        fcm.to_each_connection(Peer.close)
+        assert eventually(lambda: not fcm.peers)
+        stand_still(monkeypatch, LOOK_SECONDS)
+
+        post_all(connection, ["after"])
+        found = answers(connection)
+
+    assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
+
+
+class ClosesTheNext(Manners):
+    """Ends one connection as soon as it is there."""
+
+    has_closed = False
+
+    def opened(self, peer: Http2Peer) -> None:
+        if not self.has_closed:
+            self.has_closed = True
+            peer.close()
+
+
+def test_connections_that_ended_while_nobody_waited_are_not_held_against_the_next(
+    tmp_path: Path,
+) -> None:
+    with against(tmp_path, timeout=TIMEOUT_SECONDS) as (fcm, connection):
+        for _ in range(MOST_FRUITLESS + 1):
+            warm(connection)
+            fcm.drop_connections()
+            assert eventually(lambda: connection.wait(0.01) == [] and not is_open(connection))
+        fcm.manners = ClosesTheNext()
 
         answer = ask(connection, "after")
 

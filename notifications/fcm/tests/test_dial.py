@@ -7,7 +7,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ from notifications.fcm.failures import Failure
 from notifications.fcm.tls import Resumable, TlsSocket
 from testbed.hostile import fcm as hostile
 from testbed.hostile.certificates import A_DAY, Authority
+from testbed.hostile.firewall import dropping
 from testbed.process import LOOPBACK, eventually, free_port
 
 DEADLINE_SECONDS = 240.0
+MOMENT_SECONDS = 0.05
 
 
 @pytest.fixture
@@ -40,11 +42,16 @@ def server(tmp_path: Path, authority: Authority) -> Iterator[hostile.HostileFcm]
 
 
 def connect(
-    url: str, authority: Authority, *, proxy: str = "", resume: Resumable | None = None
+    url: str,
+    authority: Authority,
+    *,
+    proxy: str = "",
+    resume: Resumable | None = None,
+    seconds: float = DEADLINE_SECONDS,
 ) -> TlsSocket:
     """Return a connection that was made."""
     endpoint = Endpoint(url, str(authority.ca_file), DEADLINE_SECONDS, proxy)
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + seconds
     return dial.connect(endpoint, deadline=deadline, resume=resume)
 
 
@@ -95,18 +102,6 @@ def test_families_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     addresses = [address[0] for _family, address in dial.resolve("fcm", 1)]
 
     assert addresses == ["::1", "127.0.0.1", "::2", "::3"]
-
-
-@contextmanager
-def dropping() -> Iterator[int]:
-    """Yield a port that takes no connection and refuses none, like a firewall."""
-    with ExitStack() as stack:
-        full = stack.enter_context(socket.create_server((LOOPBACK, 0), backlog=0))
-        for _ in range(2):
-            client = stack.enter_context(socket.socket())
-            client.setblocking(False)
-            client.connect_ex(full.getsockname())
-        yield full.getsockname()[1]
 
 
 def test_an_address_that_does_not_answer_keeps_nobody_from_the_next(
@@ -252,6 +247,44 @@ def received(connected: TlsSocket) -> bool:
     with contextlib.suppress(BlockingIOError):
         connected.receive()
     return True
+
+
+@contextmanager
+def tarpit(first: bytes) -> Iterator[int]:
+    """Yield the port of a server that says this, and then a byte every moment, for ever."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError), listener.accept()[0] as client:
+            client.sendall(first)
+            while not stopping.wait(MOMENT_SECONDS):
+                client.sendall(b"x")
+
+    stopping = threading.Event()
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        stopping.set()
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_a_handshake_that_comes_byte_by_byte_has_an_end(authority: Authority) -> None:
+    a_long_record = b"\x16\x03\x03\x40\x00"
+    with tarpit(a_long_record) as port:
+        found = failure(f"https://{LOOPBACK}:{port}", authority, seconds=10 * MOMENT_SECONDS)
+
+    assert found is Failure.NO_TLS
+
+
+def test_a_proxy_that_answers_byte_by_byte_has_an_end(authority: Authority) -> None:
+    with tarpit(b"HTTP/1.1 200 ") as port:
+        proxy = f"http://{LOOPBACK}:{port}"
+        seconds = 10 * MOMENT_SECONDS
+        found = failure("https://fcm.example", authority, proxy=proxy, seconds=seconds)
+
+    assert found is Failure.PROXY_REFUSED
 
 
 # --- The proxy -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The operators' command line: the status, the switch, stopping one notification, the unknown."""
+"""The operators' command line: status, switch, stops, the unknown, the probe."""
 
 import getpass
 import json
@@ -8,6 +8,8 @@ from argparse import ArgumentParser
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.core.checks import run_checks
 from django.core.management.base import BaseCommand
 from django.db import OperationalError
 from django.utils import timezone
@@ -35,7 +37,10 @@ MAX_LISTED = 1_000_000
 
 class Command(BaseCommand):
     requires_system_checks = ()  # lost credentials must not keep an operator from pausing
-    help = "Show or change what is sent: live, as a dry run, or not at all; settle what is unknown."
+    help = (
+        "Show or change what is sent: live, as a dry run, or not at all; settle what is unknown; "
+        "probe the way to FCM."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
@@ -66,6 +71,9 @@ class Command(BaseCommand):
     def handle(self, *, action: str, **options: Any) -> None:
         if len(options.get("reason") or "") > MAX_REASON:
             raise Refused(f"--reason has over {MAX_REASON} characters.")
+        if action == "probe":
+            self.probe(as_json=options["json"])
+            return
         try:
             told = self.act(action, options, now=timezone.now())
         except acts.Refused as refusal:
@@ -80,8 +88,6 @@ class Command(BaseCommand):
     def act(self, action: str, options: dict[str, Any], *, now: datetime) -> Any:
         """Do what was asked and return the answer: names with values, or a list of rows."""
         who: dict[str, Any] = {"by": operator(), "reason": options.get("reason") or ""}
-        if action == "probe":
-            return probed()
         if action == "unknown":
             return settle(options, who, now=now)
         if action in STOPS:
@@ -95,6 +101,28 @@ class Command(BaseCommand):
         elif action in SWITCHES:
             SWITCHES[action][0](now=now, **who)
         return status.status(now=now)
+
+    def probe(self, *, as_json: bool) -> None:
+        """Tell each step of the way to FCM as soon as it is done; raise Failed at one that ends it.
+
+        As JSON they are told all at once, with the code of the `failure`.
+        """
+        refuse_what_cannot_be_probed()
+        told: dict[str, str] = {}
+        failed = ""
+        for step in probe.steps():
+            told[step.name] = step.told
+            if not as_json:
+                self.tell({step.name: step.told})
+            if step.failure:
+                told["failure"] = step.failure
+                failed = f"{step.name}: {step.told} ({step.failure}). " + str(
+                    explain(Delivery.Outcome.RETRY, step.failure)
+                )
+        if as_json:
+            self.stdout.write(json.dumps(told))
+        if failed:
+            raise Failed(f"{failed} (A probe reaches nobody: there is nothing to settle.)")
 
     def tell(self, told: Any) -> None:
         """Print the answer for a person: a row or a name with its value on each line."""
@@ -172,16 +200,13 @@ def unknown_rows(notification_id: int | None, *, limit: int) -> list[dict[str, A
     ]
 
 
-def probed() -> dict[str, str]:
-    """Return what each step of the way to FCM says; raise Failed at one that ends it."""
-    told: dict[str, str] = {}
-    for step in probe.steps():
-        if step.failure:
-            way = "".join(f"{name}: {what}\n" for name, what in told.items())
-            what_to_do = explain(Delivery.Outcome.RETRY, step.failure)
-            raise Failed(f"{way}{step.name}: {step.told} ({step.failure}). {what_to_do}")
-        told[step.name] = step.told
-    return told
+def refuse_what_cannot_be_probed() -> None:
+    """Raise Refused where the settings alone say that nothing can be sent."""
+    if not settings.GOOGLE_APPLICATION_CREDENTIALS:
+        raise Refused("GOOGLE_APPLICATION_CREDENTIALS is not set: name the service account file.")
+    errors = [each for each in run_checks(tags=["fcm"]) if each.is_serious()]
+    if errors:
+        raise Refused("\n".join(f"{each.msg} {each.hint or ''}".rstrip() for each in errors))
 
 
 def end_of_live(minutes: int | None, *, now: datetime) -> datetime | None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from django.core.management import call_command
 from django.test import override_settings
 
 from fcm_emulator.process import EmulatorProcess, running
-from notifications.management.errors import Failed
+from notifications.fcm.outcomes import Answer
+from notifications.management.errors import Failed, Refused
 from notifications.operators import probe
 from testbed.hostile import fcm as hostile
 from testbed.hostile.certificates import Authority
@@ -48,23 +49,29 @@ pytestmark = pytest.mark.engines
 def test_a_machine_from_which_a_worker_could_send(fcm: EmulatorProcess) -> None:
     steps = {step.name: step.told for step in probe.steps()}
 
-    assert (
-        list(steps)
-        == [
-            "service account",
-            "name",
-            "TLS",
-            "ALPN",
-            "SETTINGS",
-            "access token",
-            "answer",
-            "latency",
-            "clock",
-        ][: len(steps)]
-    )
+    assert list(steps) == [
+        "service account",
+        "name",
+        "TLS",
+        "ALPN",
+        "SETTINGS",
+        "access token",
+        "latency",
+        "answer",
+    ]
     assert steps["name"] == f"{LOOPBACK} is {LOOPBACK}"
     assert steps["TLS"].startswith("TLSv1.3")
-    assert "latency" in steps
+    assert steps["answer"].startswith("HTTP 200")
+
+
+def test_the_clock_is_told_beside_an_answer_that_fails() -> None:
+    ten_minutes_ago = datetime.now(UTC) - timedelta(minutes=10)
+
+    steps = list(probe.judge(Answer(status=401, date=ten_minutes_ago), seconds=0.1))
+
+    assert [step.name for step in steps] == ["latency", "clock", "answer"]
+    assert steps[1].told == "600 s ahead of FCM's"
+    assert steps[2].failure == "HTTP_401"
 
 
 def test_it_reaches_nobody(fcm: EmulatorProcess) -> None:
@@ -103,7 +110,36 @@ def test_the_command_fails_with_the_step_and_what_to_do() -> None:
 
     assert failed.value.returncode == 1
     assert "NOT_CONNECTED" in str(failed.value)
-    assert "Look at the network" in str(failed.value)
+    assert "FCM, or the proxy in FCM_PROXY, could not be reached" in str(failed.value)
+
+
+def test_the_command_tells_a_failure_as_json_too() -> None:
+    out = StringIO()
+
+    with (
+        override_settings(FCM_ENDPOINT=f"https://{LOOPBACK}:{free_port()}"),
+        pytest.raises(Failed),
+    ):
+        call_command("sending", "probe", "--json", stdout=out)
+
+    assert json.loads(out.getvalue())["failure"] == "NOT_CONNECTED"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("FCM_ENDPOINT", "http://fcm.example", "nothing is sent without TLS"),
+        ("FCM_PROXY", "http://me:pa/ss@proxy:3128", "FCM_PROXY is no address"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "", "name the service account file"),
+    ],
+)
+def test_settings_with_which_nothing_can_be_sent_are_told_at_once(
+    name: str, value: str, told: str
+) -> None:
+    with override_settings(**{name: value}), pytest.raises(Refused, match=told) as refused:
+        call_command("sending", "probe", stdout=StringIO())
+
+    assert "pa/ss" not in str(refused.value)
 
 
 def test_a_lost_service_account_is_told() -> None:

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from testbed import chromium
+from testbed.ci import must_be_there
 from testbed.hostile.fcm import HostileFcm, in_the_emulators_place
 from testbed.system import System
 
@@ -18,7 +19,7 @@ from .steps import LANES, Opened, address
 def desk(make_system: Callable[..., System]) -> System:
     """Return the running system: web, worker, Redis and FCM; a dry run as it is by default."""
     if not chromium.can_run():
-        (pytest.fail if chromium.must_be_there() else pytest.skip)(chromium.HOW_TO_GET_IT)
+        (pytest.fail if must_be_there() else pytest.skip)(chromium.HOW_TO_GET_IT)
     system = make_system(latency_ms=150)
     system.start_redis()
     system.start_web()
