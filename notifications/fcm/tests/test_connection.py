@@ -552,7 +552,7 @@ def stand_still(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 def leave_an_answer_unread(fcm: hostile.HostileFcm, connection: Connection) -> None:
     """Return when one attempt was answered, and nobody has looked."""
     warm(connection)
-    post_all(connection, ["before"])
+    post_all(connection, [1])
     connection.wait(0)
     assert eventually(lambda: all(peer.posts and peer.is_idle for peer in fcm.peers))
     fcm.to_each_connection(nothing)
@@ -567,7 +567,7 @@ def test_after_standing_still_answers_are_read_before_times_are_up(
 
         connection.warm()
 
-        assert classify(answers(connection)["before"]).meaning is Meaning.ACCEPTED
+        assert classify(answers(connection)[1]).meaning is Meaning.ACCEPTED
 
 
 def test_after_standing_still_nothing_is_sent_on_a_connection_that_has_ended(
@@ -579,7 +579,7 @@ def test_after_standing_still_nothing_is_sent_on_a_connection_that_has_ended(
         assert eventually(lambda: not fcm.peers)
         stand_still(monkeypatch, LOOK_SECONDS)
 
-        post_all(connection, ["after"])
+        post_all(connection, [2])
         found = answers(connection)
 
     assert {classify(answer).meaning for answer in found.values()} == {Meaning.ACCEPTED}
