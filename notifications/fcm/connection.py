@@ -62,6 +62,7 @@ class Connection:
     def warm(self) -> None:
         """Connect ahead, or see whether the connection is still there; FCM gets no request."""
         self._look(0)
+        self._tick()
         self._links.connect()
         if self._links.taking:
             self._links.taking.session.tick(now=time.monotonic(), is_wanted=True)
