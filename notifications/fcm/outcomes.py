@@ -43,9 +43,6 @@ class Meaning(StrEnum):
 # FCM refused the target itself: nothing was delivered and no attempt will change that.
 REFUSED = frozenset({Meaning.UNREGISTERED, Meaning.MISMATCHED, Meaning.INVALID})
 
-# FCM knows nothing of the attempt.
-NOT_TAKEN = frozenset({Meaning.UNREACHED, Meaning.NOT_PROCESSED})
-
 # FCM did not accept the notification, and may accept it later.
 NOT_YET = frozenset(
     {

@@ -134,7 +134,7 @@ class Delivery(models.Model):
     error_code = models.CharField(_("error code"), max_length=100, blank=True)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=1)
     unreached = models.PositiveSmallIntegerField(
-        _("of these unreached"), default=0, help_text=_("Attempts of which FCM knows nothing.")
+        _("of these unreached"), default=0, help_text=_("Attempts of which nothing left.")
     )
     next_attempt_at = models.DateTimeField(_("next attempt at"), null=True, blank=True)
     at = models.DateTimeField(_("at"))

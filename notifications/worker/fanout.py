@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from notifications import payload
-from notifications.fcm.outcomes import NOT_TAKEN, NOT_YET, REFUSED, Meaning
+from notifications.fcm.outcomes import NOT_YET, REFUSED, Meaning
 from notifications.models import Delivery, Notification
 from notifications.models.notification import max_age
 
@@ -91,7 +91,7 @@ class Fanout:
         self.tally.count(verdict.meaning, target)
         if verdict.meaning is Meaning.MISCONFIGURED:
             self.misconfigured = verdict.code
-        unreached = target.unreached + (verdict.meaning in NOT_TAKEN)
+        unreached = target.unreached + (verdict.meaning is Meaning.UNREACHED)
         next_attempt_at = self._next_attempt_at(result, unreached, now=now)
         return Entry(
             notification_id=self.notification_id,
@@ -113,15 +113,18 @@ class Fanout:
     def _next_attempt_at(self, result: Result, unreached: int, *, now: datetime) -> datetime | None:
         """Return when to attempt again; None when the answer is final, or it would be too late.
 
-        Attempts that never reached FCM, or that it did not process, are counted apart
-        (`unreached`): they must not use up the few attempts that FCM may answer with an error.
+        Attempts that never reached FCM are counted apart (`unreached`): an outage of the network
+        must not use up the few attempts that FCM may answer with an error. One that FCM did not
+        process is not among them: it was a POST, and the checker counts POSTs by attempts.
         """
         meaning = result.verdict.meaning
         if meaning not in NOT_YET or self._in_doubt(meaning):
             return None
         wait = retry.delay(
             meaning,
-            attempt=unreached if meaning in NOT_TAKEN else result.target.attempt - unreached,
+            attempt=unreached
+            if meaning is Meaning.UNREACHED
+            else result.target.attempt - unreached,
             retry_after=result.retry_after,
         )
         at = None if wait is None else now + timedelta(seconds=wait)

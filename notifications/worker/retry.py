@@ -12,7 +12,7 @@ https://firebase.google.com/docs/cloud-messaging/scale-fcm (at least 10 s before
 import random
 from collections.abc import Callable
 
-from notifications.fcm.outcomes import NOT_TAKEN, Meaning
+from notifications.fcm.outcomes import Meaning
 
 UNREACHED_MOST_SECONDS = 60.0
 THROTTLED_FIRST_SECONDS = 60.0  # FCM: "if there is no Retry-After, 60 seconds"
@@ -33,12 +33,12 @@ def delay(
 ) -> float | None:
     """Return the seconds from the `attempt`th of its kind to the next, None for no further one.
 
-    Attempts of which FCM knows nothing are one kind, attempts that it answered the other.
+    Attempts that never reached FCM are one kind, all others the other.
     """
     doubled = 2.0 ** min(attempt - 1, 12)
     if meaning is Meaning.MISCONFIGURED:
         return 0.0
-    if meaning in NOT_TAKEN:
+    if meaning in (Meaning.UNREACHED, Meaning.NOT_PROCESSED):
         wait = min(doubled, UNREACHED_MOST_SECONDS)
     elif meaning is Meaning.THROTTLED:
         wait = retry_after or min(THROTTLED_FIRST_SECONDS * doubled, THROTTLED_MOST_SECONDS)

@@ -14,7 +14,7 @@ class Target(NamedTuple):
     token: str
     refreshed_at: datetime | None = None  # when claimed; registering again changes it
     attempt: int = 1
-    unreached: int = 0  # how many earlier attempts FCM knows nothing of
+    unreached: int = 0  # how many earlier attempts never reached FCM
 
 
 class Job(NamedTuple):
