@@ -60,6 +60,18 @@ class SendingCollector(Collector):
             yield GaugeMetricFamily(
                 "radiotalk_worker_active", "Whether the lease is held.", value=bool(lease.holder)
             )
+            yield self.turnaround(lease)
+
+    def turnaround(self, lease: WorkerLease) -> Metric:
+        family = GaugeMetricFamily(
+            "radiotalk_turnaround_seconds",
+            "How long a stream to FCM stood idle lately, with more to send.",
+            labels=["quantile"],
+        )
+        for quantile, value in (("0.5", lease.turnaround_median), ("0.99", lease.turnaround_p99)):
+            if value is not None:
+                family.add_metric([quantile], value)
+        return family
 
 
 registry = CollectorRegistry()

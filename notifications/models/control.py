@@ -105,10 +105,10 @@ class WorkerLeaseQuerySet(models.QuerySet["WorkerLease"]):
             acquired_at=Now(),
         )
 
-    def renew(self, *, holder: str, epoch: int, ttl: timedelta) -> int:
-        """Keep a lease that nobody took meanwhile."""
+    def renew(self, *, holder: str, epoch: int, ttl: timedelta, **figures: float) -> int:
+        """Keep a lease that nobody took meanwhile, and show these figures of its worker."""
         return self.filter(holder=holder, epoch=epoch).update(
-            expires_at=Now() + ttl, heartbeat_at=Now()
+            expires_at=Now() + ttl, heartbeat_at=Now(), **figures
         )
 
     def give_back(self, *, holder: str, epoch: int) -> int:
@@ -133,6 +133,13 @@ class WorkerLease(models.Model):
     expires_at = models.DateTimeField(_("expires at"), default=timezone.now)
     heartbeat_at = models.DateTimeField(_("heartbeat at"), null=True, blank=True)
     acquired_at = models.DateTimeField(_("acquired at"), null=True, blank=True)
+    turnaround_median = models.FloatField(
+        _("turn-around, median"),
+        null=True,
+        blank=True,
+        help_text=_("Seconds for which a stream to FCM stood idle lately, with more to send."),
+    )
+    turnaround_p99 = models.FloatField(_("turn-around, 99th percentile"), null=True, blank=True)
 
     objects = WorkerLeaseQuerySet.as_manager()
 

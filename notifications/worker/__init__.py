@@ -14,7 +14,9 @@ Follow a talk through it by file names:
     ledger      the targets that are in flight, and the answers that are not yet written
     lease       proof of being the one active worker, with its fencing epoch
     held        logs that a notification is held for an operator
-    sender      lanes on a bounded ThreadPoolExecutor; a lane drives up to 100 streams at once
+    sender      lanes on a bounded ThreadPoolExecutor, as the main thread sees them
+    ahead       what is claimed and waits for a free stream, in one place for all lanes
+    lane        one thread with one connection; it drives up to 100 streams at once
     retry       when to attempt again, by meaning and attempt
     rate        how many targets may be sent to now
     brakes      notice when answers blame our configuration, not the devices

@@ -13,10 +13,10 @@ from .rate import Rate
 from .repository import ClaimEnd, Claims
 from .rotation import Rotation
 from .sender import Sender
-from .timer import Timer
 
-# How often lanes are refilled: a claim costs the same for one target as for some hundred.
-CLAIM_SECONDS = 0.03
+# A claim costs almost the same for one target as for some hundred. So there is none before there is
+# room for a sixth of what the lanes may hold: they have enough until then.
+LEAST_ROOM = 1 / 6
 
 
 class Claiming:
@@ -30,44 +30,51 @@ class Claiming:
         self._rate = rate
         self._rotation = rotation
         self._ledger = ledger
-        self.timer = Timer(CLAIM_SECONDS)
-        self.hurry = False  # more can be claimed as soon as the timer allows
+        self.more = False  # there may be something left to claim
         self.throttled = False  # the rate says wait
+
+    @property
+    def can_go_on(self) -> bool:
+        """Return whether more can be claimed at once."""
+        return self.more and not self.throttled and self._has_room
 
     def claim(self, now: datetime) -> bool:
         """Fill the lanes: from the notification whose turn it is, then from the next ones.
 
         Return whether one of them has nothing left to claim now.
         """
-        self.throttled = False
+        self.more = self.throttled = False
         waiting = self._rotation.in_turn()
-        self.hurry = bool(waiting)
-        if not (self.hurry and self.timer.due()):
-            return False
-        self.hurry = False
-        self.timer.restart()
         for fanout in waiting:
-            size, limit = self._room()
+            limit = self._limit()
             if not limit:
+                self.more = True
                 break
-            self._claim_from(fanout, size, limit, now)
+            end = self._claim_from(fanout, limit, now)
+            if end is ClaimEnd.PAUSED:
+                break
+            self.more |= end is ClaimEnd.OPEN
+        self._sender.expect(more=self.more and not self.throttled)
         return not all(fanout.has_work for fanout in waiting)
 
     def slow_down(self) -> None:
         """Send less a minute from now on: FCM answered 429."""
         self._rate.lower(time.monotonic())
 
-    def _room(self) -> tuple[int, int]:
-        """Return a size of batches, and how many targets may be claimed in batches of that size.
+    @property
+    def _has_room(self) -> bool:
+        """Return whether a claim is worth its price."""
+        room = self._ledger.room(in_flight=self._sender.in_flight)
+        return room >= self._sender.capacity * LEAST_ROOM
 
-        The lanes have room for that many, the rate allows them, and a kill of the worker would
-        leave no more targets unknown than the ledger's bound.
+    def _limit(self) -> int:
+        """Return how many targets may be claimed now; 0 while there is no room, or the rate waits.
+
+        A kill of the worker will leave no more targets unknown than the ledger's bound.
         """
-        size, count = self._sender.portions(settings.NOTIFICATIONS_BATCH_SIZE)
-        allowed = self._ledger.room(in_flight=self._sender.in_flight)
-        self.hurry |= allowed < size * count
-        room = min(size * count, allowed)
-        return size, min(room, self._allowance()) if room else 0
+        if not self._has_room:
+            return 0
+        return min(self._ledger.room(in_flight=self._sender.in_flight), self._allowance())
 
     def _allowance(self) -> int:
         """Return how many targets the rate allows; 0 while they would only fill a tiny batch."""
@@ -75,11 +82,14 @@ class Claiming:
         self.throttled = allowance < min(settings.NOTIFICATIONS_BATCH_SIZE, self._rate.capacity)
         return 0 if self.throttled else allowance
 
-    def _claim_from(self, fanout: Fanout, size: int, limit: int, now: datetime) -> None:
-        """Claim up to `limit` targets of one notification, and hand them to the lanes."""
+    def _claim_from(self, fanout: Fanout, limit: int, now: datetime) -> ClaimEnd:
+        """Hand up to `limit` targets of one notification to the lanes; return how that ended."""
         failpoints.reach("before_claim", fanout.notification_id)
         claim = (self._claims.retries if fanout.retries_due else self._claims.first_attempts)(
-            fanout.notification_id, size=size, limit=limit, now=now
+            fanout.notification_id,
+            size=settings.NOTIFICATIONS_BATCH_SIZE,
+            limit=limit,
+            now=now,
         )
         self._rotation.served(fanout)
         failpoints.reach("after_claim", fanout.notification_id)
@@ -87,8 +97,9 @@ class Claiming:
             self._rotation.drop(fanout.notification_id)
         elif claim.end is ClaimEnd.EXHAUSTED:
             fanout.exhaust()
-        self.hurry |= claim.end is ClaimEnd.OPEN
-        for job in fanout.jobs(claim.batches):
+        jobs = list(fanout.jobs(claim.batches))
+        for job in jobs:
             self._ledger.open(job, fanout)
             self._rate.spend(len(job.targets))
-            self._sender.send(job)
+        self._sender.send(jobs)
+        return claim.end

@@ -1,9 +1,13 @@
 """The inbox: the one queue through which wake-ups, results and stops reach the invoker."""
 
+import time
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from .work import Result
+
+# Results come thick, and a turn of the loop costs almost the same for one as for a hundred.
+GATHER_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +26,8 @@ class TalkPosted:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A lane has results; each result frees one of its streams."""
+    """There are results, mostly of one lane; each makes room for another target."""
 
-    lane: int
     results: tuple[Result, ...]
 
 
@@ -57,12 +60,17 @@ class Inbox:
         self._queue.put(event)
 
     def drain(self, *, timeout: float) -> list[Event]:
-        """Return all events that are there, after waiting up to `timeout` seconds for the first."""
+        """Return all events that are there, after waiting up to `timeout` seconds for the first.
+
+        If that one brings results, others gather for a moment.
+        """
         events: list[Event] = []
         try:
             events.append(
                 self._queue.get(timeout=timeout) if timeout > 0 else self._queue.get_nowait()
             )
+            if timeout > 0 and isinstance(events[0], Answered):
+                time.sleep(GATHER_SECONDS)
             while True:
                 events.append(self._queue.get_nowait())
         except Empty:

@@ -119,8 +119,8 @@ class Invoker:
             self.outage.end()
         if looked or found_an_end or recorded:
             self.recording.close(now)
-        more = self.claiming.hurry or self.claiming.throttled
-        if self.once and may_claim and self.idle() and not (more or self.opening.timer.due()):
+        more = self.claiming.more or self.opening.timer.due()
+        if self.once and may_claim and self.idle() and not more:
             self.stop("nothing is due")
 
     def idle(self) -> bool:
@@ -140,8 +140,8 @@ class Invoker:
         due = [self.lease_timer.at if keeps_lease else now + TICK_SECONDS]
         if self.may_claim():
             due.append(self.opening.timer.at)
-            if self.claiming.hurry:
-                due.append(self.claiming.timer.at)
+            if self.claiming.can_go_on:
+                due.append(now)
             if self.claiming.throttled:
                 due.append(now + RATE_SECONDS)
         if self.ledger.entries:
@@ -154,6 +154,7 @@ class Invoker:
             logger.info("worker.stopping", extra={"why": why, "in_flight": self.sender.in_flight})
             self.stopping = why
             self.exit_code = exit_code
+            self.sender.finish()
             self.give_up_timer.restart()
             self.watchdog.stopping()
 
@@ -206,7 +207,7 @@ class Invoker:
             return
         self.lease_timer.restart()
         seen = self.lease.rival
-        kept = self.lease.keep()
+        kept = self.lease.keep(**self.sender.figures())
         self.outage.end()
         if kept is LeaseState.ACQUIRED:
             self.on_lease_acquired(now)

@@ -67,10 +67,14 @@ class Lease:
     epoch: int = 0
     rival: Holder | None = None
 
-    def keep(self) -> LeaseState:
-        """Renew the lease, or try to get it; raise LeaseLostError if it was taken over."""
+    def keep(self, **figures: float) -> LeaseState:
+        """Renew the lease, or try to get it; raise LeaseLostError if it was taken over.
+
+        With the lease the worker shows these figures of its own.
+        """
         if self.epoch:
-            if not lease_row().renew(holder=self.holder, epoch=self.epoch, ttl=self.ttl):
+            ours = lease_row()
+            if not ours.renew(holder=self.holder, epoch=self.epoch, ttl=self.ttl, **figures):
                 self.lose()
             return LeaseState.HELD
         if not lease_row().exists():

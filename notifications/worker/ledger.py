@@ -10,9 +10,9 @@ from .fanout import Fanout
 from .repository import Entry
 from .work import Job, Result
 
-# How many answers may wait to be written, as a share of what the lanes hold. A lane holds 100
-# targets: a killed worker leaves at most 150 a lane unknown.
-MOST_UNWRITTEN = 0.5
+# How many answers may wait to be written, as a share of what may be in doubt at once. They take
+# room from what is claimed ahead for the lanes.
+MOST_UNWRITTEN = 1 / 8
 
 
 @dataclass
@@ -27,7 +27,7 @@ class OpenBatch:
 class Ledger:
     """The main thread's memory; after a kill the next worker finds the batches in the database."""
 
-    capacity: int  # targets that the lanes hold at most
+    capacity: int  # targets that may be in doubt at once: handed to the lanes, or not yet written
     open_batches: dict[int, OpenBatch] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     closed_batches: list[int] = field(default_factory=list)
@@ -40,12 +40,11 @@ class Ledger:
     @property
     def is_full(self) -> bool:
         """Return whether so many answers wait that they must be written before more is sent."""
-        return len(self.entries) >= int(self.capacity * MOST_UNWRITTEN)
+        return len(self.entries) >= self.capacity * MOST_UNWRITTEN
 
     def room(self, *, in_flight: int) -> int:
         """Return how many more targets may be sent to, so that a kill leaves few unknown."""
-        most = self.capacity + int(self.capacity * MOST_UNWRITTEN)
-        return max(most - in_flight - len(self.entries), 0)
+        return max(self.capacity - in_flight - len(self.entries), 0)
 
     def open(self, job: Job, fanout: Fanout) -> None:
         """Note a batch that goes to a lane."""

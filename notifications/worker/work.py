@@ -35,3 +35,8 @@ class Result(NamedTuple):
     target: Target  # its `attempt` counts one more if the access token was renewed
     verdict: Verdict
     retry_after: float = 0  # seconds; 0 when FCM named none
+
+    @classmethod
+    def of(cls, job: Job, target: Target, verdict: Verdict, retry_after: float = 0) -> "Result":
+        """Return the result of an attempt for one target of a job."""
+        return cls(job.batch_id, job.notification_id, target, verdict, retry_after)

@@ -19,9 +19,9 @@ from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.outcomes import Meaning
 from notifications.fcm.sending import STREAMS
-from notifications.worker import sender as sender_module
+from notifications.worker import lane as lane_module
 from notifications.worker.inbox import Answered, Event, HelperDied
-from notifications.worker.sender import Sender
+from notifications.worker.sender import HELD_A_LANE, Sender
 from notifications.worker.work import Job, Result, Target
 from testbed.hostile import fcm as hostile
 from testbed.hostile.certificates import Authority
@@ -100,7 +100,7 @@ class Lanes:
             targets=tuple(Target(number, "token", token) for number, token in enumerate(tokens)),
         )
         self.jobs.append(job)
-        self.sender.send(job)
+        self.sender.send([job])
         return job
 
     @property
@@ -217,7 +217,7 @@ def test_a_result_says_what_became_of_which_attempt(start: Start, token: str) ->
     lanes = start()
     job = Job(5, 9, HEAD, b"}}", (Target(17, "token", f"{token}-429after30", attempt=4),))
 
-    lanes.sender.send(job)
+    lanes.sender.send([job])
 
     result = lanes.wait_for(1)[0]
     assert (result.batch_id, result.notification_id, result.target.device_id) == (5, 9, 17)
@@ -376,29 +376,47 @@ def test_a_lane_that_dies_of_an_answer_leaves_nobody_without_a_result(
     assert accepted | unknown == set(range(25))
 
 
-def test_a_lane_that_dies_makes_what_it_held_unknown(away: Start) -> None:
-    lanes = away(Access(error=RuntimeError("a defect")))
+@pytest.fixture
+def broken_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a lane die of the third request that it starts."""
+    post = Connection.post
 
-    lanes.send("a", "b", "c")
+    def die_of_the_third(connection: Connection, key: object, body: bytes, **values: str) -> None:
+        if connection.in_flight == 2:
+            raise RuntimeError("a defect")
+        post(connection, key, body, **values)
 
-    assert {(each.verdict.meaning, each.verdict.code) for each in lanes.wait_for(3)} == {
-        (Meaning.UNKNOWN, "LANE_DIED")
-    }
+    monkeypatch.setattr(Connection, "post", die_of_the_third)
+
+
+@pytest.mark.usefixtures("broken_connection")
+def test_a_lane_that_dies_makes_unknown_only_what_it_had_taken(away: Start) -> None:
+    lanes = away(Access())
+
+    lanes.send(*"abcde")
+
+    assert [each.verdict for each in lanes.wait_for(5)] == [
+        *[Verdict(Meaning.UNKNOWN, "LANE_DIED")] * 3,
+        *[Verdict(Meaning.UNREACHED, "NOT_SENT")] * 2,
+    ]
     lanes.finish()
     assert lanes.answers() == lanes.once_each()
 
 
+@pytest.mark.usefixtures("broken_connection")
 def test_a_death_is_known_before_its_results_make_room_for_more(away: Start) -> None:
-    lanes = away(Access(error=RuntimeError("a defect")))
+    lanes = away(Access())
 
-    lanes.send("a")
+    lanes.send(*"abc")
     lanes.finish()
 
     assert isinstance(lanes.events[0], HelperDied)
     assert lanes.deaths == [HelperDied("lane 0", "RuntimeError: a defect")]
 
 
-def test_a_batch_that_is_handed_to_a_dead_lane_is_answered_all_the_same(away: Start) -> None:
+def test_what_is_handed_over_after_the_last_lane_died_is_answered_all_the_same(
+    away: Start,
+) -> None:
     # Else the worker, which waits for what is in flight, would never end.
     lanes = away(Access(error=RuntimeError("a defect")))
     lanes.send("a")
@@ -406,7 +424,7 @@ def test_a_batch_that_is_handed_to_a_dead_lane_is_answered_all_the_same(away: St
 
     lanes.send("b", "c")
 
-    assert [each.verdict.code for each in lanes.wait_for(3)] == ["LANE_DIED"] * 3
+    assert [each.verdict.code for each in lanes.wait_for(3)] == ["NOT_SENT"] * 3
     lanes.finish()
     assert lanes.answers() == lanes.once_each()
 
@@ -418,7 +436,7 @@ def test_a_lane_that_cannot_even_begin_answers_and_is_reported(
     def out_of_descriptors(endpoint: Endpoint) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(sender_module, "Connection", out_of_descriptors)
+    monkeypatch.setattr(lane_module, "Connection", out_of_descriptors)
     lanes = away(Access())
 
     lanes.send("a", "b")
@@ -507,71 +525,53 @@ def test_closing_waits_for_what_is_in_flight(start: Start, token: str) -> None:
     assert [result.verdict.meaning for result in results] == [Meaning.ACCEPTED]
 
 
-def test_a_lane_never_holds_more_than_its_streams(away: Start) -> None:
-    lanes = away(Access(), lanes=3)
+def test_a_lane_starts_no_more_than_its_connection_has_streams(tmp_path: Path) -> None:
+    with to_a_hostile_fcm(tmp_path, AnswersTheFirstLast(others=DEAF)) as lanes:
+        lanes.send(*map(str, range(HELD_A_LANE)))
+        assert eventually(lambda: len(read(tmp_path / "journal")) >= STREAMS)
 
-    sizes = [25, 7, 1, 25, 13, 25, 2, 25]
-    sent = 0
-    while lanes.sender.room(size := sizes[sent % len(sizes)]):
-        lanes.send(*map(str, range(size)))
-        sent += 1
-    lanes.finish()
-
-    held: Counter[int] = Counter()
-    for event in lanes.answered:
-        held[event.lane] += len(event.results)
-    assert sorted(held) == [0, 1, 2]
-    assert max(held.values()) <= STREAMS
+        (lane,) = lanes.sender._lanes
+        assert len(lane._attempts) == STREAMS
 
 
-def test_room_counts_whole_batches_of_each_lane(away: Start) -> None:
-    lanes = away(Access(), lanes=2)
-    assert lanes.sender.room(25) == 8
+def test_what_one_lane_cannot_take_is_the_next_ones(tmp_path: Path) -> None:
+    with to_a_hostile_fcm(tmp_path, AnswersTheFirstLast(others=HELD_A_LANE), lanes=2) as lanes:
+        lanes.send(*map(str, range(HELD_A_LANE + 1)))
+        lanes.finish()
 
-    lanes.send("a")
-
-    assert lanes.sender.room(25) == 7
-    lanes.finish()
+    assert {result.verdict.meaning for result in lanes.results} == {Meaning.ACCEPTED}
+    assert lanes.answers() == lanes.once_each()
 
 
 def test_what_is_answered_makes_room_again(away: Start) -> None:
     lanes = away(Access())
-    for _ in range(4):
-        lanes.send(*map(str, range(25)))
-    assert (lanes.sender.room(25), lanes.sender.in_flight) == (0, 100)
+    lanes.send(*map(str, range(HELD_A_LANE)))
+    assert lanes.sender.in_flight == lanes.sender.capacity == HELD_A_LANE
 
-    lanes.wait_for(100)
+    lanes.wait_for(HELD_A_LANE)
     for event in lanes.answered:
         lanes.sender.settle(event)
 
-    assert (lanes.sender.room(25), lanes.sender.in_flight) == (4, 0)
+    assert lanes.sender.in_flight == 0
     lanes.finish()
 
 
-def test_portions_are_full_batches_while_they_use_half_of_what_is_free(away: Start) -> None:
-    lanes = away(Access(), lanes=2)
-    assert lanes.sender.portions(25) == (25, 8)
+def test_a_stop_gives_back_what_waits_ahead_where_fcm_is_failing(tmp_path: Path) -> None:
+    with to_a_hostile_fcm(tmp_path, AnswersNobody(), timeout=1) as lanes:
+        lanes.send(*map(str, range(HELD_A_LANE)))
 
-    lanes.sender._held = [85, 85]  # 15 and 15 are free: no full batch fits
-    assert lanes.sender.portions(25) == (12, 2)
-    lanes.sender._held = [93, 93]
-    assert lanes.sender.portions(25) == (6, 2)
-    lanes.sender._held = [99, 99]
-    assert lanes.sender.portions(25) == (6, 0)
-    lanes.sender._held = [0, 0]
+        lanes.finish()
 
-
-def test_portions_of_single_sends_are_possible(away: Start) -> None:
-    lanes = away(Access())
-
-    assert lanes.sender.portions(1) == (1, STREAMS)
+    meanings = Counter(result.verdict.meaning for result in lanes.results)
+    assert meanings == {Meaning.UNKNOWN: STREAMS, Meaning.UNREACHED: HELD_A_LANE - STREAMS}
+    assert lanes.answers() == lanes.once_each()
 
 
 def test_a_lane_that_waits_for_a_slow_answer_is_woken_for_new_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It does not wake by itself before the time of the first is up.
-    monkeypatch.setattr(sender_module, "WAIT_SECONDS", DEADLINE_SECONDS)
+    monkeypatch.setattr(lane_module, "WAIT_SECONDS", DEADLINE_SECONDS)
     with to_a_hostile_fcm(tmp_path, AnswersTheFirstLast(others=1)) as lanes:
         lanes.send("slow")
         assert eventually(lambda: bool(read(tmp_path / "journal")))

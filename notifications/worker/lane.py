@@ -1,0 +1,183 @@
+"""A lane: one thread with one connection, which turns claimed targets into results.
+
+It takes the next target as soon as a stream of its connection is free, and reports each result as
+it comes: a slow answer holds back nobody but itself.
+"""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from notifications.fcm.connection import Connection
+from notifications.fcm.credentials import AccessToken, NoAccessTokenError
+from notifications.fcm.endpoint import Endpoint
+from notifications.fcm.message import complete
+from notifications.fcm.outcomes import Meaning, Verdict, classify
+from notifications.fcm.sending import STREAMS
+
+from .ahead import Ahead
+from .inbox import Answered, Event, HelperDied
+from .timer import Timer
+from .turnaround import Turnaround
+from .work import Job, Result, Target
+
+# How long a lane waits for answers before it looks again; new targets wake the lane at once.
+WAIT_SECONDS = 1.0
+
+# How often an idle lane sees whether its connection is still there, so that the next talk need not
+# wait for a handshake. Firewalls forget a silent connection after some minutes.
+WARM_SECONDS = 45.0
+
+
+class Attempt(NamedTuple):
+    """A request in flight."""
+
+    job: Job
+    target: Target
+    authorization: str
+    is_repeated: bool = False  # with another access token, after FCM refused the first
+
+
+class Lane:
+    """It sends what waits ahead of all lanes, until that is closed and empty."""
+
+    def __init__(
+        self,
+        number: int,
+        ahead: Ahead,
+        endpoint: Endpoint,
+        access: AccessToken,
+        report: Callable[[Event], None],
+        gather_seconds: float,
+    ) -> None:
+        self.number = number
+        self._ahead = ahead
+        self._endpoint = endpoint
+        self._access = access
+        self._report = report
+        self._gather_seconds = gather_seconds
+        self._attempts: dict[int, Attempt] = {}  # in flight, by their numbers
+        self._numbers = itertools.count()
+        self._connection: Connection | None = None
+        self.turnaround = Turnaround()
+        self._warm_timer = Timer(WARM_SECONDS)
+
+    def wake(self) -> None:
+        """Let the lane look for work; called on the main thread."""
+        if self._connection:
+            self._connection.wake()
+
+    def run(self) -> None:
+        """Send until closed. Whatever exception escapes, each target still gets a result."""
+        threading.current_thread().name = f"lane-{self.number}"
+        try:
+            self._send_until_closed()
+        except BaseException as error:
+            # Reported before the results: they make room, and nothing may be claimed for it.
+            self._report(HelperDied(f"lane {self.number}", f"{type(error).__name__}: {error}"))
+            self._die()
+            raise
+
+    def _send_until_closed(self) -> None:
+        connection = self._connection = Connection(self._endpoint)
+        try:
+            while self._take_targets(connection):
+                self._give_results(connection)
+        finally:
+            connection.close()
+
+    def _take_targets(self, connection: Connection) -> bool:
+        """Start as many as there are free streams; return False when all is done."""
+        is_closed = self._ahead.is_closed  # asked first: afterwards nothing comes any more
+        free = STREAMS - len(self._attempts)
+        if free and self._ahead:
+            self._start(connection, free)
+        elif self._warm_timer.due() and not is_closed:
+            self._keep_warm(connection)
+        return bool(self._attempts) or not is_closed or bool(self._ahead)
+
+    def _keep_warm(self, connection: Connection) -> None:
+        """See to it that the next send finds a connection and an access token."""
+        self._warm_timer.restart()
+        connection.warm()
+        if self.number == 0:
+            with suppress(NoAccessTokenError):
+                self._access.header()
+
+    def _start(self, connection: Connection, most: int) -> None:
+        """Start the next targets; without an access token report that nothing was sent."""
+        self._warm_timer.restart()  # a connection that is used stays open
+        try:
+            authorization = self._access.header()
+        except NoAccessTokenError as error:
+            taken = self._ahead.take(most)
+            self._tell([Result.of(job, target, error.verdict) for job, target in taken])
+            return
+        now = time.monotonic()
+        for job, target in self._ahead.take(most):
+            self._post(connection, Attempt(job, target, authorization))
+            self.turnaround.used(now=now)
+
+    def _post(self, connection: Connection, attempt: Attempt) -> None:
+        number = next(self._numbers)
+        self._attempts[number] = attempt
+        job, target = attempt.job, attempt.target
+        body = complete(job.head, job.tail, kind=target.kind, token=target.token)
+        connection.post(number, body, authorization=attempt.authorization)
+
+    def _give_results(self, connection: Connection) -> None:
+        """Report the answers that came; then attempt once more what FCM did not authenticate."""
+        results, refused, is_failing = [], [], False
+        seconds = WAIT_SECONDS if self._attempts else self._warm_timer.left()
+        answers = connection.wait(seconds)
+        if self._ahead.is_wanting:
+            self.turnaround.freed(len(answers), now=time.monotonic())
+        else:
+            self.turnaround.forget()
+        for number, answer in answers:
+            attempt = self._attempts.pop(number)
+            verdict = classify(answer)
+            is_failing |= answer.failure is not None
+            if verdict.meaning is Meaning.UNAUTHENTICATED:
+                refused.append((attempt, verdict))
+                continue
+            results.append(Result.of(attempt.job, attempt.target, verdict, answer.retry_after))
+        self._tell(results)  # before a refresh of the access token, which may take long or fail
+        for attempt, verdict in refused:
+            self._once_more(connection, attempt, verdict)
+        if is_failing and self._ahead.is_closed:  # a stop need not try a failing FCM to the end
+            self._tell(self._ahead.give_up())
+        if results and self._attempts:
+            connection.rest(self._gather_seconds)
+
+    def _once_more(self, connection: Connection, attempt: Attempt, verdict: Verdict) -> None:
+        """Attempt again with a newer access token: FCM refused this one, and accepted nothing."""
+        if attempt.is_repeated:
+            misconfigured = verdict._replace(meaning=Meaning.MISCONFIGURED)
+            self._tell([Result.of(attempt.job, attempt.target, misconfigured)])
+            return
+        again = attempt.target._replace(attempt=attempt.target.attempt + 1)
+        try:
+            authorization = self._access.header(refused=attempt.authorization)
+        except NoAccessTokenError as error:
+            self._tell([Result.of(attempt.job, again, error.verdict)])
+            return
+        self._post(connection, Attempt(attempt.job, again, authorization, is_repeated=True))
+
+    def _tell(self, results: Sequence[Result]) -> None:
+        if results:
+            self._report(Answered(tuple(results)))
+
+    def _die(self) -> None:
+        """Report as unknown what was in flight, since FCM may have accepted it.
+
+        What no lane has taken is sent by the others, or was not sent where none is left.
+        """
+        unknown = Verdict(Meaning.UNKNOWN, code="LANE_DIED")
+        self._tell([Result.of(job, target, unknown) for job, target, *_ in self._attempts.values()])
+        self._ahead.leave()
+        if self._ahead.is_deserted:
+            self._tell(self._ahead.give_up())
