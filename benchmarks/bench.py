@@ -2,6 +2,7 @@
 
 Everything but FCM is real: web, worker, Redis, PostgreSQL with fsync, TLS, HTTP/2. In each round
 the ways of sending take turns. `--quick` measures only with 230 ms a send, up to 10,000 targets.
+Besides, it stands beside h2load, where that is installed (benchmarks/limit.py).
 The results go to var/bench.json, and benchmarks.report makes docs/benchmarks.md of them.
 """
 
@@ -23,8 +24,8 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 from rich.console import Console  # noqa: E402
 
-from benchmarks import ours, peers, report  # noqa: E402
-from benchmarks.fcm import Stub, running_stub  # noqa: E402
+from benchmarks import limit, ours, peers, report  # noqa: E402
+from benchmarks.fcm import AS_FCM, AS_FCM_MS, Stub, running_stub  # noqa: E402
 from programs.models import Program  # noqa: E402
 from radiotalk.settings import BASE_DIR, VAR_DIR  # noqa: E402
 
@@ -63,24 +64,29 @@ class Run:
         self.directory = directory
         self.results: list[dict[str, Any]] = []
         self.console = Console()
+        latencies: dict[int, tuple[str, ...]] = dict.fromkeys(plan.latencies, ())
+        latencies[AS_FCM_MS] = AS_FCM
         self.stubs = {
             latency: stack.enter_context(
-                running_stub(directory / f"fcm-{latency}", latency_ms=latency)
+                running_stub(directory / f"fcm-{latency}", latency_ms=latency, tails=tails)
             )
-            for latency in plan.latencies
+            for latency, tails in latencies.items()
         }
         self.systems = {
             latency: ours.Bench(directory / f"system-{latency}", stack, stub)
             for latency, stub in self.stubs.items()
         }
         self.programs: dict[int, Program] = {}
+        self.cases = [each for each in limit.CASES if each.targets <= max(plan.sizes)]
+        self.limits: list[dict[str, Any]] = []  # a dictionary for each case and round
 
     def prepare(self) -> None:
         """Fill the tables, and start the webs."""
         call_command("migrate", verbosity=0)
         first = next(iter(self.systems.values()))
         first.go_live()
-        self.programs = {size: first.listeners(size) for size in self.plan.sizes}
+        sizes = {*self.plan.sizes, *(case.targets for case in self.cases)}
+        self.programs = {size: first.listeners(size) for size in sorted(sizes)}
         peers.fill(size for size in self.plan.sizes if size <= max(PEERS_MOST.values()))
         for system in self.systems.values():
             system.start_redis()
@@ -94,6 +100,28 @@ class Run:
                     self.measure_us(latency, pool, number)
                 for way in peers.WAYS:
                     self.measure_peer(latency, way, number)
+            for case in self.cases if limit.is_there() else ():
+                self.measure_limit(case, number)
+        if not limit.is_there():
+            self.console.print(limit.MISSING)
+
+    def measure_limit(self, case: limit.Case, number: int) -> None:
+        """Measure Radiotalk and h2load, one after the other, on the same stub."""
+        system = self.systems[AS_FCM_MS if case.as_fcm else SLOW_MS]
+        with system.worker(case.threads) as worker:
+            us = ours.measure(system, worker, self.programs[case.targets], case.targets)
+        label = f"8{time.monotonic_ns()}"
+        result = {
+            "case": case.name,
+            "round": number,
+            "ours": asdict(us),
+            "h2load": limit.measure(system.stub, case, label),
+        }
+        self.limits.append(result)
+        self.console.print(
+            f"{number + 1}/{self.plan.rounds}  {case.name}: {limit.ratio_of(case, [result]):.2f}",
+            highlight=False,
+        )
 
     def measure_us(self, latency: int, pool: int, number: int) -> None:
         """Measure Radiotalk with a pool of so many threads, at each size."""
@@ -162,9 +190,11 @@ def main() -> int:
         run.prepare()
         run.go()
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"machine": report.machine(), "results": run.results}, indent=1))
+    measured = {"machine": report.machine(), "results": run.results, "limits": run.limits}
+    RESULTS.write_text(json.dumps(measured, indent=1))
     report.write(RESULTS)
-    return 0 if all(each["exactly_once"] for each in run.results) else 1
+    whole = [*run.results, *(each[who] for each in run.limits for who in ("ours", "h2load"))]
+    return 0 if all(each["exactly_once"] for each in whole) else 1
 
 
 if __name__ == "__main__":

@@ -13,6 +13,10 @@ from typing import Any
 
 from radiotalk.settings import BASE_DIR
 
+# Answers as FCM gives them: most after this, 1 % after 1 s, 0.2 % after 10 s.
+AS_FCM_MS = 100
+AS_FCM = ("1:1000", "0.2:10000")
+
 
 @dataclass(frozen=True)
 class Stub:

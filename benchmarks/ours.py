@@ -81,6 +81,7 @@ class Measured:
     database_cpu: float
     peak_mb: float
     statements: int
+    turnaround: tuple[float, float]  # seconds: median and 99th percentile
     targets: int
     exactly_once: bool
 
@@ -109,6 +110,7 @@ def measure(system: Bench, worker: Worker, program: Program, targets: int) -> Me
         database_cpu=database_now - database,
         peak_mb=now.peak_mb,
         statements=worker.statements() - statements,
+        turnaround=counted["turnaround"],
         targets=targets,
         exactly_once=(counted["targets"], counted["again"]) == (targets, 0)
         and notification.sent_count == targets,

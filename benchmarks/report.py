@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import limit
 from benchmarks.measuring import table
 from radiotalk.settings import BASE_DIR, VAR_DIR
 
@@ -77,19 +78,23 @@ def row(way: str, size: int, rounds: list[Result]) -> list[str]:
         f"{median(rounds, lambda each: each['peak_mb']):.0f}",
     ]
     if "first" not in rounds[0]:
-        return [*shown, "–", seconds(median(rounds, lambda each: each["spread"])), "–", "–"]
+        return [*shown, "–", seconds(median(rounds, lambda each: each["spread"])), "–", "–", "–"]
     return [
         *shown,
         f"{median(rounds, lambda each: each['first']) * 1e3:.0f} ms",
         seconds(median(rounds, lambda each: each["last"] - each["first"])),
         f"{median(rounds, lambda each: each['statements'] / size * 1e3):.0f}",
         f"{median(rounds, lambda each: each['database_cpu'] / size * 1e6):.0f}",
+        " / ".join(
+            f"{median(rounds, lambda each: each['turnaround'][number]) * 1e3:.0f}"  # noqa: B023
+            for number in (0, 1)
+        ),
     ]
 
 
 HEADINGS = [
     "way", "targets", "all recorded", "sends/s", "CPU µs a send", "peak RSS, MB", "upload → first",
-    "first → last", "SQL / 1,000", "PostgreSQL µs a send",
+    "first → last", "SQL / 1,000", "PostgreSQL µs a send", "turn-around, ms",
 ]  # fmt: skip
 
 
@@ -200,6 +205,12 @@ def write(file: Path) -> None:
     measured = "\n".join(
         [
             f"Medians of {rounds} rounds in which the ways took turns. {told}.",
+            "",
+            "### Beside a client in C",
+            "",
+            limit.told(content["limits"]),
+            "",
+            "### Beside the libraries that one would take instead",
             "",
             ratios(groups),
             "",

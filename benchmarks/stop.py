@@ -28,12 +28,12 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from notifications.models import Notification  # noqa: E402
+from notifications.worker.sender import HELD_A_LANE  # noqa: E402
 from testbed import chromium  # noqa: E402
 from testbed.process import eventually  # noqa: E402
 from testbed.system import System, post  # noqa: E402
 
 LATENCY_MS = 230
-LANE_HOLDS = 100  # targets
 SECONDS = 20.0  # for a page
 PATIENCE_SECONDS = 600.0  # for half of the fan-out, on a busy machine
 
@@ -93,7 +93,7 @@ def run(system: System, listeners: int) -> dict[str, int]:
         "accepted by FCM in all": len(at),
         "accepted after the click": sum(1 for each in at if each > clicked_at),
         "accepted after its answer": sum(1 for each in at if each > answered_at),
-        "the lanes hold at most": settings.NOTIFICATIONS_MAX_WORKERS * LANE_HOLDS,
+        "the lanes hold at most": settings.NOTIFICATIONS_MAX_WORKERS * HELD_A_LANE,
         "click to answer, ms": round((answered_at - clicked_at) * 1000),
         "database: sent": row.sent_count,
         "database: sent at the stop": row.sent_at_stop or 0,

@@ -2,7 +2,8 @@
 
 The emulator judges every request and writes it down before it answers; on two cores that costs more
 CPU than the worker that is measured. `GET /counts` says, for each notification, how many requests
-came and when.
+came and when, and how long streams stood idle: median and 99th percentile of the time from an
+answer to the next request on its connection.
 
     python -m benchmarks.stub --directory DIR [--latency MS] [--tail PERCENT:MS …]
 """
@@ -16,7 +17,7 @@ import re
 import signal
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,9 +69,17 @@ class Tally:
     last_at: float = 0
     seen: set[bytes] = field(default_factory=set)
     by_second: Counter[int] = field(default_factory=Counter)
+    idle: dict[str, deque[float]] = field(default_factory=dict)  # since when, by connection
+    waits: list[float] = field(default_factory=list)
 
-    def add(self, target: bytes) -> None:
+    def answered(self, client: str) -> None:
+        """Note that a stream of this connection is idle."""
+        self.idle.setdefault(client, deque()).append(time.monotonic())
+
+    def add(self, target: bytes, client: str) -> None:
         """Count one request."""
+        if idle := self.idle.get(client):
+            self.waits.append(time.monotonic() - idle.popleft())
         self.last_at = time.time()
         self.first_at = self.first_at or self.last_at
         self.by_second[int(self.last_at)] += 1
@@ -90,7 +99,12 @@ class Tally:
             "first_at": self.first_at,
             "last_at": self.last_at,
             "by_second": [self.by_second[second] for second in self._seconds()],
+            "turnaround": self._turnaround(),
         }
+
+    def _turnaround(self) -> tuple[float, float]:
+        waits = sorted(self.waits) or [0.0]
+        return waits[len(waits) // 2], waits[len(waits) * 99 // 100]
 
 
 class Stub:
@@ -106,11 +120,12 @@ class Stub:
         """Answer one request."""
         body = await protocol()
         if scope.path.endswith("messages:send"):
-            self._count(body)
+            tally = self._count(body, scope.client)
             if delay := self._latency.draw():
                 await asyncio.sleep(delay)
             self._serial += 1
             name = b'{"name":"projects/radiotalk-emulator/messages/0:%d"}' % self._serial
+            tally.answered(scope.client)
             protocol.response_bytes(200, JSON, name)
         elif scope.path == "/token":
             answer = self._authority.exchange(body, time.time())
@@ -118,13 +133,14 @@ class Stub:
         else:
             protocol.response_bytes(200, JSON, self._told())
 
-    def _count(self, body: bytes) -> None:
+    def _count(self, body: bytes, client: str) -> Tally:
         target, notification = TARGET.search(body), NOTIFICATION.search(body)
         key = notification[1] if notification else b""
         tally = self._tallies.get(key)
         if tally is None:
             tally = self._tallies[key] = Tally()
-        tally.add(target[1] if target else b"")
+        tally.add(target[1] if target else b"", client)
+        return tally
 
     def _told(self) -> bytes:
         told = {key.decode(): tally.told() for key, tally in self._tallies.items()}

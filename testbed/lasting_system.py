@@ -57,7 +57,7 @@ def half_way(
     """Yield the notification of a new talk when some of it is recorded, and some is in flight.
 
     FCM answers `at_once` requests, and no other before the end of the block. So at most `at_once`
-    and what the lanes hold, 100 each, is claimed within the block, however long it takes.
+    and what the lanes hold, 140 each, is claimed within the block, however long it takes.
     """
     fcm.manners = answering = AnswersSome(at_once)
     try:

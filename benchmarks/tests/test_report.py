@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks import report
+from benchmarks import limit, report
 from benchmarks.stub import Latency, Tally, tail
 
 
@@ -64,8 +64,47 @@ def test_a_target_that_is_sent_to_again_is_counted() -> None:
     tally = Tally()
 
     for target in (b"a", b"b", b"a"):
-        tally.add(target)
+        tally.add(target, "client")
 
     told = tally.told()
     assert (told["requests"], told["targets"], told["again"]) == (3, 2, 1)
     assert sum(told["by_second"]) == 3
+
+
+def test_a_stream_is_idle_from_an_answer_to_the_next_request_on_its_connection() -> None:
+    tally = Tally()
+    tally.add(b"a", "one")
+    tally.answered("one")
+    tally.add(b"b", "another")
+    assert tally.waits == []
+
+    tally.add(b"c", "one")
+
+    (wait,) = tally.waits
+    assert wait >= 0
+
+
+def beside_h2load(case: limit.Case, ours: float, theirs: float) -> dict[str, Any]:
+    """Return a round in which both needed so many seconds."""
+    shared = {"cpu": 1.0, "targets": case.targets, "turnaround": (0.01, 0.02)}
+    return {
+        "case": case.name,
+        "ours": {**shared, case.figure: ours, "recorded": ours},
+        "h2load": {**shared, case.figure: theirs, "recorded": theirs},
+    }
+
+
+def test_ratios_to_h2load_are_of_medians() -> None:
+    time, rate, last = limit.CASES
+    limits = [beside_h2load(time, ours, 2.0) for ours in (3.0, 2.5, 9.0)]
+    limits += [beside_h2load(rate, 20.0, 10.0), beside_h2load(last, 8.0, 4.0)]
+
+    told = limit.told(limits)
+
+    assert f"| {time.name} | 1.50 | 3.00 | 100 | 10 / 20 | 2.00 |" in told
+    assert f"| {rate.name} | 0.50 |" in told
+    assert f"| {last.name} | 2.00 |" in told
+
+
+def test_without_h2load_the_page_says_what_to_install() -> None:
+    assert "apt-get install nghttp2-client" in limit.told([])

@@ -6,7 +6,7 @@ from .evidence import Evidence
 from .report import Finding
 from .sql import EXPLODED
 
-# 100 streams in flight, and answers of the last 100 ms or so that were not yet recorded.
+# 100 streams in flight, what was claimed ahead for them, and answers that were not yet recorded.
 MOST_A_THREAD = 150
 
 # How many targets the end of each epoch left unknown that no operator has settled since.

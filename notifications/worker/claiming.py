@@ -14,10 +14,6 @@ from .repository import ClaimEnd, Claims
 from .rotation import Rotation
 from .sender import Sender
 
-# A claim costs almost the same for one target as for some hundred. So there is none before there is
-# room for a sixth of what the lanes may hold: they have enough until then.
-LEAST_ROOM = 1 / 6
-
 
 class Claiming:
     """Fills the lanes in the rotation's order, as far as lanes, ledger and rate allow."""
@@ -36,7 +32,7 @@ class Claiming:
     @property
     def can_go_on(self) -> bool:
         """Return whether more can be claimed at once."""
-        return self.more and not self.throttled and self._has_room
+        return self.more and not self.throttled and self._room > 0
 
     def claim(self, now: datetime) -> bool:
         """Fill the lanes: from the notification whose turn it is, then from the next ones.
@@ -62,19 +58,15 @@ class Claiming:
         self._rate.lower(time.monotonic())
 
     @property
-    def _has_room(self) -> bool:
-        """Return whether a claim is worth its price."""
-        room = self._ledger.room(in_flight=self._sender.in_flight)
-        return room >= self._sender.capacity * LEAST_ROOM
+    def _room(self) -> int:
+        return self._ledger.room(in_flight=self._sender.in_flight)
 
     def _limit(self) -> int:
         """Return how many targets may be claimed now; 0 while there is no room, or the rate waits.
 
         A kill of the worker will leave no more targets unknown than the ledger's bound.
         """
-        if not self._has_room:
-            return 0
-        return min(self._ledger.room(in_flight=self._sender.in_flight), self._allowance())
+        return min(room, self._allowance()) if (room := self._room) else 0
 
     def _allowance(self) -> int:
         """Return how many targets the rate allows; 0 while they would only fill a tiny batch."""

@@ -108,15 +108,15 @@ class Invoker:
         return self.exit_code
 
     def turn(self, now: datetime) -> None:
-        """Do what is due. Claim before recording: lanes with room must not wait for the log."""
+        """Do what is due. Record before claiming: what is written makes room for more."""
         self.keep_lease(now)
         self.recording.judge(now)
-        may_claim = self.may_claim()
-        looked = may_claim and self.opening.look(now)
-        found_an_end = may_claim and self.claiming.claim(now)
         recorded = self.recording.record(now)
         if recorded:
             self.outage.end()
+        may_claim = self.may_claim()
+        looked = may_claim and self.opening.look(now)
+        found_an_end = may_claim and self.claiming.claim(now)
         if looked or found_an_end or recorded:
             self.recording.close(now)
         more = self.claiming.more or self.opening.timer.due()

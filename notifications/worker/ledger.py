@@ -10,9 +10,10 @@ from .fanout import Fanout
 from .repository import Entry
 from .work import Job, Result
 
-# How many answers may wait to be written, as a share of what may be in doubt at once. They take
-# room from what is claimed ahead for the lanes.
-MOST_UNWRITTEN = 1 / 8
+# How many answers may wait to be written, and how much room a claim must have, as a share of what
+# may be in doubt at once: both cost almost the same for one as for some hundred. Until then the
+# lanes live on what was claimed ahead.
+WORTH_A_TRANSACTION = 1 / 7
 
 
 @dataclass
@@ -40,11 +41,15 @@ class Ledger:
     @property
     def is_full(self) -> bool:
         """Return whether so many answers wait that they must be written before more is sent."""
-        return len(self.entries) >= self.capacity * MOST_UNWRITTEN
+        return len(self.entries) >= self.capacity * WORTH_A_TRANSACTION
 
     def room(self, *, in_flight: int) -> int:
-        """Return how many more targets may be sent to, so that a kill leaves few unknown."""
-        return max(self.capacity - in_flight - len(self.entries), 0)
+        """Return how many more targets may be claimed, so that a kill leaves few unknown.
+
+        Return 0 while a claim would not be worth its price.
+        """
+        room = self.capacity - in_flight - len(self.entries)
+        return room if room >= self.capacity * WORTH_A_TRANSACTION else 0
 
     def open(self, job: Job, fanout: Fanout) -> None:
         """Note a batch that goes to a lane."""

@@ -12,9 +12,10 @@ from .inbox import Answered, Event
 from .lane import Lane
 from .work import Job
 
-# How many targets are claimed for each lane at most: a hundred in flight, and those that take a
-# stream as soon as it is free. A killed worker leaves no more unknown than that (I8).
-HELD_A_LANE = 150
+# How many targets may be in doubt for each lane: a hundred in flight, those that take a stream as
+# soon as it is free, and those whose answers are not yet recorded. A killed worker leaves that many
+# unknown, and FAULTS' I8 allows 150.
+HELD_A_LANE = 140
 
 # After an answer came, a lane lets others gather before it looks again: waking up costs more than
 # sending (measured). All lanes together look 2,500 times a second at most, until that would leave

@@ -8,7 +8,6 @@ from notifications.models import Notification
 from testbed.system import System
 
 LANES = 2
-LANE_HOLDS = 100
 
 Opened = Callable[[str], Page]
 

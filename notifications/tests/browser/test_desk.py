@@ -8,12 +8,12 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from notifications.models import Delivery, DeviceToken, Notification, SendingSwitch
+from notifications.worker.sender import HELD_A_LANE
 from testbed.hostile.fcm import HostileFcm
 from testbed.hostile.manners import AnswersSome
 from testbed.system import System, post
 
 from .steps import (
-    LANE_HOLDS,
     LANES,
     Opened,
     accepted,
@@ -65,7 +65,7 @@ def test_a_fanout_is_watched_live_and_stopped_half_way(
 
     # What the lanes held goes out, and nothing else.
     desk.wait(lambda: quiet(desk, row))
-    assert accepted_after(desk, answered_at) <= LANES * LANE_HOLDS
+    assert accepted_after(desk, answered_at) <= LANES * HELD_A_LANE
     assert row.state == "cancelled"
     assert accepted(desk) == row.sent_count < LISTENERS
 

@@ -1,7 +1,7 @@
 """Data that changes in the middle of a fan-out, with real processes: the right person, once.
 
 FCM answers the first hundred requests, and no more until the test has changed something. One lane
-holds a hundred more, so at most 200 of the 600 targets are claimed by then. The devices that the
+holds 140 more at most, so 240 of the 600 targets are claimed by then. The devices that the
 test changes have the highest ids, and so are claimed last.
 """
 

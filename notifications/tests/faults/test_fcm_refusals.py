@@ -6,12 +6,12 @@ import pytest
 
 from notifications.models import DeviceToken, Notification
 from notifications.operators import acts
+from notifications.worker.sender import HELD_A_LANE
 from testbed.lasting_system import assert_outcomes, ended, journal_of, lasting_system
 from testbed.system import System, add_listeners, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
-ONE_LANE = 100  # targets that are in flight at once
 TARGETS = 500
 
 
@@ -78,7 +78,7 @@ def test_a_403_or_404_for_all_holds_it_until_it_is_mended_and_released(
 ) -> None:
     notification = notify(system, fault)
     assert notification.state == Notification.State.HELD
-    assert notification.target_count <= ONE_LANE
+    assert notification.target_count <= HELD_A_LANE
     assert not disabled(notification)
 
     mend(fault)

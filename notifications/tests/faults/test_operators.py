@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from notifications.models import Batch, Notification
 from notifications.operators import acts
+from notifications.worker.sender import HELD_A_LANE
 from testbed.hostile.fcm import HostileFcm
 from testbed.lasting_system import assert_outcomes, ended, half_way, journal_of, lasting_world
 from testbed.system import System
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
 TARGETS = 2000
 LANES = 4
-IN_FLIGHT = 100 * LANES  # at most, of all lanes together
+IN_FLIGHT = HELD_A_LANE * LANES  # or claimed ahead, at most
 
 
 @pytest.fixture(scope="module")

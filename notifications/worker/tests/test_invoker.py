@@ -11,10 +11,9 @@ from django.contrib.auth import get_user_model
 from django.db import DataError, OperationalError
 from django.utils import timezone
 
-from notifications import payload
+from notifications import failpoints, payload
 from notifications.fcm.outcomes import Meaning, Verdict
-from notifications.fcm.sending import STREAMS
-from notifications.models import Batch, Delivery, DeviceToken, Notification
+from notifications.models import Batch, Delivery, DeviceToken, Notification, SendingSwitch
 from notifications.worker.inbox import Answered, HelperDied, Inbox, Stop, TalkPosted
 from notifications.worker.invoker import EXIT_GAVE_UP, EXIT_HELPER_DIED, Invoker
 from notifications.worker.lease import Lease
@@ -22,13 +21,14 @@ from notifications.worker.rate import Rate
 from notifications.worker.repository import Entry, Repository
 from notifications.worker.repository.recovery import Recovery
 from notifications.worker.repository.results import Results
-from notifications.worker.sender import Sender
+from notifications.worker.sender import HELD_A_LANE, Sender
 from notifications.worker.watchdog import Watchdog
 from notifications.worker.work import Job, Result
 from programs.models import Clip, Program, Talk
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("live")]
 AN_HOUR = 3600  # seconds
+FULL = 2 * HELD_A_LANE  # what is handed to two lanes at most
 User = get_user_model()
 
 
@@ -36,20 +36,30 @@ class InstantSender(Sender):
     """A sender without network: a token `unregistered-7` is answered `unregistered`."""
 
     def __init__(self, inbox: Inbox, *, lanes: int = 2) -> None:
-        self._held = [0] * lanes
+        self.capacity = HELD_A_LANE * lanes
         self.in_flight = 0
         self.inbox = inbox
         self.jobs: list[Job] = []
 
-    def send(self, job: Job) -> None:
-        """Note the job and answer it."""
-        self.jobs.append(job)
-        lane = self._take_on(job)
-        results = tuple(
-            Result(job.batch_id, job.notification_id, target, Verdict(meaning_of(target.token)))
-            for target in job.targets
-        )
-        self.inbox.put(Answered(lane, results))
+    def send(self, jobs: Iterable[Job]) -> None:
+        """Note the jobs and answer them."""
+        for job in jobs:
+            self.jobs.append(job)
+            self.in_flight += len(job.targets)
+            results = [
+                Result.of(job, target, Verdict(meaning_of(target.token))) for target in job.targets
+            ]
+            self.inbox.put(Answered(tuple(results)))
+
+    def expect(self, *, more: bool) -> None:
+        """Nothing stands idle here."""
+
+    def figures(self) -> dict[str, float]:
+        """Nothing is measured here."""
+        return {}
+
+    def finish(self) -> None:
+        """No lane waits for more."""
 
 
 class PatientSender(InstantSender):
@@ -68,10 +78,15 @@ class PatientSender(InstantSender):
 
 
 def turn(invoker: Invoker) -> None:
-    """Let the worker go once around its loop, at a moment at which it may claim."""
-    invoker.claiming.timer.ring()
+    """Let the worker go once around its loop."""
     invoker.receive(invoker.inbox.drain(timeout=0))
     invoker.turn(timezone.now())
+
+
+def make_room(invoker: Invoker, sender: PatientSender) -> None:
+    """Let a third of what two lanes hold be answered and recorded, and then the worker claim."""
+    sender.answer(batches=4)
+    turn(invoker)
 
 
 def handed_over(invoker: Invoker, notification: Notification) -> int:
@@ -208,12 +223,12 @@ def test_a_talk_without_listeners_is_done_at_once() -> None:
 
 
 def test_more_targets_than_the_lanes_hold_are_sent_as_they_answer() -> None:
-    notification = post(program_with("ok", count=2 * STREAMS + 30))
+    notification = post(program_with("ok", count=FULL + 30))
 
     worker().run()
 
     notification.refresh_from_db()
-    assert notification.sent_count == 2 * STREAMS + 30
+    assert notification.sent_count == FULL + 30
     assert notification.state == Notification.State.DONE
 
 
@@ -232,56 +247,72 @@ def test_a_talk_for_few_does_not_wait_for_one_for_many() -> None:
     large = post(program_with("ok", count=600))
     invoker, sender = patient_worker()
     turn(invoker)
-    assert handed_over(invoker, large) == 2 * STREAMS  # all that the lanes hold
+    assert handed_over(invoker, large) == FULL
     small = post(program_with("ok", count=100))
     invoker.opening.timer.ring()
 
-    for _ in range(4):  # each time half of the lanes' streams are free
-        sender.answer(batches=4)
-        turn(invoker)
+    for _ in range(4):
+        make_room(invoker, sender)
 
     assert handed_over(invoker, small) == 100
-    assert handed_over(invoker, large) > 2 * STREAMS
+    assert handed_over(invoker, large) > FULL
 
 
 def test_it_is_one_notifications_turn_for_a_while_and_then_the_others() -> None:
-    several = [post(program_with("ok", count=400)) for _ in range(3)]
+    several = [post(program_with("ok", count=550)) for _ in range(3)]
     invoker, sender = patient_worker()
     invoker.rotation.turn_timer.every = AN_HOUR  # it is over when the test says so
     turn(invoker)
-    assert sorted(handed_over(invoker, each) for each in several) == [0, 0, 200]
+    assert sorted(handed_over(invoker, each) for each in several) == [0, 0, FULL]
 
-    sender.answer(batches=4)
-    turn(invoker)
-    assert sorted(handed_over(invoker, each) for each in several) == [0, 0, 300]
+    make_room(invoker, sender)
+    assert sorted(handed_over(invoker, each) for each in several) == [0, 0, FULL + 100]
     invoker.rotation.turn_timer.ring()
     for _ in range(2):
-        sender.answer(batches=4)
-        turn(invoker)
+        make_room(invoker, sender)
 
-    assert sorted(handed_over(invoker, each) for each in several) == [0, 100, 400]
+    assert sorted(handed_over(invoker, each) for each in several) == [0, 100, FULL + 200]
 
 
 def test_what_the_end_of_one_leaves_free_is_the_next_ones() -> None:
-    several = [post(program_with("ok", count=150)) for _ in range(2)]
+    several = [post(program_with("ok", count=200)) for _ in range(2)]
     invoker, _sender = patient_worker()
 
     turn(invoker)
 
-    assert sorted(handed_over(invoker, each) for each in several) == [50, 150]
+    assert sorted(handed_over(invoker, each) for each in several) == [FULL - 200, 200]
 
 
-def test_lanes_that_wait_for_slow_answers_are_given_smaller_batches() -> None:
-    post(program_with("ok", count=300))
+def test_nothing_is_claimed_before_there_is_room_for_a_claim_that_is_worth_its_price() -> None:
+    post(program_with("ok", count=400))
     invoker, sender = patient_worker()
     turn(invoker)
-    (first, *_) = sender.later.drain(timeout=0)
-    assert isinstance(first, Answered)
-    invoker.inbox.put(Answered(first.lane, first.results[:14]))  # the others of the batch are slow
+    before = len(jobs_of(invoker))
 
+    for jobs in (0, 2):  # 25 of 280 are free, then 50
+        sender.answer(batches=1)
+        invoker.recording.timer.ring()
+        turn(invoker)
+        assert len(jobs_of(invoker)) == before + jobs
+
+
+def test_a_pause_is_seen_at_the_first_claim_and_not_tried_for_each_that_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(3):
+        post(program_with("ok", count=400))
+    invoker, sender = patient_worker()
+    turn(invoker)
+    SendingSwitch.objects.update(paused=True)
+    reached: list[str] = []
+    monkeypatch.setattr(failpoints, "reach", lambda name, *about: reached.append(name))
+
+    sender.answer(batches=4)
     turn(invoker)
 
-    assert len(jobs_of(invoker)[-1].targets) == 12
+    assert sum(len(job.targets) for job in jobs_of(invoker)) == FULL  # claimed before
+    assert reached.count("before_claim") == 1
+    assert not invoker.claiming.can_go_on
 
 
 def test_a_low_rate_is_shared() -> None:

@@ -15,9 +15,10 @@ import pytest
 from fcm_emulator import oauth
 from fcm_emulator.journal import read
 from fcm_emulator.process import EmulatorProcess, running
+from notifications.fcm.connection import Connection
 from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
-from notifications.fcm.outcomes import Meaning
+from notifications.fcm.outcomes import Meaning, Verdict
 from notifications.fcm.sending import STREAMS
 from notifications.worker import lane as lane_module
 from notifications.worker.inbox import Answered, Event, HelperDied
@@ -25,7 +26,7 @@ from notifications.worker.sender import HELD_A_LANE, Sender
 from notifications.worker.work import Job, Result, Target
 from testbed.hostile import fcm as hostile
 from testbed.hostile.certificates import Authority
-from testbed.hostile.manners import AnswersTheFirstLast, Manners
+from testbed.hostile.manners import AnswersSome, AnswersTheFirstLast, Manners
 from testbed.process import LOOPBACK, eventually, free_port
 
 # Deadlines for a busy machine, no expectations.
@@ -242,20 +243,23 @@ def test_whatever_fcm_answers_each_target_gets_one_result(start: Start, token: s
 
 
 @contextmanager
-def to_a_hostile_fcm(directory: Path, manners: Manners) -> Iterator[Lanes]:
-    """Yield a sender to an FCM with these manners, closed in the end."""
+def to_a_hostile_fcm(
+    directory: Path, manners: Manners, *, lanes: int = 1, timeout: float = TIMEOUT_SECONDS
+) -> Iterator[tuple[hostile.HostileFcm, Lanes]]:
+    """Yield an FCM with these manners, and a sender to it that is closed in the end."""
     authority = Authority(directory / "authority", "trusted")
     with hostile.running(directory / "journal", authority.issue("good")) as fcm:
         fcm.manners = manners
-        lanes = Lanes(Endpoint(fcm.url, str(authority.ca_file), TIMEOUT_SECONDS), Access())
+        endpoint = Endpoint(fcm.url, str(authority.ca_file), timeout)
+        started = Lanes(endpoint, Access(), lanes=lanes)
         try:
-            yield lanes
+            yield fcm, started
         finally:
-            lanes.sender.close()
+            started.sender.close()
 
 
 def test_a_slow_answer_holds_back_nobody(tmp_path: Path) -> None:
-    with to_a_hostile_fcm(tmp_path, AnswersTheFirstLast(others=49)) as lanes:
+    with to_a_hostile_fcm(tmp_path, AnswersTheFirstLast(others=49)) as (_fcm, lanes):
         lanes.send(*[f"d{number}" for number in range(25)])
         lanes.send(*[f"next-{number}" for number in range(25)])
 
@@ -526,20 +530,30 @@ def test_closing_waits_for_what_is_in_flight(start: Start, token: str) -> None:
 
 
 def test_a_lane_starts_no_more_than_its_connection_has_streams(tmp_path: Path) -> None:
-    with to_a_hostile_fcm(tmp_path, AnswersTheFirstLast(others=DEAF)) as lanes:
+    manners = AnswersSome(0)
+    with to_a_hostile_fcm(tmp_path, manners) as (_fcm, lanes):
         lanes.send(*map(str, range(HELD_A_LANE)))
-        assert eventually(lambda: len(read(tmp_path / "journal")) >= STREAMS)
+        assert eventually(lambda: len(read(tmp_path / "journal")) == STREAMS)
 
         (lane,) = lanes.sender._lanes
         assert len(lane._attempts) == STREAMS
-
-
-def test_what_one_lane_cannot_take_is_the_next_ones(tmp_path: Path) -> None:
-    with to_a_hostile_fcm(tmp_path, AnswersTheFirstLast(others=HELD_A_LANE), lanes=2) as lanes:
-        lanes.send(*map(str, range(HELD_A_LANE + 1)))
+        manners.hurry()
         lanes.finish()
 
-    assert {result.verdict.meaning for result in lanes.results} == {Meaning.ACCEPTED}
+    assert lanes.answers() == lanes.once_each()
+
+
+def test_what_waits_ahead_is_sent_by_whichever_lane_has_a_free_stream(tmp_path: Path) -> None:
+    # None is answered, and one connection takes a hundred.
+    manners = AnswersSome(0)
+    with to_a_hostile_fcm(tmp_path, manners, lanes=2) as (fcm, lanes):
+        lanes.send(*map(str, range(HELD_A_LANE)))
+
+        assert eventually(lambda: len(read(tmp_path / "journal")) == HELD_A_LANE)
+        assert max(len(peer.posts) for peer in fcm.peers) <= STREAMS
+        manners.hurry()
+        lanes.finish()
+
     assert lanes.answers() == lanes.once_each()
 
 
@@ -557,9 +571,12 @@ def test_what_is_answered_makes_room_again(away: Start) -> None:
 
 
 def test_a_stop_gives_back_what_waits_ahead_where_fcm_is_failing(tmp_path: Path) -> None:
-    with to_a_hostile_fcm(tmp_path, AnswersNobody(), timeout=1) as lanes:
+    with to_a_hostile_fcm(tmp_path, AnswersSome(0)) as (fcm, lanes):
         lanes.send(*map(str, range(HELD_A_LANE)))
+        assert eventually(lambda: len(read(tmp_path / "journal")) == STREAMS)
 
+        lanes.sender.finish()
+        fcm.drop_connections()
         lanes.finish()
 
     meanings = Counter(result.verdict.meaning for result in lanes.results)
@@ -572,7 +589,7 @@ def test_a_lane_that_waits_for_a_slow_answer_is_woken_for_new_work(
 ) -> None:
     # It does not wake by itself before the time of the first is up.
     monkeypatch.setattr(lane_module, "WAIT_SECONDS", DEADLINE_SECONDS)
-    with to_a_hostile_fcm(tmp_path, AnswersTheFirstLast(others=1)) as lanes:
+    with to_a_hostile_fcm(tmp_path, AnswersTheFirstLast(others=1)) as (_fcm, lanes):
         lanes.send("slow")
         assert eventually(lambda: bool(read(tmp_path / "journal")))
 

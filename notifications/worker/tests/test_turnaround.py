@@ -1,0 +1,54 @@
+"""The turn-around: how long streams stand idle with something left to send."""
+
+from notifications.worker.turnaround import REMEMBERED, Turnaround, figures
+
+
+def test_a_wait_lasts_from_an_answer_to_the_next_request() -> None:
+    lane = Turnaround()
+
+    lane.freed(2, now=10.0)
+    lane.used(now=10.5)
+    lane.freed(1, now=11.0)
+    lane.used(now=12.0)
+
+    assert lane.waits() == [0.5, 2.0]  # the stream that is idle for the longest time is used first
+
+
+def test_a_stream_that_was_never_used_before_did_not_wait() -> None:
+    lane = Turnaround()
+
+    lane.used(now=10.0)
+
+    assert lane.waits() == []
+    assert figures([lane]) == {}
+
+
+def test_what_is_idle_while_nothing_is_left_to_send_did_not_wait() -> None:
+    lane = Turnaround()
+    lane.freed(3, now=10.0)
+
+    lane.forget()
+    lane.used(now=3600.0)
+
+    assert lane.waits() == []
+
+
+def test_median_and_percentile_are_of_all_lanes() -> None:
+    quick, slow = Turnaround(), Turnaround()
+    for _ in range(99):
+        quick.freed(1, now=0.0)
+        quick.used(now=0.001)
+    slow.freed(1, now=0.0)
+    slow.used(now=5.0)
+
+    assert figures([quick, slow]) == {"turnaround_median": 0.001, "turnaround_p99": 5.0}
+
+
+def test_only_the_latest_count() -> None:
+    lane = Turnaround()
+    for wait in (1.0, 0.0):
+        for _ in range(REMEMBERED):
+            lane.freed(1, now=0.0)
+            lane.used(now=wait)
+
+    assert set(lane.waits()) == {0.0}
