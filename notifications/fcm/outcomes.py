@@ -17,6 +17,7 @@ never by a message's text. Answers are untrusted: whatever does not parse is unk
 """
 
 import json
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -62,6 +63,14 @@ REFUSALS = {
 }
 
 
+# FCM's usual answer, read at a glance. Any other one is left to the parser; a test says that both
+# understand the same.
+WHITE = rb"[ \t\r\n]*"
+USUAL_SUCCESS = re.compile(
+    WHITE.join((rb"", rb"\{", rb'"name"', rb":", rb'"([!#-\[\]-~]{1,255})"', rb"\}", rb""))
+)
+
+
 class Answer(NamedTuple):
     """What came back for one POST: a status and a body, or why there is no answer."""
 
@@ -84,6 +93,8 @@ def classify(answer: Answer) -> Verdict:
     """Return what the answer means, by the table above."""
     if answer.failure:
         return Verdict(classify_failure(answer.failure), code=answer.failure)
+    if answer.status == 200 and (usual := USUAL_SUCCESS.fullmatch(answer.body)):
+        return Verdict(Meaning.ACCEPTED, "", usual[1].decode())
     content = parse(answer.body)
     if answer.status == 200:
         return classify_success(content)

@@ -89,6 +89,11 @@ class Fanout:
         target, verdict = result.target, result.verdict
         self.in_flight -= 1
         self.tally.count(verdict.meaning, target)
+        if verdict.meaning is Meaning.ACCEPTED:  # as almost all are; what follows takes its time
+            return Entry(
+                self.notification_id, target.device_id, self._accepted, "", verdict.message_id,
+                target.attempt, None, target.unreached,
+            )  # fmt: skip
         if verdict.meaning is Meaning.MISCONFIGURED:
             self.misconfigured = verdict.code
         unreached = target.unreached + (verdict.meaning is Meaning.UNREACHED)
@@ -130,9 +135,11 @@ class Fanout:
         at = None if wait is None else now + timedelta(seconds=wait)
         return at if at is None or at < self.deadline else None
 
+    @property
+    def _accepted(self) -> str:
+        return Delivery.Outcome.SIMULATED if self.dry_run else Delivery.Outcome.SENT
+
     def _outcome(self, meaning: Meaning, *, again: bool) -> str:
-        if meaning is Meaning.ACCEPTED:
-            return Delivery.Outcome.SIMULATED if self.dry_run else Delivery.Outcome.SENT
         if meaning in REFUSED:
             return Delivery.Outcome.REJECTED
         if meaning not in NOT_YET or self._in_doubt(meaning):

@@ -16,7 +16,16 @@ from notifications.fcm.connection import Connection
 from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.failures import NOTHING_WAS_SENT, Failure
-from notifications.fcm.outcomes import NOT_YET, Answer, Meaning, Verdict, classify
+from notifications.fcm.outcomes import (
+    NOT_YET,
+    USUAL_SUCCESS,
+    Answer,
+    Meaning,
+    Verdict,
+    classify,
+    classify_success,
+    parse,
+)
 
 NAME = "projects/radiotalk/messages/0:1795475874222594%00000000000408ae"
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
@@ -36,6 +45,40 @@ def success(content: Any) -> Answer:
 
 def test_a_200_with_a_name_was_accepted() -> None:
     assert classify(success({"name": NAME})) == Verdict(Meaning.ACCEPTED, message_id=NAME)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"name":"%s"}',
+        '{\n  "name": "%s"\n}\n',  # as FCM writes it
+        ' \t\r\n{ "name" : "%s" } ',
+    ],
+)
+def test_the_usual_answer_is_read_at_a_glance_as_the_parser_reads_it(body: str) -> None:
+    text = (body % NAME).encode()
+
+    assert USUAL_SUCCESS.fullmatch(text)
+    assert classify(Answer(status=200, body=text)) == classify_success(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"name":"projects\\/p\\/messages\\/1"}',  # escaped: the parser's
+        b'{"name":"a\x00b"}',
+        '{"name":"夜"}'.encode(),
+        b'{"name":""}',
+        b'{"name":"%s"}' % (b"n" * 256),
+        b'{"name":"a","name":"b"}',
+        b'{"name":"a"}{',
+        b'\x0b{"name":"a"}',  # white to Python, and not to JSON
+        b'{"name":"a","error":{}}',
+    ],
+)
+def test_what_is_not_quite_usual_is_left_to_the_parser(body: bytes) -> None:
+    assert not USUAL_SUCCESS.fullmatch(body)
+    assert classify(Answer(status=200, body=body)) == classify_success(parse(body))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The table of the send log: reads the lines that exist, and writes new ones in bulk."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple
 
 from django.db import connection
@@ -46,16 +47,12 @@ KNOWN = """
 
 Key = tuple[int, int]  # notification, device
 Known = tuple[str, int]  # outcome, attempts
+key: Callable[[Entry], Key] = itemgetter(0, 1)  # by which the log knows the line of an entry
 
 # What an answer changes of a line that is there already.
 ANSWERED_FIELDS = [
     "outcome", "error_code", "message_id", "attempts", "unreached", "next_attempt_at", "at",
 ]  # fmt: skip
-
-
-def key(entry: Entry) -> Key:
-    """Return the key by which the log knows the line."""
-    return entry.notification_id, entry.device_id
 
 
 def known(entries: Collection[Entry]) -> dict[Key, Known]:

@@ -1,9 +1,10 @@
 """What became of each target: the send log, and the counters that say the same."""
 
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import transaction
@@ -18,7 +19,9 @@ from .log import Entry
 
 logger = logging.getLogger(__name__)
 
+RETRY = Delivery.Outcome.RETRY
 ACCEPTED = (Delivery.Outcome.SENT, Delivery.Outcome.SIMULATED)
+NOTIFICATION_AND_OUTCOME = itemgetter(0, 2)  # of an Entry
 # FCM accepted or refused these for good; the others it did not accept, or may not have.
 REACHED_FCM = (*ACCEPTED, Delivery.Outcome.REJECTED)
 
@@ -27,24 +30,26 @@ class Results:
     """Writes answers into the send log, without a lease: a late answer is true all the same."""
 
     def record(
-        self, entries: Iterable[Entry], *, closed_batches: Collection[int], now: datetime
+        self, entries: Collection[Entry], *, closed_batches: Collection[int], now: datetime
     ) -> None:
         """Write the entries, and close the batches that have all their answers, or neither."""
-        latest = {log.key(entry): entry for entry in sorted(entries, key=weight)}
+        latest = latest_of(entries)
         with transaction.atomic():
-            states = self._lock({notification_id for notification_id, _device_id in latest})
+            states = self._lock({entry.notification_id for entry in latest})
             told = [
-                entry_for(states[entry.notification_id], entry)
-                for entry in latest.values()
+                entry_for(states[entry.notification_id], entry) if entry.outcome == RETRY else entry
+                for entry in latest
                 if entry.notification_id in states
             ]
             before = log.known(told)
-            new = [entry for entry in told if log.key(entry) not in before]
-            changed = [
-                entry
-                for entry in told
-                if log.key(entry) in before and is_news(entry, *before[log.key(entry)])
-            ]
+            new, changed = told, []
+            if before:  # seldom: retries, and answers that are recorded once more
+                new = [entry for entry in told if log.key(entry) not in before]
+                changed = [
+                    entry
+                    for entry in told
+                    if log.key(entry) in before and is_news(entry, *before[log.key(entry)])
+                ]
             log.add(new, now=now)
             log.replace(changed, now=now)
             self._count(states, new, changed, before, now=now)
@@ -74,14 +79,13 @@ class Results:
         now: datetime,
     ) -> None:
         """Add to each notification's counters what these lines changed of the log."""
-        changes: defaultdict[int, Counter[str]] = defaultdict(Counter)
-        for entry in (*new, *changed):
-            changes[entry.notification_id][entry.outcome] += 1
+        changes = Counter(map(NOTIFICATION_AND_OUTCOME, (*new, *changed)))
         for entry in changed:
-            changes[entry.notification_id][before[log.key(entry)][0]] -= 1
+            changes[entry.notification_id, before[log.key(entry)][0]] -= 1
         for notification_id in notification_ids:
+            change = {outcome: by for (of, outcome), by in changes.items() if of == notification_id}
             # An answer was recorded, so this notification does not kill its workers.
-            count(notification_id, changes[notification_id], now=now, crashes=0)
+            count(notification_id, change, now=now, crashes=0)
 
 
 def is_news(entry: Entry, outcome: str, attempts: int) -> bool:
@@ -95,6 +99,14 @@ def is_news(entry: Entry, outcome: str, attempts: int) -> bool:
     return outcome in Delivery.OPEN_OUTCOMES and (is_latest or entry.outcome in ACCEPTED)
 
 
+def latest_of(entries: Collection[Entry]) -> list[Entry]:
+    """Return one entry for each target."""
+    latest = {log.key(entry): entry for entry in entries}
+    if len(latest) < len(entries):
+        latest = {log.key(entry): entry for entry in sorted(entries, key=weight)}
+    return list(latest.values())
+
+
 def weight(entry: Entry) -> tuple[bool, int]:
     """Sort key: the last wins. An acceptance beats everything else, then the latest attempt.
 
@@ -104,8 +116,8 @@ def weight(entry: Entry) -> tuple[bool, int]:
 
 
 def entry_for(state: str, entry: Entry) -> Entry:
-    """Return the entry for a notification in this state: one that has ended retries nothing."""
-    if state not in Notification.ENDED_STATES or entry.outcome != Delivery.Outcome.RETRY:
+    """Return the `retry` for a notification in this state: one that has ended retries nothing."""
+    if state not in Notification.ENDED_STATES:
         return entry
     return entry._replace(outcome=Delivery.Outcome.ABANDONED, next_attempt_at=None)
 

@@ -136,7 +136,7 @@ class UnreliableResults(Results):
         self.failures = failures
 
     def record(
-        self, entries: Iterable[Entry], *, closed_batches: Collection[int], now: datetime
+        self, entries: Collection[Entry], *, closed_batches: Collection[int], now: datetime
     ) -> None:
         """Write the entries, or raise as if the connection was lost."""
         if self.failures:
