@@ -69,10 +69,7 @@ class Connection:
 
     def wait(self, seconds: float) -> list[Answered]:
         """Return the answers that came, after waiting up to `seconds` for any, or for `wake`."""
-        if self._waiting and self._may_have_missed_much():
-            self._look(0)
-            self._tick()
-        self._go_on()
+        self._send()
         # Answers are read before times are up: this process may have stood still for long.
         self._look(self._patience(seconds))
         self._tick()
@@ -80,13 +77,21 @@ class Connection:
         answers, self._answers = self._answers, []
         return answers
 
-    def rest(self, seconds: float) -> None:
-        """Let answers gather for so long, or until woken."""
-        self._links.rest(seconds)
+    def rest(self, seconds: float) -> bool:
+        """Send what can be, then let answers gather for so long; return whether it was woken."""
+        self._send()
+        return self._links.rest(seconds)
 
     def close(self) -> None:
         """Close everything; what has no answer gets none."""
         self._links.close()
+
+    def _send(self) -> None:
+        """Start and send what can be; before that, read what may have come long ago."""
+        if self._waiting and self._may_have_missed_much():
+            self._look(0)
+            self._tick()
+        self._go_on()
 
     def _look(self, seconds: float) -> None:
         self._links.look(seconds)

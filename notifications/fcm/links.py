@@ -58,10 +58,12 @@ class Links:
         with suppress(OSError):  # full: it is awake; closed: it is gone
             self._wake_up.send(b"!")
 
-    def rest(self, seconds: float) -> None:
-        """Let answers gather for so long, or until woken."""
-        if self._rest.poll(math.ceil(seconds * 1000)):
+    def rest(self, seconds: float) -> bool:
+        """Let answers gather for so long, or until woken; return whether it was woken."""
+        is_awake = bool(self._rest.poll(math.ceil(seconds * 1000)))
+        if is_awake:
             self._sleep_again()
+        return is_awake
 
     def look(self, seconds: float) -> None:
         """Wait for the network, then read what came."""

@@ -27,6 +27,10 @@ from .work import Job, Result, Target
 # How long a lane waits for answers before it looks again; new targets wake the lane at once.
 WAIT_SECONDS = 1.0
 
+# After an answer came, and its stream was used again, a lane lets others gather before it looks
+# again: waking up costs more than sending (measured). Streams stand idle for no longer than that.
+GATHER_SECONDS = 0.01
+
 # How often an idle lane sees whether its connection is still there, so that the next talk need not
 # wait for a handshake. Firewalls forget a silent connection after some minutes.
 WARM_SECONDS = 45.0
@@ -51,16 +55,15 @@ class Lane:
         endpoint: Endpoint,
         access: AccessToken,
         report: Callable[[Event], None],
-        gather_seconds: float,
     ) -> None:
         self.number = number
         self._ahead = ahead
         self._endpoint = endpoint
         self._access = access
         self._report = report
-        self._gather_seconds = gather_seconds
         self._attempts: dict[int, Attempt] = {}  # in flight, by their numbers
         self._numbers = itertools.count()
+        self._is_busy = False  # answers came just now
         self._connection: Connection | None = None
         self.turnaround = Turnaround()
         self._warm_timer = Timer(WARM_SECONDS)
@@ -85,7 +88,8 @@ class Lane:
         connection = self._connection = Connection(self._endpoint)
         try:
             while self._take_targets(connection):
-                self._give_results(connection)
+                if not self._let_gather(connection):
+                    self._give_results(connection)
         finally:
             connection.close()
 
@@ -128,6 +132,11 @@ class Lane:
         body = complete(job.head, job.tail, kind=target.kind, token=target.token)
         connection.post(number, body, authorization=attempt.authorization)
 
+    def _let_gather(self, connection: Connection) -> bool:
+        """Let answers gather, if some came just now; return whether there is work instead."""
+        is_busy, self._is_busy = self._is_busy and bool(self._attempts), False
+        return is_busy and connection.rest(GATHER_SECONDS)
+
     def _give_results(self, connection: Connection) -> None:
         """Report the answers that came; then attempt once more what FCM did not authenticate."""
         results, refused, is_failing = [], [], False
@@ -150,8 +159,7 @@ class Lane:
             self._once_more(connection, attempt, verdict)
         if is_failing and self._ahead.is_closed:  # a stop need not try a failing FCM to the end
             self._tell(self._ahead.give_up())
-        if results and self._attempts:
-            connection.rest(self._gather_seconds)
+        self._is_busy = bool(results)
 
     def _once_more(self, connection: Connection, attempt: Attempt, verdict: Verdict) -> None:
         """Attempt again with a newer access token: FCM refused this one, and accepted nothing."""

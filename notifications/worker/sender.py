@@ -17,12 +17,6 @@ from .work import Job
 # unknown, and FAULTS' I8 allows 150.
 HELD_A_LANE = 140
 
-# After an answer came, a lane lets others gather before it looks again: waking up costs more than
-# sending (measured). All lanes together look 2,500 times a second at most, until that would leave
-# a stream idle for too long.
-GATHER_SECONDS_A_LANE = 0.0004
-MOST_GATHER_SECONDS = 0.01
-
 
 class Sender:
     """The main thread alone calls it, and counts what is in flight."""
@@ -39,9 +33,8 @@ class Sender:
         self.in_flight = 0  # targets that were handed over and are not answered yet
         self._report = report
         self._ahead = Ahead(lanes)
-        gather = min(GATHER_SECONDS_A_LANE * lanes, MOST_GATHER_SECONDS)
         self._lanes = [
-            Lane(number, self._ahead, endpoint, access, report, gather) for number in range(lanes)
+            Lane(number, self._ahead, endpoint, access, report) for number in range(lanes)
         ]
         self._pool = ThreadPoolExecutor(max_workers=lanes, thread_name_prefix="lane")
         try:
