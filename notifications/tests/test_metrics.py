@@ -91,6 +91,20 @@ def test_the_worker_is_told(client: Client, holder: str, active: int) -> None:
     assert found["radiotalk_worker_heartbeat_seconds",] == pytest.approx(90, abs=30)
 
 
+def test_the_turn_around_of_the_worker_is_told(client: Client) -> None:
+    WorkerLease.objects.create(
+        name="sender",
+        heartbeat_at=timezone.now(),
+        turnaround_median=0.004,
+        turnaround_p99=0.011,
+    )
+
+    found = samples(client)
+
+    assert found["radiotalk_turnaround_seconds", "0.5"] == 0.004
+    assert found["radiotalk_turnaround_seconds", "0.99"] == 0.011
+
+
 def test_a_worker_that_never_was_is_not_told(client: Client) -> None:
     WorkerLease.objects.create(name="sender")
 

@@ -39,6 +39,18 @@ def test_it_stays_with_its_holder_while_it_is_renewed() -> None:
 
 
 @pytest.mark.django_db
+def test_its_holder_shows_its_figures_with_it_and_keeps_the_latest() -> None:
+    lease = Lease(TTL)
+    lease.keep()
+
+    lease.keep(turnaround_median=0.004, turnaround_p99=0.011)
+    lease.keep()
+
+    row = WorkerLease.objects.get()
+    assert (row.turnaround_median, row.turnaround_p99) == (0.004, 0.011)
+
+
+@pytest.mark.django_db
 def test_a_second_worker_waits_for_a_rival_not_yet_seen_alive() -> None:
     Lease(TTL).keep()
 
