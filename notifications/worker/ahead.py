@@ -44,7 +44,7 @@ class Ahead:
         """Add claimed targets; return whether a lane may have found nothing before they came."""
         more = [(job, target) for job in jobs for target in job.targets]
         self._waiting.extend(more)
-        return len(self._waiting) <= len(more)
+        return bool(more) and len(self._waiting) <= len(more)
 
     def take(self, most: int) -> Iterator[tuple[Job, Target]]:
         """Yield the next targets, each taken only when it is asked for."""
