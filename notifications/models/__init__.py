@@ -7,6 +7,8 @@
     delivery      the send log: what became of each target
     minute        how much went out in each minute
     answered      the operators' answers to the desk's questions, each done once
+    compiled      the few statements that run many times a second
+    id_lookup     `id__among=[…]`: one parameter for many ids
     control       what steers the sending: the operators' switch, the worker's lease, its standbys
 
 A transition is one queryset method, one conditional UPDATE, one returned count.

@@ -30,7 +30,7 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 
     def close(self, batch_ids: Iterable[int], *, now: datetime) -> int:
         """Every target has its delivery: sending → done."""
-        return self.filter(id__in=batch_ids, state=BatchState.SENDING).update(
+        return self.filter(id__among=batch_ids, state=BatchState.SENDING).update(
             state=BatchState.DONE, finished_at=now
         )
 

@@ -11,6 +11,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .compiled import Select
+
 MAX_REASON = 500  # characters
 MAX_LIVE_MINUTES = 7 * 24 * 60  # an operator who wants longer goes live without an end
 
@@ -18,7 +20,9 @@ MAX_LIVE_MINUTES = 7 * 24 * 60  # an operator who wants longer goes live without
 class SendingSwitchManager(models.Manager["SendingSwitch"]):
     def current(self) -> SendingSwitch:
         """Return the switch; until somebody has changed it, that is a dry run."""
-        return self.filter(pk=SendingSwitch.ONLY_PK).first() or SendingSwitch()
+        rows = CURRENT()  # asked by each claim
+        names = [field.attname for field in SendingSwitch._meta.concrete_fields]
+        return SendingSwitch.from_db(self.db, names, rows[0]) if rows else SendingSwitch()
 
     def change(
         self, *, changed_by: str, now: datetime, reason: str, **values: Any
@@ -88,6 +92,13 @@ class SendingSwitch(models.Model):
         return self.mode == self.Mode.LIVE and (self.live_until is None or now < self.live_until)
 
 
+CURRENT = Select(
+    lambda: SendingSwitch.objects.values_list(
+        *(field.attname for field in SendingSwitch._meta.concrete_fields)
+    )
+)
+
+
 class WorkerLeaseQuerySet(models.QuerySet["WorkerLease"]):
     """The moves of the lease, on the database's clock: hosts need not agree on the time."""
 
@@ -115,13 +126,14 @@ class WorkerLeaseQuerySet(models.QuerySet["WorkerLease"]):
         """Free the lease at once."""
         return self.filter(holder=holder, epoch=epoch).update(holder="", expires_at=Now())
 
-    def fence(self, *, holder: str, epoch: int) -> bool:
-        """Return whether the lease is still held, and lock it until the transaction ends.
+    def fenced(self, *, name: Any, holder: Any, epoch: Any) -> models.QuerySet[Any, tuple[int]]:
+        """Return the epoch if the lease is still held, and lock it until the transaction ends.
 
         A worker that takes the lease over waits for that transaction, and a worker that has lost
         the lease is told so. Thus no claim commits after one of a later epoch. No clock is asked.
         """
-        return self.select_for_update().filter(holder=holder, epoch=epoch).exists()
+        held = self.filter(name=name, holder=holder, epoch=epoch)
+        return held.select_for_update().order_by().values_list("epoch")
 
 
 class WorkerLease(models.Model):

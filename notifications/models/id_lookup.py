@@ -8,7 +8,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BigAutoField, Lookup
+from django.db.models import BigAutoField, Field, Lookup
+
+from .compiled import Given
+
+
+class Ids(Field):  # type: ignore[type-arg]
+    """Ids as the one parameter of the lookup."""
+
+    def get_db_prep_value(
+        self, value: Iterable[int], connection: BaseDatabaseWrapper, prepared: bool = False
+    ) -> str:
+        """Return PostgreSQL's notation of an array, or JSON for SQLite."""
+        return array_of(value) if connection.vendor == "postgresql" else json.dumps(list(value))
 
 
 class IdLookup(Lookup):
@@ -20,15 +32,19 @@ class IdLookup(Lookup):
     def as_sql(self, compiler: Any, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         """Return the condition for SQLite."""
         column, parameters = self.process_lhs(compiler, connection)
-        ids = json.dumps(list(self.rhs))
-        return f"{column} IN (SELECT value FROM json_each(%s))", (*parameters, ids)  # noqa: S608
+        ids = f"{column} IN (SELECT value FROM json_each(%s))"  # noqa: S608
+        return ids, (*parameters, self._ids(connection))
 
     def as_postgresql(
         self, compiler: Any, connection: BaseDatabaseWrapper
     ) -> tuple[str, tuple[Any, ...]]:
         """Return the condition for PostgreSQL."""
         column, parameters = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s::bigint[])", (*parameters, array_of(self.rhs))
+        return f"{column} = ANY(%s::bigint[])", (*parameters, self._ids(connection))
+
+    def _ids(self, connection: BaseDatabaseWrapper) -> Any:
+        given = isinstance(self.rhs, Given)
+        return self.rhs if given else Ids().get_db_prep_value(self.rhs, connection)
 
 
 BigAutoField.register_lookup(IdLookup)

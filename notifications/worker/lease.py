@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from django.db.models import Max
+from django.db.models import CharField, Max, PositiveBigIntegerField
 
 from notifications.models import Notification, Standby, WorkerLease
+from notifications.models.compiled import Given, Select
 from notifications.models.control import WorkerLeaseQuerySet
 
 NAME = "sender"
@@ -53,6 +54,16 @@ def last_epoch() -> int:
     return Notification.objects.aggregate(last=Max("epoch"))["last"] or 0
 
 
+# Each claim asks this: whether the lease is still held, and lock it until the transaction ends.
+FENCE = Select(
+    lambda: WorkerLease.objects.fenced(
+        name=NAME,
+        holder=Given("holder", CharField()),
+        epoch=Given("epoch", PositiveBigIntegerField()),
+    )
+)
+
+
 def lease_row() -> WorkerLeaseQuerySet:
     """Return the one row, as a queryset to be changed."""
     return WorkerLease.objects.filter(name=NAME)
@@ -88,7 +99,7 @@ class Lease:
 
     def fence(self) -> None:
         """Raise LeaseLostError unless held; nobody takes the lease until the transaction ends."""
-        if not lease_row().fence(holder=self.holder, epoch=self.epoch):
+        if not FENCE(holder=self.holder, epoch=self.epoch):
             self.lose()
 
     def lose(self) -> None:

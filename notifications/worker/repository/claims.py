@@ -8,15 +8,26 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import (
+    BigAutoField,
+    BigIntegerField,
+    F,
+    IntegerField,
+    PositiveBigIntegerField,
+    PositiveIntegerField,
+)
+from django.db.models.functions import Coalesce
 
 from notifications import policy, reasons
-from notifications.models import Batch, Delivery, Notification, SendingSwitch
+from notifications.models import Delivery, Notification, SendingSwitch
+from notifications.models.compiled import Given, Select, Update
 from notifications.models.notification import max_age
 
 from ..held import tell_held
 from ..lease import Lease
 from ..work import Target
+from . import batches
+from .batches import NewBatch
 from .candidates import Candidates, Whose, Window
 from .targets import Row, targets_among
 
@@ -53,6 +64,31 @@ COLUMNS = [
     "id", "created_at", "dry_run", "cutoff", "cursor", "target_count", "audience_count", "talk_id",
     "talk__program_id", "talk__program__dry_run",
 ]  # fmt: skip
+
+# What each claim asks and changes.
+LOCKED = Select(
+    lambda: (
+        Notification.objects.filter(
+            id=Given("notification_id", BigAutoField()), state=Notification.State.SENDING
+        )
+        .select_for_update(of=("self",))
+        .order_by()
+        .values_list(*COLUMNS)
+    )
+)
+MOVE_CURSOR = Update(
+    lambda: (
+        Notification.objects.filter(id=Given("notification_id", BigAutoField())),
+        {
+            "epoch": Given("epoch", PositiveBigIntegerField()),
+            "cursor": Given("cursor", BigIntegerField()),
+            "target_count": F("target_count") + Given("claimed", IntegerField()),
+            "audience_count": Coalesce(
+                "audience_count", Given("audience_count", PositiveIntegerField())
+            ),
+        },
+    )
+)
 
 
 class LockedNotification(NamedTuple):
@@ -104,14 +140,14 @@ class Claims:
                 return Claim(ClaimEnd.OPEN)
             candidates = window.next(limit, after=opened.cursor)
             taken = [Target(*row) for row in opened.targets_among(candidates)]
-            batches = self._write(opened, cut(taken, size), from_cursor=True, now=now)
+            claimed = self._write(opened, cut(taken, size), from_cursor=True, now=now)
             upto = candidates[-1] if candidates else opened.cursor
             self._move_cursor(opened, upto, window, claimed=len(taken))
         window.cursor = upto  # committed
         if not window.exhausted:
-            return Claim(ClaimEnd.OPEN, batches)
+            return Claim(ClaimEnd.OPEN, claimed)
         self._candidates.forget(notification_id)
-        return Claim(ClaimEnd.EXHAUSTED, batches)
+        return Claim(ClaimEnd.EXHAUSTED, claimed)
 
     def retries(self, notification_id: int, *, size: int, limit: int, now: datetime) -> Claim:
         """Claim the retries that are due; a device that is no target any more is skipped."""
@@ -133,22 +169,21 @@ class Claims:
             claimed = {target.device_id for target in taken}
             Delivery.objects.of(notification_id, claimed).claim_retry()
             self._skip(notification_id, set(before) - claimed, now=now)
-            batches = self._write(opened, cut(taken, size), from_cursor=False, now=now)
-        return Claim(ClaimEnd.OPEN if len(before) == limit else ClaimEnd.EXHAUSTED, batches)
+            claimed = self._write(opened, cut(taken, size), from_cursor=False, now=now)
+        return Claim(ClaimEnd.OPEN if len(before) == limit else ClaimEnd.EXHAUSTED, claimed)
 
     def _open(self, notification_id: int, *, now: datetime) -> LockedNotification | ClaimEnd:
         """Return the locked notification with its program, or why nothing may be claimed."""
         self._lease.fence()
         row = Notification.objects.filter(id=notification_id)
-        sending = row.filter(state=Notification.State.SENDING)
-        locked = sending.select_for_update(of=("self",)).values_list(*COLUMNS).first()
+        locked = LOCKED(notification_id=notification_id)
         # Read under the lock: a pause waits for the claim that has begun; later claims see it.
         switch = SendingSwitch.objects.current()
         if switch.paused:
             return ClaimEnd.PAUSED
-        if locked is None:
+        if not locked:
             return ClaimEnd.CLOSED
-        opened = LockedNotification(*locked)
+        opened = LockedNotification(*locked[0])
         if opened.created_at + max_age() < now:
             return ClaimEnd.CLOSED  # the next look ends it
         if opened.talk_id is None:
@@ -167,10 +202,14 @@ class Claims:
         self, opened: LockedNotification, upto: int, window: Window, *, claimed: int
     ) -> None:
         """Note how far the claims have come; and how many there are in all, once it is known."""
-        values = {"cursor": upto, "target_count": F("target_count") + claimed}
-        if opened.audience_count is None and window.complete:
-            values["audience_count"] = opened.target_count + window.behind(opened.cursor)
-        Notification.objects.filter(id=opened.id).update(epoch=self._lease.epoch, **values)
+        in_all = opened.target_count + window.behind(opened.cursor) if window.complete else None
+        MOVE_CURSOR(
+            notification_id=opened.id,
+            epoch=self._lease.epoch,
+            cursor=upto,
+            claimed=claimed,
+            audience_count=in_all,
+        )
 
     def _write(
         self,
@@ -183,20 +222,18 @@ class Claims:
         """Write the claim; batches of first attempts say between which device ids they lie."""
         ends = [chunk[-1].device_id for chunk in chunks]
         starts = [opened.cursor, *ends]
-        rows = Batch.objects.bulk_create(
-            Batch(
-                notification_id=opened.id,
+        new = [
+            NewBatch(
                 after_id=start if from_cursor else None,
                 upto_id=end if from_cursor else None,
                 targets=[target.device_id for target in chunk],
-                size=len(chunk),
-                epoch=self._lease.epoch,
-                worker=self._lease.holder,
-                claimed_at=now,
             )
             for chunk, start, end in zip(chunks, starts, ends, strict=False)
+        ]
+        ids = batches.add(
+            new, opened.id, epoch=self._lease.epoch, worker=self._lease.holder, now=now
         )
-        return tuple(ClaimedBatch(row.id, chunk) for row, chunk in zip(rows, chunks, strict=True))
+        return tuple(map(ClaimedBatch, ids, chunks))
 
     def _skip(self, notification_id: int, device_ids: Collection[int], *, now: datetime) -> None:
         """Note that these are no targets any more: unclipped, muted, disabled, moved or deleted."""

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import BigAutoField, DateTimeField, F, IntegerField, PositiveSmallIntegerField
 from django.db.models.functions import Coalesce
 
 from notifications.models import Batch, Delivery, DeviceToken, Notification, SendingMinute
+from notifications.models.compiled import Given, Select, Update
+from notifications.models.id_lookup import Ids
 
 from ..work import Target
 from . import log
@@ -24,6 +25,30 @@ ACCEPTED = (Delivery.Outcome.SENT, Delivery.Outcome.SIMULATED)
 NOTIFICATION_AND_OUTCOME = itemgetter(0, 2)  # of an Entry
 # FCM accepted or refused these for good; the others it did not accept, or may not have.
 REACHED_FCM = (*ACCEPTED, Delivery.Outcome.REJECTED)
+
+# What each record asks and changes. Locks are taken in the order of the ids.
+LOCKED_STATES = Select(
+    lambda: (
+        Notification.objects.filter(id__among=Given("ids", Ids()))
+        .order_by("id")
+        .select_for_update()
+        .values_list("id", "state")
+    )
+)
+COUNT = Update(
+    lambda: (
+        Notification.objects.filter(id=Given("id", BigAutoField())),
+        {
+            f"{outcome}_count": F(f"{outcome}_count") + Given(outcome, IntegerField())
+            for outcome in Delivery.Outcome.values
+        }
+        | {
+            "first_sent_at": Coalesce("first_sent_at", Given("reached_at", DateTimeField())),
+            "last_sent_at": Coalesce(Given("reached_at", DateTimeField()), "last_sent_at"),
+            "crashes": Coalesce(Given("crashes", PositiveSmallIntegerField()), "crashes"),
+        },
+    )
+)
 
 
 class Results:
@@ -63,8 +88,7 @@ class Results:
     @staticmethod
     def _lock(notification_ids: set[int]) -> dict[int, str]:
         """Return the states of these notifications, locked in the order of their ids."""
-        rows = Notification.objects.filter(id__in=notification_ids).order_by("id")
-        states = dict(rows.select_for_update().values_list("id", "state"))
+        states: dict[int, str] = dict(LOCKED_STATES(ids=notification_ids))
         for notification_id in notification_ids - set(states):
             logger.warning("notification.gone", extra={"notification": notification_id})
         return states
@@ -122,9 +146,13 @@ def entry_for(state: str, entry: Entry) -> Entry:
     return entry._replace(outcome=Delivery.Outcome.ABANDONED, next_attempt_at=None)
 
 
-def count(notification_id: int, change: Mapping[str, int], *, now: datetime, **values: Any) -> None:
-    """Add to the notification's counters, and note when its first and its last were answered."""
-    values |= {f"{outcome}_count": F(f"{outcome}_count") + by for outcome, by in change.items()}
-    if any(change.get(outcome, 0) > 0 for outcome in REACHED_FCM):
-        values |= {"first_sent_at": Coalesce("first_sent_at", now), "last_sent_at": now}
-    Notification.objects.filter(id=notification_id).update(**values)
+def count(
+    notification_id: int, change: Mapping[str, int], *, now: datetime, crashes: int | None = None
+) -> None:
+    """Add to the notification's counters, and note when its first and its last were answered.
+
+    `crashes` replaces how many workers died of it, unless None.
+    """
+    has_reached = any(change.get(outcome, 0) > 0 for outcome in REACHED_FCM)
+    by = {outcome: change.get(outcome, 0) for outcome in Delivery.Outcome.values}
+    COUNT(id=notification_id, reached_at=now if has_reached else None, crashes=crashes, **by)
