@@ -26,7 +26,7 @@ def sdk_retries() -> None:
     from notifications.fcm.endpoint import Endpoint
     from notifications.fcm.failures import Failure
     from notifications.fcm.outcomes import Answer
-    from notifications.worker import sender
+    from notifications.worker import lane
 
     address = f"{settings.FCM_ENDPOINT}/v1/projects/{{0}}/messages:send"
     messaging._MessagingService.FCM_URL = address
@@ -62,7 +62,7 @@ def sdk_retries() -> None:
             self.pool.shutdown()
             super().close()
 
-    replace(sender, "Connection", SdkConnection)
+    replace(lane, "Connection", SdkConnection)
 
 
 def claim_after_send() -> None:
@@ -106,7 +106,7 @@ def fence_removed() -> None:
     keep = Lease.keep
     replace(Lease, "fence", lambda self: None)
     replace(Lease, "doubt", lambda self: None)
-    replace(Lease, "keep", lambda self: LeaseState.HELD if self.epoch else keep(self))
+    replace(Lease, "keep", lambda self, **_: LeaseState.HELD if self.epoch else keep(self))
 
 
 def cursor_lost() -> None:
