@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("notifications", "0002_alter_delivery_unreached")]
+    dependencies = [("notifications", "0001_initial")]
 
     operations = [
         migrations.AddField(
