@@ -96,6 +96,7 @@ def test_kill_9_with_half_of_the_requests_written_leaves_them_in_doubt(system: S
     die_at(system, "request_written=kill@51")
     finish(system)
 
+    assert outcomes() == {"unknown": HELD_A_LANE, "sent": 60}
     assert 1 <= len(system.accepted()) - 60 <= 51  # it died when it had written 51
     system.verify(kills=1, threads=1)
 
