@@ -22,9 +22,9 @@ class Given(Expression):
         super().__init__(output_field=field)
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Return a placeholder; this object stands among the parameters until it has a value."""
-        return "%s", [self]
+        return "%s", (self,)
 
     def value(self, values: Mapping[str, Any]) -> Any:
         """Return the value as the database takes it; raise KeyError when none was given."""

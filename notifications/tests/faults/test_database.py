@@ -158,7 +158,7 @@ def through(proxy: Proxy, system: System) -> str:
 def test_a_claim_whose_commit_is_never_answered_is_not_sent_again(
     system: System, proxy: Proxy
 ) -> None:
-    proxy.swallow_the_answer_to(b"COMMIT", after=b'INSERT INTO notifications_batch')
+    proxy.swallow_the_answer_to(b"COMMIT", after=b"INSERT INTO notifications_batch")
     post(system.listeners(HELD_A_LANE + 50))
 
     worker = system.start_worker("--max-workers", "1", DATABASE_URL=through(proxy, system))

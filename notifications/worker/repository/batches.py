@@ -51,7 +51,7 @@ def add(
                 for each in batches
             )
         ]
-    values = {
+    values: dict[str, Any] = {
         "notification": notification_id,
         "state": Batch.State.SENDING.value,
         "epoch": epoch,

@@ -166,9 +166,9 @@ class Claims:
                 Target(device_id, kind, token, at, before[device_id][0] + 1, before[device_id][1])
                 for device_id, kind, token, at in opened.targets_among(list(before))
             ]
-            claimed = {target.device_id for target in taken}
-            Delivery.objects.of(notification_id, claimed).claim_retry()
-            self._skip(notification_id, set(before) - claimed, now=now)
+            devices = {target.device_id for target in taken}
+            Delivery.objects.of(notification_id, devices).claim_retry()
+            self._skip(notification_id, set(before) - devices, now=now)
             claimed = self._write(opened, cut(taken, size), from_cursor=False, now=now)
         return Claim(ClaimEnd.OPEN if len(before) == limit else ClaimEnd.EXHAUSTED, claimed)
 
