@@ -14,6 +14,9 @@ from .repository import ClaimEnd, Claims
 from .rotation import Rotation
 from .sender import Sender
 
+# How many targets a claim takes at most: the first request leaves when the first claim is written.
+MOST_A_CLAIM = 1_000
+
 
 class Claiming:
     """Fills the lanes in the rotation's order, as far as lanes, ledger and rate allow."""
@@ -66,7 +69,7 @@ class Claiming:
 
         A kill of the worker will leave no more targets unknown than the ledger's bound.
         """
-        return min(room, self._allowance()) if (room := self._room) else 0
+        return min(room, MOST_A_CLAIM, self._allowance()) if (room := self._room) else 0
 
     def _allowance(self) -> int:
         """Return how many targets the rate allows; 0 while they would only fill a tiny batch."""

@@ -139,41 +139,51 @@ class Lane:
 
     def _give_results(self, connection: Connection) -> None:
         """Report the answers that came; then attempt once more what FCM did not authenticate."""
-        results, refused, is_failing = [], [], False
-        seconds = WAIT_SECONDS if self._attempts else self._warm_timer.left()
-        answers = connection.wait(seconds)
-        if self._ahead.is_wanting:
-            self.turnaround.freed(len(answers), now=time.monotonic())
-        else:
-            self.turnaround.forget()
+        answers = connection.wait(WAIT_SECONDS if self._attempts else self._warm_timer.left())
+        self._note_idle_streams(len(answers))
+        answered, results, refused = [], [], []
         for number, answer in answers:
-            attempt = self._attempts.pop(number)
+            attempt = self._attempts[number]
             verdict = classify(answer)
-            is_failing |= answer.failure is not None
             if verdict.meaning is Meaning.UNAUTHENTICATED:
-                refused.append((attempt, verdict))
+                refused.append((number, verdict))
                 continue
+            answered.append(number)
             results.append(Result.of(attempt.job, attempt.target, verdict, answer.retry_after))
-        self._tell(results)  # before a refresh of the access token, which may take long or fail
-        for attempt, verdict in refused:
-            self._once_more(connection, attempt, verdict)
-        if is_failing and self._ahead.is_closed:  # a stop need not try a failing FCM to the end
-            self._tell(self._ahead.give_up())
+        self._end(answered, results)  # before a refresh of the access token, which may fail
+        for number, verdict in refused:
+            self._once_more(connection, number, verdict)
+        if self._ahead.is_closed and any(answer.failure is not None for _, answer in answers):
+            self._tell(self._ahead.give_up())  # a stop need not try a failing FCM to the end
         self._is_busy = bool(results)
 
-    def _once_more(self, connection: Connection, attempt: Attempt, verdict: Verdict) -> None:
+    def _note_idle_streams(self, streams: int) -> None:
+        if self._ahead.is_wanting:
+            self.turnaround.freed(streams, now=time.monotonic())
+        else:
+            self.turnaround.forget()
+
+    def _once_more(self, connection: Connection, number: int, verdict: Verdict) -> None:
         """Attempt again with a newer access token: FCM refused this one, and accepted nothing."""
+        attempt = self._attempts[number]
         if attempt.is_repeated:
             misconfigured = verdict._replace(meaning=Meaning.MISCONFIGURED)
-            self._tell([Result.of(attempt.job, attempt.target, misconfigured)])
+            self._end([number], [Result.of(attempt.job, attempt.target, misconfigured)])
             return
         again = attempt.target._replace(attempt=attempt.target.attempt + 1)
         try:
             authorization = self._access.header(refused=attempt.authorization)
         except NoAccessTokenError as error:
-            self._tell([Result.of(attempt.job, again, error.verdict)])
+            self._end([number], [Result.of(attempt.job, again, error.verdict)])
             return
+        del self._attempts[number]
         self._post(connection, Attempt(attempt.job, again, authorization, is_repeated=True))
+
+    def _end(self, numbers: Sequence[int], results: Sequence[Result]) -> None:
+        """Report what became of attempts, of which each has a result from here on."""
+        for number in numbers:
+            del self._attempts[number]
+        self._tell(results)
 
     def _tell(self, results: Sequence[Result]) -> None:
         if results:

@@ -1,5 +1,6 @@
 """Sends through the product's connections as the worker's lanes do, and counts what came of it."""
 
+import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -53,16 +54,25 @@ class Tally:
         self.refused_as += other.refused_as
 
 
-def send(target: Target, sends: int, *, lanes: int = LANES) -> Tally:
-    """Send so many notifications, each to a token of its own; return what became of them."""
-    waiting = deque(f"interop-{number}" for number in range(sends))
+def send(target: Target, sends: int, *, lanes: int = LANES, connections: int = 0) -> Tally:
+    """Send so many notifications, each to a token of its own; return what became of them.
 
-    def run(_lane: int) -> Tally:
+    Go on, one at a time, until there were so many connections: a server ends them when it likes.
+    """
+    tokens = [f"interop-{number}" for number in range(sends)]
+    waiting = deque(tokens)
+    more = itertools.count(sends)
+
+    def run(_lane: int, links: list[Link]) -> Tally:
         with Lane.to(target, waiting) as lane:
             lane.work()
+            while len(links) < connections:
+                tokens.append(token := f"interop-{next(more)}")
+                waiting.append(token)
+                lane.work()
         return lane.tally
 
-    return together(target, [*waiting], run, lanes)
+    return together(target, tokens, run, lanes)
 
 
 def send_after_rests(
@@ -77,7 +87,7 @@ def send_after_rests(
         for lane in range(lanes)
     ]
 
-    def run(number: int) -> Tally:
+    def run(number: int, _links: list[Link]) -> Tally:
         waiting: deque[str] = deque()
         with Lane.to(target, waiting) as lane:
             for seconds, tokens in zip(rests, parts[number], strict=True):
@@ -90,13 +100,19 @@ def send_after_rests(
     return together(target, tokens, run, lanes)
 
 
-def together(target: Target, tokens: list[str], run: Callable[[int], Tally], lanes: int) -> Tally:
-    """Run the lanes, each in its thread; return what they and the server's journal say."""
-    tally = Tally(len(tokens))
+def together(
+    target: Target, tokens: list[str], run: Callable[[int, list[Link]], Tally], lanes: int
+) -> Tally:
+    """Run the lanes, each in its thread; return what they and the server's journal say.
+
+    Each gets its number, and all connections that were made so far.
+    """
+    tally = Tally()
     started = time.monotonic()
     with counted_links() as links, ThreadPoolExecutor(lanes) as pool:
-        for each in pool.map(run, range(lanes)):
+        for each in pool.map(run, range(lanes), itertools.repeat(links)):
             tally.add(each)
+    tally.sends = len(tokens)
     tally.seconds = time.monotonic() - started
     tally.connections = len(links)
     seen = Counter(

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from psycopg.types.datetime import TimestamptzLoader
 
 from notifications.models import DeviceToken
 from notifications.models.id_lookup import array_of
@@ -41,6 +42,8 @@ def targets_among(
         return found.values_list(*COLUMNS)
     values: dict[str, Any] = {"ids": array_of(device_ids), "program": program_id, "cutoff": cutoff}
     with connection.cursor() as cursor:
+        # Django's loader of times is Python code, which took a third of the claim (measured).
+        cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
         cursor.execute(TARGETS_AMONG, values)
         rows: list[Row] = cursor.fetchall()
     return rows
