@@ -1,6 +1,7 @@
 """The inbox: the one queue through which wake-ups, results and stops reach the invoker."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -60,18 +61,24 @@ class Inbox:
         self._queue.put(event)
 
     def drain(self, *, timeout: float) -> list[Event]:
-        """Return all events that are there, after waiting up to `timeout` seconds for the first.
+        """Return all events that are there, or wait up to `timeout` seconds for the first.
 
-        If that one brings results, others gather for a moment.
+        If the awaited one brings results, others gather for a moment.
         """
-        events: list[Event] = []
+        events = self._there()
+        if events or timeout <= 0:
+            return events
         try:
-            events.append(
-                self._queue.get(timeout=timeout) if timeout > 0 else self._queue.get_nowait()
-            )
-            if timeout > 0 and isinstance(events[0], Answered):
-                time.sleep(GATHER_SECONDS)
-            while True:
-                events.append(self._queue.get_nowait())
+            events.append(self._queue.get(timeout=timeout))
         except Empty:
             return events
+        if isinstance(events[0], Answered):
+            time.sleep(GATHER_SECONDS)
+        return events + self._there()
+
+    def _there(self) -> list[Event]:
+        events: list[Event] = []
+        with suppress(Empty):
+            while True:
+                events.append(self._queue.get_nowait())
+        return events
