@@ -139,7 +139,7 @@ class Lane:
 
     def _give_results(self, connection: Connection) -> None:
         """Report the answers that came; then attempt once more what FCM did not authenticate."""
-        answers = connection.wait(WAIT_SECONDS if self._attempts else self._warm_timer.left())
+        answers = connection.wait(self._patience())
         self._note_idle_streams(len(answers))
         answered, results, refused = [], [], []
         for number, answer in answers:
@@ -156,6 +156,15 @@ class Lane:
         if self._ahead.is_closed and any(answer.failure is not None for _, answer in answers):
             self._tell(self._ahead.give_up())  # a stop need not try a failing FCM to the end
         self._is_busy = bool(results)
+
+    def _patience(self) -> float:
+        """Return for how many seconds nothing is due, unless it is woken or an answer comes.
+
+        Nobody wakes a lane for what waits already: it may not sleep while it has a free stream.
+        """
+        if self._ahead and len(self._attempts) < STREAMS:
+            return 0
+        return WAIT_SECONDS if self._attempts else self._warm_timer.left()
 
     def _note_idle_streams(self, streams: int) -> None:
         if self._ahead.is_wanting:

@@ -16,7 +16,7 @@ from fcm_emulator import oauth
 from fcm_emulator.journal import read
 from fcm_emulator.process import EmulatorProcess, running
 from notifications.fcm.connection import Connection
-from notifications.fcm.credentials import AccessToken
+from notifications.fcm.credentials import AccessToken, CredentialsUnavailableError
 from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.outcomes import Meaning, Verdict
 from notifications.fcm.sending import STREAMS
@@ -501,6 +501,17 @@ def test_a_network_that_is_away_reaches_nobody(away: Start) -> None:
 
     assert lanes.answers() == lanes.once_each()
     assert {result.verdict.meaning for result in lanes.results} == {Meaning.UNREACHED}
+
+
+def test_a_lane_without_an_access_token_leaves_nothing_waiting(
+    away: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "WARM_SECONDS", 2 * DEADLINE_SECONDS)  # it may sleep so long
+    lanes = away(Access(error=CredentialsUnavailableError()))
+
+    lanes.send(*map(str, range(HELD_A_LANE)))  # more than there are streams
+
+    assert len(lanes.wait_for(HELD_A_LANE)) == HELD_A_LANE
 
 
 def test_closing_ends_the_threads(away: Start) -> None:
