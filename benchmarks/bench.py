@@ -119,7 +119,7 @@ class Run:
         }
         self.limits.append(result)
         self.console.print(
-            f"{number + 1}/{self.plan.rounds}  {case.name}: {limit.ratio_of(case, [result]):.2f}",
+            f"{number + 1}/{self.plan.rounds}  {case.name}: {case.ratio([result]):.2f}",
             highlight=False,
         )
 

@@ -11,7 +11,6 @@ import shutil
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,10 +39,13 @@ class Case:
     figure: str = "recorded"  # or `last`: when the last request leaves
     is_rate: bool = False
 
-    def ratio(self, ours: Iterable[float], limit: Iterable[float]) -> float:
+    def ratio(self, rounds: list[dict[str, Any]]) -> float:
         """Return our median to h2load's: of the time, or the other way round of the rate."""
-        ratio = statistics.median(ours) / statistics.median(limit)
-        return 1 / ratio if self.is_rate else ratio
+        ours, limit = (
+            statistics.median(each[who][self.figure] for each in rounds)
+            for who in ("ours", "h2load")
+        )
+        return float(limit / ours if self.is_rate else ours / limit)
 
 
 CASES = (
@@ -109,28 +111,23 @@ def told(limits: list[dict[str, Any]]) -> str:
         rounds = [each for each in limits if each["case"] == case.name]
         if rounds:
             ours, limit = ([each[who] for each in rounds] for who in ("ours", "h2load"))
-            rows.append([case.name, f"{ratio_of(case, rounds):.2f}", *row(ours), *row(limit)])
+            rows.append([case.name, f"{case.ratio(rounds):.2f}", *row(ours), *row(limit)])
     headings = ["what", "ratio"]
     for who in ("Radiotalk", PROGRAM):
         headings += [f"{who}, s", "CPU µs a send", "turn-around, ms"]
     return table(headings, rows)
 
 
-def ratio_of(case: Case, rounds: list[dict[str, Any]]) -> float:
-    """Return the case's ratio over these rounds."""
-    ours, limit = ([each[who][case.figure] for each in rounds] for who in ("ours", "h2load"))
-    return case.ratio(ours, limit)
-
-
 def row(rounds: list[dict[str, Any]]) -> list[str]:
-    """Return seconds until all was done, CPU, and turn-around (median, p99), each the median."""
-
-    def median(values: Iterable[float]) -> float:
-        return statistics.median(values)
-
-    waits = [median(each["turnaround"][number] for each in rounds) * 1e3 for number in (0, 1)]
+    """Return seconds until all was done, CPU, and turn-around, each the median."""
     return [
-        f"{median(each['recorded'] for each in rounds):.2f}",
-        f"{median(each['cpu'] / each['targets'] for each in rounds) * 1e6:.0f}",
-        " / ".join(f"{wait:.0f}" for wait in waits),
+        f"{statistics.median(each['recorded'] for each in rounds):.2f}",
+        f"{statistics.median(each['cpu'] / each['targets'] for each in rounds) * 1e6:.0f}",
+        turnaround(rounds),
     ]
+
+
+def turnaround(rounds: list[dict[str, Any]]) -> str:
+    """Return its median and 99th percentile in milliseconds, each the median of the rounds."""
+    waits = zip(*(each["turnaround"] for each in rounds), strict=True)
+    return " / ".join(f"{statistics.median(each) * 1e3:.0f}" for each in waits)

@@ -85,10 +85,7 @@ def row(way: str, size: int, rounds: list[Result]) -> list[str]:
         seconds(median(rounds, lambda each: each["last"] - each["first"])),
         f"{median(rounds, lambda each: each['statements'] / size * 1e3):.0f}",
         f"{median(rounds, lambda each: each['database_cpu'] / size * 1e6):.0f}",
-        " / ".join(
-            f"{median(rounds, lambda each: each['turnaround'][number]) * 1e3:.0f}"  # noqa: B023
-            for number in (0, 1)
-        ),
+        limit.turnaround(rounds),
     ]
 
 

@@ -21,7 +21,7 @@ import certifi
 
 from .endpoint import Endpoint
 from .failures import Failure
-from .tls import Resumable, TlsSocket
+from .tls import Resumable, TlsSocket, left
 
 CONNECT_SECONDS = 10.0  # for all of it
 
@@ -232,8 +232,3 @@ def shake_hands(secure: TlsSocket, *, deadline: float) -> None:
     if secure.speaks != "h2":
         raise NotConnectedError(Failure.NO_HTTP2, f"ALPN chose {secure.speaks or 'nothing'}")
     secure.stop_blocking()
-
-
-def left(deadline: float) -> float:
-    """Return how many seconds are left; with none, a socket with that timeout does not wait."""
-    return max(deadline - time.monotonic(), 0.0)

@@ -41,7 +41,7 @@ class TlsSocket:
         A timeout of the socket is for one call, and the server may send byte by byte.
         """
         while True:
-            self._bare.settimeout(max(deadline - time.monotonic(), 0.0))
+            self._bare.settimeout(left(deadline))
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
@@ -121,3 +121,8 @@ class TlsSocket:
     def close(self) -> None:
         """End the connection."""
         self._bare.close()
+
+
+def left(deadline: float) -> float:
+    """Return how many seconds are left; with none, a socket with that timeout does not wait."""
+    return max(deadline - time.monotonic(), 0.0)

@@ -7,8 +7,8 @@ one execution to the next is `Given` by name:
     TITLE(id=7)  # [("Hello",)]
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Expression, Field, QuerySet
@@ -31,25 +31,49 @@ class Given(Expression):
         return self.output_field.get_db_prep_value(values[self.name], connection)
 
 
+class Compiled(NamedTuple):
+    """A statement as one kind of database takes it, and how its rows become Python's values."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+    compiler: Any  # the ORM's
+    converters: Mapping[int, Any]  # by column; on SQLite, which has no times, there are some
+
+    @classmethod
+    def of(cls, query: Any) -> "Compiled":
+        """Compile a query of the ORM's for the database that is connected."""
+        compiler = query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        columns = [column for column, *_ in compiler.select or ()]  # an UPDATE has none
+        return cls(sql, tuple(parameters), compiler, compiler.get_converters(columns))
+
+    def converted(self, rows: list[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+        """Return the rows with Python's values."""
+        if not self.converters:
+            return rows
+        return map(tuple, self.compiler.apply_converters(rows, self.converters))
+
+
 class Statement:
     """What both kinds share: it is compiled for a database when it is first executed there."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
-        self._compiled: dict[str, tuple[str, tuple[Any, ...], Any]] = {}  # by vendor
+        self._compiled: dict[str, Compiled] = {}  # by vendor
 
-    def _execute(self, cursor: Any, values: Mapping[str, Any]) -> Any:
-        """Execute, and return the ORM's compiler of the statement."""
+    def _execute(self, cursor: Any, values: Mapping[str, Any]) -> "Compiled":
+        """Execute, and return what was executed."""
         if connection.vendor not in self._compiled:
-            compiler = self._query().get_compiler(connection=connection)
-            sql, parameters = compiler.as_sql()
-            self._compiled[connection.vendor] = sql, tuple(parameters), compiler
-        sql, parameters, compiler = self._compiled[connection.vendor]
+            self._compiled[connection.vendor] = Compiled.of(self._query())
+        compiled = self._compiled[connection.vendor]
         cursor.execute(
-            sql,
-            [each.value(values) if isinstance(each, Given) else each for each in parameters],
+            compiled.sql,
+            [
+                each.value(values) if isinstance(each, Given) else each
+                for each in compiled.parameters
+            ],
         )
-        return compiler
+        return compiled
 
     def _query(self) -> Any:
         raise NotImplementedError
@@ -64,12 +88,9 @@ class Select(Statement):
     def __call__(self, **values: Any) -> list[tuple[Any, ...]]:
         """Return the rows."""
         with connection.cursor() as cursor:
-            compiler = self._execute(cursor, values)
+            compiled = self._execute(cursor, values)
             rows = cursor.fetchall()
-        converters = compiler.get_converters([column for column, *_ in compiler.select])
-        if converters:  # on SQLite, which has no times
-            rows = [tuple(row) for row in compiler.apply_converters(rows, converters)]
-        return list(rows)
+        return list(compiled.converted(rows))
 
     def _query(self) -> Any:
         return self._make().query

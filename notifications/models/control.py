@@ -21,8 +21,7 @@ class SendingSwitchManager(models.Manager["SendingSwitch"]):
     def current(self) -> SendingSwitch:
         """Return the switch; until somebody has changed it, that is a dry run."""
         rows = CURRENT()  # asked by each claim
-        names = [field.attname for field in SendingSwitch._meta.concrete_fields]
-        return SendingSwitch.from_db(self.db, names, rows[0]) if rows else SendingSwitch()
+        return SendingSwitch.from_db(self.db, SWITCH_FIELDS, rows[0]) if rows else SendingSwitch()
 
     def change(
         self, *, changed_by: str, now: datetime, reason: str, **values: Any
@@ -92,11 +91,8 @@ class SendingSwitch(models.Model):
         return self.mode == self.Mode.LIVE and (self.live_until is None or now < self.live_until)
 
 
-CURRENT = Select(
-    lambda: SendingSwitch.objects.values_list(
-        *(field.attname for field in SendingSwitch._meta.concrete_fields)
-    )
-)
+SWITCH_FIELDS = [field.attname for field in SendingSwitch._meta.concrete_fields]
+CURRENT = Select(lambda: SendingSwitch.objects.values_list(*SWITCH_FIELDS))
 
 
 class WorkerLeaseQuerySet(models.QuerySet["WorkerLease"]):

@@ -41,7 +41,11 @@ class Ahead:
         return not self._lanes
 
     def add(self, jobs: Iterable[Job]) -> bool:
-        """Add claimed targets; return whether a lane may have found nothing before they came."""
+        """Add claimed targets; return whether lanes may sleep though they have free streams.
+
+        They sleep only where nothing waits. So where something waited already, nobody has to be
+        woken.
+        """
         more = [(job, target) for job in jobs for target in job.targets]
         self._waiting.extend(more)
         return bool(more) and len(self._waiting) <= len(more)

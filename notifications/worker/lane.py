@@ -63,7 +63,7 @@ class Lane:
         self._report = report
         self._attempts: dict[int, Attempt] = {}  # in flight, by their numbers
         self._numbers = itertools.count()
-        self._is_busy = False  # answers came just now
+        self._answers_come = False  # some came just now
         self._connection: Connection | None = None
         self.turnaround = Turnaround()
         self._warm_timer = Timer(WARM_SECONDS)
@@ -88,7 +88,8 @@ class Lane:
         connection = self._connection = Connection(self._endpoint)
         try:
             while self._take_targets(connection):
-                if not self._let_gather(connection):
+                is_woken = self._let_gather(connection)
+                if not is_woken:
                     self._give_results(connection)
         finally:
             connection.close()
@@ -133,9 +134,9 @@ class Lane:
         connection.post(number, body, authorization=attempt.authorization)
 
     def _let_gather(self, connection: Connection) -> bool:
-        """Let answers gather, if some came just now; return whether there is work instead."""
-        is_busy, self._is_busy = self._is_busy and bool(self._attempts), False
-        return is_busy and connection.rest(GATHER_SECONDS)
+        """Let answers gather, if some came just now; return whether new targets woke the lane."""
+        others_may_come, self._answers_come = self._answers_come and bool(self._attempts), False
+        return others_may_come and connection.rest(GATHER_SECONDS)
 
     def _give_results(self, connection: Connection) -> None:
         """Report the answers that came; then attempt once more what FCM did not authenticate."""
@@ -155,7 +156,7 @@ class Lane:
             self._once_more(connection, number, verdict)
         if self._ahead.is_closed and any(answer.failure is not None for _, answer in answers):
             self._tell(self._ahead.give_up())  # a stop need not try a failing FCM to the end
-        self._is_busy = bool(results)
+        self._answers_come = bool(results)
 
     def _patience(self) -> float:
         """Return for how many seconds nothing is due, unless it is woken or an answer comes.

@@ -1,6 +1,6 @@
 """The sender: lanes on a bounded ThreadPoolExecutor, as the main thread sees them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from notifications.fcm.credentials import AccessToken
@@ -14,7 +14,7 @@ from .work import Job
 
 # How many targets may be in doubt for each lane: a hundred in flight, those that take a stream as
 # soon as it is free, and those whose answers are not yet recorded. A killed worker leaves that many
-# unknown, and FAULTS' I8 allows 150.
+# unknown, and I8 allows 150 (docs/reliability.md).
 HELD_A_LANE = 140
 
 
@@ -52,9 +52,8 @@ class Sender:
         """Note whether there is something to send that is not claimed yet, for want of room."""
         self._ahead.more_comes = more
 
-    def send(self, jobs: Iterable[Job]) -> None:
+    def send(self, jobs: Collection[Job]) -> None:
         """Hand claimed batches to the lanes."""
-        jobs = list(jobs)
         self.in_flight += sum(len(job.targets) for job in jobs)
         if self._ahead.add(jobs):
             self._wake()

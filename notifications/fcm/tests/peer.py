@@ -18,6 +18,7 @@ from notifications.fcm.session import Session, State
 AUTHORITY, PATH, AUTHORIZATION = "fcm.test", "/v1/projects/radiotalk/messages:send", "Bearer x"
 TIMEOUT_SECONDS = 30.0
 BODY = b'{"message":{"token":"x"}}'
+PIECE = bytes(2**14)  # as much as one frame holds
 
 Setting = tuple[int, int]
 Answered = list[tuple[Any, Answer]]
@@ -146,6 +147,14 @@ def in_pieces(data: bytes, sizes: Iterable[int]) -> list[bytes]:
         pieces.append(data[at : at + size])
         at += size
     return [*pieces, data[at:]]
+
+
+# What a server may say, and what we then write, as `written_frames` has it.
+THROTTLED = block(
+    (":status", "429"), ("retry-after", "7"), ("date", "Sun, 29 Mar 2026 12:00:00 GMT")
+)
+PING = frames.frame(frames.PING, 0, 0, b"01234567")
+SETTINGS_ACK: Frame = (frames.SETTINGS, frames.ACK, 0, b"")
 
 
 class Server:

@@ -10,6 +10,7 @@ from notifications.fcm.session import PING_SECONDS, QUIET_SECONDS, State
 
 from .peer import (
     BODY,
+    PING,
     Server,
     answer,
     begin,
@@ -28,7 +29,6 @@ from .peer import (
 )
 
 A_SECOND = 1.0
-PING = frames.frame(frames.PING, 0, 0, b"01234567")
 PING_ACK = (frames.PING, frames.ACK, 0, b"01234567")
 
 

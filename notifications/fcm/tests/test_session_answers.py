@@ -12,11 +12,12 @@ from notifications.fcm.streams import MOST_ANSWER_BYTES
 
 from .peer import (
     BODY,
+    PIECE,
+    THROTTLED,
     Server,
     answer,
     asked,
     begin,
-    block,
     data,
     failures,
     headers,
@@ -29,12 +30,6 @@ from .peer import (
     written,
     written_frames,
 )
-
-THROTTLED = block(
-    (":status", "429"), ("retry-after", "7"), ("date", "Sun, 29 Mar 2026 12:00:00 GMT")
-)
-PIECE = bytes(2**14)
-
 
 # --- Answers -----------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from notifications.fcm.session import State
 
 from .peer import (
     BODY,
+    SETTINGS_ACK,
     Server,
     answer,
     begin,
@@ -27,7 +28,6 @@ from .peer import (
 )
 
 LONG = bytes(range(256)) * 156  # 39,936 bytes: three frames of the least size
-SETTINGS_ACK = (frames.SETTINGS, frames.ACK, 0, b"")
 
 
 def sizes(session_frames: list[tuple[int, int, int, bytes]], stream_id: int) -> list[int]:

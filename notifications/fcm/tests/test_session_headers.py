@@ -9,6 +9,8 @@ from notifications.fcm.outcomes import Answer
 from notifications.fcm.session import State
 
 from .peer import (
+    PIECE,
+    THROTTLED,
     answer,
     asked,
     begin,
@@ -30,10 +32,6 @@ from .peer import (
 CONTINUE = b"\x08\x03100"
 EARLY_HINTS = block((":status", "103"), ("link", "</x>; rel=preload"))
 TRAILERS = block(("grpc-status", "0"))
-THROTTLED = block(
-    (":status", "429"), ("retry-after", "7"), ("date", "Sun, 29 Mar 2026 12:00:00 GMT")
-)
-PIECE = bytes(2**14)
 
 
 def continued(payload: bytes, *sizes: int, stream_id: int = 1, ends: bool = False) -> bytes:

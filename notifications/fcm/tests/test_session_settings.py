@@ -10,6 +10,8 @@ from notifications.fcm.session import SETTINGS_SECONDS, State
 
 from .peer import (
     BODY,
+    PING,
+    SETTINGS_ACK,
     Server,
     Setting,
     answer,
@@ -24,10 +26,6 @@ from .peer import (
     written,
     written_frames,
 )
-
-SETTINGS_ACK = (frames.SETTINGS, frames.ACK, 0, b"")
-PING = frames.frame(frames.PING, 0, 0, b"01234567")
-
 
 # --- The first words ---------------------------------------------------------------------------
 
