@@ -82,6 +82,13 @@ TALK_DELETED = gettext_noop("Its talk was deleted.")
 TALK_TOO_OLD = gettext_noop("The talk was posted too long ago to be announced.")
 TOO_LATE = gettext_noop("Too late after %(age)s: %(claimed)s targets were claimed.")
 
+# --- Why it goes on though it was done ------------------------------------------------------------
+
+NOT_ACCEPTED_AFTER_ALL = gettext_noop(
+    "A worker that was replaced says that some of the unknown were not accepted: they are "
+    "attempted again."
+)
+
 # --- Why a device is disabled ---------------------------------------------------------------------
 
 # What FCM's answer proved of the device, by the answer's meaning (fcm/outcomes.py).

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Expression, Field, QuerySet
 from django.db.models.sql import UpdateQuery
+from django.db.transaction import TransactionManagementError
 
 
 class Given(Expression):
@@ -37,6 +38,7 @@ class Compiled(NamedTuple):
     sql: str
     parameters: tuple[Any, ...]
     compiler: Any  # the ORM's
+    locks: bool  # until the transaction ends
     converters: Mapping[int, Any]  # by column; on SQLite, which has no times, there are some
 
     @classmethod
@@ -45,7 +47,13 @@ class Compiled(NamedTuple):
         compiler = query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         columns = [column for column, *_ in compiler.select or ()]  # an UPDATE has none
-        return cls(sql, tuple(parameters), compiler, compiler.get_converters(columns))
+        return cls(
+            sql=sql,
+            parameters=tuple(parameters),
+            compiler=compiler,
+            locks=query.select_for_update,
+            converters=compiler.get_converters(columns),
+        )
 
     def converted(self, rows: list[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
         """Return the rows with Python's values."""
@@ -62,10 +70,18 @@ class Statement:
         self._compiled: dict[str, Compiled] = {}  # by vendor
 
     def _execute(self, cursor: Any, values: Mapping[str, Any]) -> "Compiled":
-        """Execute, and return what was executed."""
+        """Execute, and return what was executed.
+
+        Django asks for a transaction only when it compiles a SELECT FOR UPDATE: without one, what
+        is locked is free again at once.
+        """
         if connection.vendor not in self._compiled:
             self._compiled[connection.vendor] = Compiled.of(self._query())
         compiled = self._compiled[connection.vendor]
+        if compiled.locks and not connection.in_atomic_block:
+            raise TransactionManagementError(
+                "select_for_update cannot be used outside of atomic()."
+            )
         cursor.execute(
             compiled.sql,
             [

@@ -110,6 +110,8 @@ class WorkerLeaseQuerySet(models.QuerySet["WorkerLease"]):
             expires_at=Now() + ttl,
             heartbeat_at=Now(),
             acquired_at=Now(),
+            turnaround_median=None,
+            turnaround_p99=None,
         )
 
     def renew(self, *, holder: str, epoch: int, ttl: timedelta, **figures: float) -> int:

@@ -76,6 +76,11 @@ STORED = {
     "Too late after 1:00:00: 1250 targets were claimed.": (
         "1:00:00 を過ぎたため期限切れになりました。確保した対象は 1250 台でした。"
     ),
+    "A worker that was replaced says that some of the unknown were not accepted: they are "
+    "attempted again.": (
+        "交代した前のワーカーから、不明とした配信の一部は FCM に受け付けられていなかった"
+        "と遅れて報告がありました。再送します。"
+    ),
     "FCM: unregistered": "FCM：登録なし",
     "FCM: mismatched": "FCM：別のプロジェクト",
     "FCM: invalid": "FCM：無効なトークン",

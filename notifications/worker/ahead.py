@@ -5,7 +5,7 @@ anything is claimed, and slow answers on one connection hold back nothing but th
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from threading import Lock
 
@@ -22,10 +22,12 @@ class Ahead:
 
     def __init__(self, lanes: int) -> None:
         self._waiting: deque[tuple[Job, Target]] = deque()
+        self.until = 0.0  # on the monotonic clock: when the lease ends, unless it is renewed
         self._lanes = lanes  # that are alive
         self._leaving = Lock()
         self.is_closed = False  # nothing will be added any more
         self.more_comes = False  # something is left to claim, as soon as there is room
+        self.lulls = 0  # how often the last of it was claimed
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -39,6 +41,11 @@ class Ahead:
     def is_deserted(self) -> bool:
         """Return whether no lane is left to take anything."""
         return not self._lanes
+
+    def expect(self, *, more: bool) -> None:
+        """Note whether something is left to claim, as soon as there is room."""
+        self.lulls += self.more_comes and not more
+        self.more_comes = more
 
     def add(self, jobs: Iterable[Job]) -> bool:
         """Add claimed targets; return whether lanes may sleep though they have free streams.
@@ -61,6 +68,19 @@ class Ahead:
         return tuple(
             Result.of(job, target, NOT_SENT) for job, target in self.take(len(self._waiting))
         )
+
+    def withdraw(self, notification_ids: Container[int]) -> tuple[Result, ...]:
+        """Take what waits of these notifications; return that none of it was sent.
+
+        The others stay where they are, for lanes that see nothing waiting would end or sleep.
+        """
+        withdrawn = []
+        for job, target in self._waiting.copy():
+            if job.notification_id in notification_ids:
+                with suppress(ValueError):  # a lane was faster
+                    self._waiting.remove((job, target))
+                    withdrawn.append(Result.of(job, target, NOT_SENT))
+        return tuple(withdrawn)
 
     def leave(self) -> None:
         """Note that a lane has died."""

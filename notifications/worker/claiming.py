@@ -51,6 +51,7 @@ class Claiming:
                 break
             end = self._claim_from(fanout, limit, now)
             if end is ClaimEnd.PAUSED:
+                self._sender.give_up()
                 break
             self.more |= end is ClaimEnd.OPEN
         self._sender.expect(more=self.more and not self.throttled)

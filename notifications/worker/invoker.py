@@ -119,9 +119,16 @@ class Invoker:
         found_an_end = may_claim and self.claiming.claim(now)
         if looked or found_an_end or recorded:
             self.recording.close(now)
+        self.withdraw_dropped()
         more = self.claiming.more or self.opening.timer.due()
         if self.once and may_claim and self.idle() and not more:
             self.stop("nothing is due")
+
+    def withdraw_dropped(self) -> None:
+        """Take back from the lanes what has not left of notifications that are sent no more."""
+        if self.rotation.dropped:
+            self.sender.withdraw(self.rotation.dropped)
+            self.rotation.dropped = set()
 
     def idle(self) -> bool:
         """Return whether nothing is in flight and everything answered is written."""
@@ -209,6 +216,7 @@ class Invoker:
         seen = self.lease.rival
         kept = self.lease.keep(**self.sender.figures())
         self.outage.end()
+        self.sender.hold_lease(until=self.lease.until)
         if kept is LeaseState.ACQUIRED:
             self.on_lease_acquired(now)
         elif self.lease.rival and not seen:
@@ -235,8 +243,9 @@ class Invoker:
         self.opening.timer.ring()
 
     def on_lease_lost(self) -> None:
-        """Somebody else is active: claim nothing more. Late answers are still recorded."""
+        """Somebody else is active: send nothing more. Late answers are still recorded."""
         logger.warning("lease.lost", extra={"worker": self.lease.holder})
+        self.sender.give_up()
         self.rotation.clear()
         if not self.standby:
             self.stop("another worker has taken over", exit_code=EXIT_LEASE_HELD)
@@ -248,5 +257,6 @@ class Invoker:
         """
         self.outage.begin(error)
         connection.close()
+        self.sender.expect(more=False)
         self.lease.doubt()
         self.lease_timer.ring()

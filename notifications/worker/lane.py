@@ -14,11 +14,12 @@ from typing import NamedTuple
 from notifications.fcm.connection import Connection
 from notifications.fcm.credentials import AccessToken, NoAccessTokenError
 from notifications.fcm.endpoint import Endpoint
+from notifications.fcm.failures import Failure
 from notifications.fcm.message import complete
-from notifications.fcm.outcomes import Meaning, Verdict, classify
+from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
 from notifications.fcm.sending import STREAMS
 
-from .ahead import Ahead
+from .ahead import NOT_SENT, Ahead
 from .inbox import Answered, Event, HelperDied
 from .timer import Timer
 from .turnaround import Turnaround
@@ -64,6 +65,8 @@ class Lane:
         self._attempts: dict[int, Attempt] = {}  # in flight, by their numbers
         self._numbers = itertools.count()
         self._answers_come = False  # some came just now
+        self._gathered = False  # answers may have been there for GATHER_SECONDS
+        self._lulls = 0  # of what waits ahead, as far as the turn-around knows
         self._connection: Connection | None = None
         self.turnaround = Turnaround()
         self._warm_timer = Timer(WARM_SECONDS)
@@ -122,6 +125,13 @@ class Lane:
             self._tell([Result.of(job, target, error.verdict) for job, target in taken])
             return
         now = time.monotonic()
+        if self._lulls != self._ahead.lulls:
+            self._lulls = self._ahead.lulls
+            self.turnaround.forget()
+        if now >= self._ahead.until:
+            # This process stood still, or its database is away: another may be active by now.
+            self._tell(self._ahead.give_up())
+            return
         for job, target in self._ahead.take(most):
             self._post(connection, Attempt(job, target, authorization))
             self.turnaround.used(now=now)
@@ -135,13 +145,12 @@ class Lane:
 
     def _let_gather(self, connection: Connection) -> bool:
         """Let answers gather, if some came just now; return whether new targets woke the lane."""
-        others_may_come, self._answers_come = self._answers_come and bool(self._attempts), False
-        return others_may_come and connection.rest(GATHER_SECONDS)
+        self._gathered, self._answers_come = self._answers_come and bool(self._attempts), False
+        return self._gathered and connection.rest(GATHER_SECONDS)
 
     def _give_results(self, connection: Connection) -> None:
         """Report the answers that came; then attempt once more what FCM did not authenticate."""
         answers = connection.wait(self._patience())
-        self._note_idle_streams(len(answers))
         answered, results, refused = [], [], []
         for number, answer in answers:
             attempt = self._attempts[number]
@@ -151,10 +160,11 @@ class Lane:
                 continue
             answered.append(number)
             results.append(Result.of(attempt.job, attempt.target, verdict, answer.retry_after))
+        self._note_idle_streams(len(answered))
         self._end(answered, results)  # before a refresh of the access token, which may fail
         for number, verdict in refused:
             self._once_more(connection, number, verdict)
-        if self._ahead.is_closed and any(answer.failure is not None for _, answer in answers):
+        if self._ahead.is_closed and any(is_failing(answer) for _, answer in answers):
             self._tell(self._ahead.give_up())  # a stop need not try a failing FCM to the end
         self._answers_come = bool(results)
 
@@ -168,8 +178,10 @@ class Lane:
         return WAIT_SECONDS if self._attempts else self._warm_timer.left()
 
     def _note_idle_streams(self, streams: int) -> None:
+        """Let the turn-around of so many streams begin; rather too early than too late."""
         if self._ahead.is_wanting:
-            self.turnaround.freed(streams, now=time.monotonic())
+            gathered = GATHER_SECONDS if self._gathered else 0
+            self.turnaround.freed(streams, now=time.monotonic() - gathered)
         else:
             self.turnaround.forget()
 
@@ -185,6 +197,9 @@ class Lane:
             authorization = self._access.header(refused=attempt.authorization)
         except NoAccessTokenError as error:
             self._end([number], [Result.of(attempt.job, again, error.verdict)])
+            return
+        if time.monotonic() >= self._ahead.until:
+            self._end([number], [Result.of(attempt.job, again, NOT_SENT)])
             return
         del self._attempts[number]
         self._post(connection, Attempt(attempt.job, again, authorization, is_repeated=True))
@@ -209,3 +224,8 @@ class Lane:
         self._ahead.leave()
         if self._ahead.is_deserted:
             self._tell(self._ahead.give_up())
+
+
+def is_failing(answer: Answer) -> bool:
+    """Return whether FCM was not there to answer; one that processed nothing says: again."""
+    return answer.failure not in (None, Failure.NOT_PROCESSED)

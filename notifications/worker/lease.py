@@ -9,6 +9,7 @@ lease to expire (docs/decisions/0002).
 import os
 import secrets
 import socket
+import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -71,11 +72,16 @@ def lease_row() -> WorkerLeaseQuerySet:
 
 @dataclass
 class Lease:
-    """This process's hold on the lease; `epoch` is 0 while it has none."""
+    """This process's hold on the lease; `epoch` is 0 while it has none.
+
+    `until` tells on this process's monotonic clock when the lease ends unless it is renewed. Claims
+    do not trust it, but what was claimed may have waited while this process stood still.
+    """
 
     ttl: timedelta
     holder: str = field(default_factory=new_holder)
     epoch: int = 0
+    until: float = 0.0
     rival: Holder | None = None
 
     def keep(self, **figures: float) -> LeaseState:
@@ -83,15 +89,18 @@ class Lease:
 
         With the lease the worker shows these figures of its own.
         """
+        until = time.monotonic() + self.ttl.total_seconds()
         if self.epoch:
             ours = lease_row()
             if not ours.renew(holder=self.holder, epoch=self.epoch, ttl=self.ttl, **figures):
                 self.lose()
+            self.until = until
             return LeaseState.HELD
         if not lease_row().exists():
             WorkerLease.objects.get_or_create(name=NAME, defaults={"epoch": last_epoch()})
         if lease_row().acquire(holder=self.holder, ttl=self.ttl):
             self.epoch = lease_row().get().epoch
+            self.until = until
             self.rival = None
             Standby.objects.withdraw(holder=self.holder)
             return LeaseState.ACQUIRED

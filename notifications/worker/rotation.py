@@ -15,6 +15,7 @@ class Rotation:
 
     def __init__(self) -> None:
         self._fanouts: dict[int, Fanout] = {}
+        self.dropped: set[int] = set()  # since the worker asked
         self._serving = 0
         self.turn_timer = Timer(TURN_SECONDS)
 
@@ -37,16 +38,17 @@ class Rotation:
 
     def drop(self, notification_id: int) -> None:
         """Claim no more of a notification; its answers that are in flight are still recorded."""
-        self._fanouts.pop(notification_id, None)
+        if self._fanouts.pop(notification_id, None):
+            self.dropped.add(notification_id)
 
     def keep_only(self, notification_ids: Container[int]) -> None:
         """Drop all but these: the others have ended, or wait for an operator."""
-        self._fanouts = {
-            number: fanout for number, fanout in self._fanouts.items() if number in notification_ids
-        }
+        for notification_id in self.ids():
+            if notification_id not in notification_ids:
+                self.drop(notification_id)
 
     def clear(self) -> None:
-        """Drop all notifications; the next look reads those to be sent from the database."""
+        """Forget all notifications; the next look reads those to be sent from the database."""
         self._fanouts.clear()
 
     @property

@@ -1,6 +1,6 @@
 """The sender: lanes on a bounded ThreadPoolExecutor, as the main thread sees them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 from concurrent.futures import ThreadPoolExecutor
 
 from notifications.fcm.credentials import AccessToken
@@ -10,7 +10,7 @@ from . import turnaround
 from .ahead import Ahead
 from .inbox import Answered, Event
 from .lane import Lane
-from .work import Job
+from .work import Job, Result
 
 # How many targets may be in doubt for each lane: a hundred in flight, those that take a stream as
 # soon as it is free, and those whose answers are not yet recorded. A killed worker leaves that many
@@ -50,7 +50,11 @@ class Sender:
 
     def expect(self, *, more: bool) -> None:
         """Note whether there is something to send that is not claimed yet, for want of room."""
-        self._ahead.more_comes = more
+        self._ahead.expect(more=more)
+
+    def hold_lease(self, *, until: float) -> None:
+        """Note until when the lanes may begin to send, as time.monotonic tells the time."""
+        self._ahead.until = until
 
     def send(self, jobs: Collection[Job]) -> None:
         """Hand claimed batches to the lanes."""
@@ -58,7 +62,16 @@ class Sender:
         if self._ahead.add(jobs):
             self._wake()
         if self._ahead.is_deserted:
-            self._report(Answered(self._ahead.give_up()))
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Take back what no lane has begun to send."""
+        self.expect(more=False)
+        self._give_back(self._ahead.give_up())
+
+    def withdraw(self, notification_ids: Container[int]) -> None:
+        """Take back what no lane has begun to send of these notifications."""
+        self._give_back(self._ahead.withdraw(notification_ids))
 
     def settle(self, answered: Answered) -> None:
         """Note that these were answered, which makes room for others."""
@@ -66,13 +79,19 @@ class Sender:
 
     def finish(self) -> None:
         """Let the lanes end when they have sent what was handed over; no more will be."""
+        self.expect(more=False)
         self._ahead.is_closed = True
         self._wake()
 
     def close(self) -> None:
-        """Let the lanes finish what they hold, and end their threads."""
+        """Let the lanes finish what they have begun to send, and end their threads."""
+        self.give_up()
         self.finish()
         self._pool.shutdown()
+
+    def _give_back(self, results: tuple[Result, ...]) -> None:
+        if results:
+            self._report(Answered(results))
 
     def _wake(self) -> None:
         for lane in self._lanes:

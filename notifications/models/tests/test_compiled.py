@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.db.models import BigAutoField, DateTimeField, F, IntegerField
 from django.db.models.functions import Coalesce
+from django.db.transaction import TransactionManagementError, atomic
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -100,4 +101,14 @@ def test_a_value_that_is_not_given_is_an_error(several: list[Notification]) -> N
     )
 
     with pytest.raises(KeyError, match="id"):
+        select()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_are_never_locked_without_a_transaction() -> None:
+    select = Select(lambda: Notification.objects.select_for_update().values_list("id"))
+    with atomic():
+        assert select() == []  # compiled here
+
+    with pytest.raises(TransactionManagementError):
         select()

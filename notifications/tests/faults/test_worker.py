@@ -4,13 +4,17 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
+from notifications.fcm.sending import STREAMS
 from notifications.models import Batch, Delivery, Notification, WorkerLease
+from notifications.operators import acts
 from notifications.tests.faults.locks import somebody_waits_for_a_lock
 from notifications.worker.sender import HELD_A_LANE
 from programs.models import Program
@@ -273,20 +277,65 @@ def test_a_worker_stopped_past_its_lease_claims_nothing_when_it_goes_on(
     system.verify(kills=0)
 
 
-def test_late_answers_of_a_worker_that_was_stopped_are_recorded(system: System) -> None:
+def test_what_a_worker_had_claimed_when_it_was_stopped_past_its_lease_is_sent_by_the_next(
+    system: System,
+) -> None:
     notification = post(system.listeners(SOME))
     slept = system.start_worker(*ONE_LANE, **failing_at("after_claim=stop"), **SHORT_LEASE)
     system.wait(lambda: Batch.objects.exists())
-
     system.start_worker("--standby")
     system.wait_until_settled()
     assert outcomes() == {"unknown": HELD_A_LANE, "sent": 60}
+    sent_by_the_next = len(system.journal())
+
     os.kill(pid_of(slept), signal.SIGCONT)
 
     assert slept.wrapper.wait() == LEASE_HELD
-    assert outcomes() == {"sent": SOME}
+    system.wait(lambda: outcomes() == {"sent": SOME})
+    attempts = Counter(Delivery.objects.values_list("attempts", "unreached"))
+    assert attempts == {(1, 0): sent_by_the_next, (2, 1): HELD_A_LANE}
+    system.wait_until_settled()
     notification.refresh_from_db()
     assert (notification.sent_count, notification.unknown_count) == (SOME, 0)
+    system.verify(kills=0)
+
+
+def test_what_an_operator_resent_is_not_sent_again_by_the_worker_that_was_stopped(
+    system: System,
+) -> None:
+    notification = post(system.listeners(SOME))
+    slept = system.start_worker(*ONE_LANE, **failing_at("after_claim=stop"), **SHORT_LEASE)
+    system.wait(lambda: Batch.objects.exists())
+    system.start_worker("--standby")
+    system.wait_until_settled()
+    acts.resend_unknown(notification.id, by="anna", reason="it is urgent", now=timezone.now())
+    system.wait(lambda: outcomes() == {"sent": SOME})
+
+    os.kill(pid_of(slept), signal.SIGCONT)
+
+    assert slept.wrapper.wait() == LEASE_HELD
+    assert Counter(entry["token"] for entry in system.journal()).most_common(1)[0][1] == 1
+    assert outcomes() == {"sent": SOME}
+    system.verify(kills=0)
+
+
+def test_late_answers_of_a_worker_that_was_stopped_are_recorded(
+    system: System, fcm: AnswersSome
+) -> None:
+    fcm.answer_up_to(20)
+    slept = system.start_worker(*ONE_LANE, **SHORT_LEASE)
+    post(system.listeners(STREAMS))
+    system.wait(lambda: len(system.journal()) == STREAMS)
+    os.kill(pid_of(slept), signal.SIGSTOP)
+    system.start_worker("--standby")
+    system.wait_until_settled()
+    assert outcomes()["unknown"] >= STREAMS - 20
+
+    fcm.hurry()
+    os.kill(pid_of(slept), signal.SIGCONT)
+
+    assert slept.wrapper.wait() == LEASE_HELD
+    assert outcomes() == {"sent": STREAMS}
     system.verify(kills=0)
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import BigAutoField, DateTimeField, F, IntegerField, PositiveSmallIntegerField
 from django.db.models.functions import Coalesce
 
+from notifications import reasons
 from notifications.models import Batch, Delivery, DeviceToken, Notification, SendingMinute
 from notifications.models.compiled import Given, Select, Update
 from notifications.models.id_lookup import Ids
@@ -78,6 +79,7 @@ class Results:
             log.add(new, now=now)
             log.replace(changed, now=now)
             self._count(states, new, changed, before, now=now)
+            self._reopen(states, (*new, *changed))
             Batch.objects.close(closed_batches, now=now)
             SendingMinute.objects.add(Counter(each.outcome for each in (*new, *changed)), now=now)
 
@@ -111,6 +113,17 @@ class Results:
             # An answer was recorded, so this notification does not kill its workers.
             count(notification_id, change, now=now, crashes=0)
 
+    @staticmethod
+    def _reopen(states: Mapping[int, str], entries: Iterable[Entry]) -> None:
+        """Go on with what was done, where an answer came late and FCM had not accepted it."""
+        late = {
+            entry.notification_id
+            for entry in entries
+            if entry.outcome == RETRY and states[entry.notification_id] == Notification.State.DONE
+        }
+        if late:
+            Notification.objects.filter(id__in=late).reopen(reason=reasons.NOT_ACCEPTED_AFTER_ALL)
+
 
 def is_news(entry: Entry, outcome: str, attempts: int) -> bool:
     """Return whether the entry may replace the line of the log, which has this outcome.
@@ -140,8 +153,8 @@ def weight(entry: Entry) -> tuple[bool, int]:
 
 
 def entry_for(state: str, entry: Entry) -> Entry:
-    """Return the `retry` for a notification in this state: one that has ended retries nothing."""
-    if state not in Notification.ENDED_STATES:
+    """Return the `retry` for a notification in this state: none where it was ended early."""
+    if state not in (Notification.State.CANCELLED, Notification.State.EXPIRED):
         return entry
     return entry._replace(outcome=Delivery.Outcome.ABANDONED, next_attempt_at=None)
 

@@ -2,8 +2,9 @@
 
 import itertools
 import json
+import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,10 +14,18 @@ from django.utils import timezone
 
 from notifications import failpoints, payload
 from notifications.fcm.outcomes import Meaning, Verdict
-from notifications.models import Batch, Delivery, DeviceToken, Notification, SendingSwitch
+from notifications.models import (
+    Batch,
+    Delivery,
+    DeviceToken,
+    Notification,
+    SendingSwitch,
+    WorkerLease,
+)
+from notifications.operators import acts
 from notifications.worker.inbox import Answered, HelperDied, Inbox, Stop, TalkPosted
 from notifications.worker.invoker import EXIT_GAVE_UP, EXIT_HELPER_DIED, Invoker
-from notifications.worker.lease import Lease
+from notifications.worker.lease import Lease, LeaseLostError
 from notifications.worker.rate import Rate
 from notifications.worker.repository import Entry, Repository
 from notifications.worker.repository.recovery import Recovery
@@ -40,6 +49,9 @@ class InstantSender(Sender):
         self.in_flight = 0
         self.inbox = inbox
         self.jobs: list[Job] = []
+        self.until = 0.0
+        self.gave_up = 0
+        self.withdrawn: list[Container[int]] = []
 
     def send(self, jobs: Iterable[Job]) -> None:
         """Note the jobs and answer them."""
@@ -50,6 +62,18 @@ class InstantSender(Sender):
                 Result.of(job, target, Verdict(meaning_of(target.token))) for target in job.targets
             ]
             self.inbox.put(Answered(tuple(results)))
+
+    def hold_lease(self, *, until: float) -> None:
+        """Note until when the lease was said to be held."""
+        self.until = until
+
+    def give_up(self) -> None:
+        """Nothing waits here; note that it was asked for."""
+        self.gave_up += 1
+
+    def withdraw(self, notification_ids: Container[int]) -> None:
+        """Nothing waits here; note what was asked for."""
+        self.withdrawn.append(notification_ids)
 
     def expect(self, *, more: bool) -> None:
         """Nothing stands idle here."""
@@ -313,6 +337,7 @@ def test_a_pause_is_seen_at_the_first_claim_and_not_tried_for_each_that_waits(
     assert sum(len(job.targets) for job in jobs_of(invoker)) == FULL  # claimed before
     assert reached.count("before_claim") == 1
     assert not invoker.claiming.can_go_on
+    assert sender.gave_up == 1
 
 
 def test_a_low_rate_is_shared() -> None:
@@ -521,3 +546,42 @@ def test_what_is_answered_but_not_written_is_not_lost_with_a_lease_in_doubt() ->
     assert invoker.recovery.recovered == [{}, {}]
     assert set(Batch.objects.values_list("state", flat=True)) == {Batch.State.DONE}
     assert outcomes() == {"sent": 3}
+
+
+def test_the_lanes_know_until_when_the_lease_is_held() -> None:
+    invoker = worker(once=False)
+    began = time.monotonic()
+
+    turn(invoker)
+
+    assert isinstance(invoker.sender, InstantSender)
+    ttl = invoker.lease.ttl.total_seconds()
+    assert began + ttl <= invoker.sender.until <= time.monotonic() + ttl
+
+
+def test_with_the_lease_what_no_lane_has_begun_to_send_is_given_up() -> None:
+    invoker, sender = patient_worker()
+    turn(invoker)
+    WorkerLease.objects.update(holder="another", epoch=2)
+
+    invoker.lease_timer.ring()
+    with pytest.raises(LeaseLostError):
+        turn(invoker)
+    invoker.on_lease_lost()
+
+    assert sender.gave_up == 1
+
+
+def test_what_no_lane_has_begun_to_send_of_a_cancelled_one_is_taken_back() -> None:
+    going_on, cancelled = (post(program_with("ok", count=FULL)) for _ in range(2))
+    invoker, sender = patient_worker()
+    turn(invoker)
+    assert sender.withdrawn == []
+    acts.cancel(cancelled.id, by="anna", reason="wrong talk", now=timezone.now())
+
+    invoker.opening.timer.ring()
+    turn(invoker)
+    turn(invoker)
+
+    assert sender.withdrawn == [{cancelled.id}]
+    assert invoker.rotation.ids() == [going_on.id]

@@ -51,6 +51,19 @@ def test_its_holder_shows_its_figures_with_it_and_keeps_the_latest() -> None:
 
 
 @pytest.mark.django_db
+def test_the_next_holder_shows_none_of_the_last_ones_figures() -> None:
+    lease = Lease(TTL)
+    lease.keep()
+    lease.keep(turnaround_median=0.004, turnaround_p99=0.011)
+    lease.release()
+
+    Lease(TTL).keep()
+
+    row = WorkerLease.objects.get()
+    assert (row.turnaround_median, row.turnaround_p99) == (None, None)
+
+
+@pytest.mark.django_db
 def test_a_second_worker_waits_for_a_rival_not_yet_seen_alive() -> None:
     Lease(TTL).keep()
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from notifications import reasons
 from notifications.models import (
     Batch,
     Delivery,
@@ -422,6 +423,51 @@ def test_nothing_is_retried_of_a_cancelled_notification(
 
     assert_counters_are_those_of_the_log(notification)
     assert Delivery.objects.get().outcome == "abandoned"
+
+
+@pytest.mark.parametrize("state", [Notification.State.DONE, Notification.State.HELD])
+def test_what_was_not_accepted_after_all_is_attempted_again_as_far_as_operators_allow(
+    repository: Repository, program: Program, state: Notification.State
+) -> None:
+    (device,) = listener(program)
+    notification = sending(program, repository)
+    claim(repository, notification)
+    batch = Batch.objects.get()
+    unknown, late = (
+        entry(notification, device.id, outcome, next_attempt_at=at)
+        for outcome, at in [("unknown", None), ("retry", NOW)]
+    )
+    repository.results.record([unknown], closed_batches=[batch.id], now=NOW)
+    Notification.objects.update(state=state, finished_at=NOW)
+
+    repository.results.record([late], closed_batches=[], now=NOW)
+
+    assert_counters_are_those_of_the_log(notification)
+    assert Delivery.objects.get().outcome == "retry"
+    notification.refresh_from_db()
+    goes_on = state == Notification.State.DONE
+    assert notification.state == (Notification.State.SENDING if goes_on else state)
+    assert (notification.reason == reasons.NOT_ACCEPTED_AFTER_ALL) is goes_on
+    assert bool(claim_retries(repository, notification).batches) is goes_on
+
+
+def test_a_late_answer_does_not_undo_what_an_operator_has_given_up(
+    repository: Repository, program: Program
+) -> None:
+    (device,) = listener(program)
+    notification = sending(program, repository)
+    claim(repository, notification)
+    Delivery.objects.create(
+        notification=notification, device=device, outcome="abandoned", attempts=1, at=NOW
+    )
+    Notification.objects.update(state=Notification.State.DONE, abandoned_count=1)
+
+    repository.results.record(
+        [entry(notification, device.id, "retry", next_attempt_at=NOW)], closed_batches=[], now=NOW
+    )
+
+    assert Delivery.objects.get().outcome == "abandoned"
+    assert Notification.objects.get().state == Notification.State.DONE
 
 
 def test_the_statements_of_a_record_do_not_grow_with_its_results(

@@ -1,6 +1,7 @@
 """The sender: every target that is handed over gets exactly one result, whatever happens."""
 
 import json
+import math
 import threading
 import time
 from collections import Counter
@@ -21,12 +22,13 @@ from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.outcomes import Meaning, Verdict
 from notifications.fcm.sending import STREAMS
 from notifications.worker import lane as lane_module
+from notifications.worker.ahead import NOT_SENT
 from notifications.worker.inbox import Answered, Event, HelperDied
 from notifications.worker.sender import HELD_A_LANE, Sender
 from notifications.worker.work import Job, Result, Target
 from testbed.hostile import fcm as hostile
 from testbed.hostile.certificates import Authority
-from testbed.hostile.manners import AnswersSome, AnswersTheFirstLast, Manners
+from testbed.hostile.manners import AnswersSome, AnswersTheFirstLast, Manners, RefusesStreams
 from testbed.process import LOOPBACK, eventually, free_port
 
 # Deadlines for a busy machine, no expectations.
@@ -90,12 +92,13 @@ class Lanes:
             access=cast(AccessToken, access),
             report=self.reports.put,
         )
+        self.sender.hold_lease(until=math.inf)
 
-    def send(self, *tokens: str) -> Job:
+    def send(self, *tokens: str, notification_id: int = 7) -> Job:
         """Hand over a batch of these tokens, and return it."""
         job = Job(
             batch_id=len(self.jobs) + 1,
-            notification_id=7,
+            notification_id=notification_id,
             head=HEAD,
             tail=b"}}",
             targets=tuple(Target(number, "token", token) for number, token in enumerate(tokens)),
@@ -131,7 +134,9 @@ class Lanes:
         return {each.target.device_id for each in self.results if each.verdict.meaning is meaning}
 
     def finish(self) -> list[Result]:
-        """Close the sender, and return all results."""
+        """Close the sender once all is answered, and return all results."""
+        self.sender.finish()
+        self.wait_for(sum(len(job.targets) for job in self.jobs))
         self.sender.close()
         while not self.reports.empty():
             self.events.append(self.reports.get())
@@ -300,6 +305,25 @@ def test_a_second_401_is_for_an_operator(start: Start, fcm: EmulatorProcess, tok
     ]
     assert access.refused == ["Bearer never-valid"]
     assert [entry["status"] for entry in entries(fcm, token)] == [401, 401]
+
+
+@pytest.mark.engines
+def test_a_401_is_not_tried_again_after_the_lease_has_ended(
+    start: Start, fcm: EmulatorProcess, token: str
+) -> None:
+    class Late(Access):
+        def header(self, *, refused: str = "") -> str:
+            if refused:
+                lanes.sender.hold_lease(until=0)  # it ends meanwhile
+            return super().header(refused=refused)
+
+    lanes = start(access=Late("Bearer never-valid"))
+
+    lanes.send(token)
+    results = lanes.finish()
+
+    assert [result.verdict for result in results] == [NOT_SENT]
+    assert [entry["status"] for entry in entries(fcm, token)] == [401]
 
 
 @pytest.mark.engines
@@ -593,6 +617,99 @@ def test_a_stop_gives_back_what_waits_ahead_where_fcm_is_failing(tmp_path: Path)
     meanings = Counter(result.verdict.meaning for result in lanes.results)
     assert meanings == {Meaning.UNKNOWN: STREAMS, Meaning.UNREACHED: HELD_A_LANE - STREAMS}
     assert lanes.answers() == lanes.once_each()
+
+
+def test_a_stop_goes_on_where_fcm_does_not_process_some(tmp_path: Path) -> None:
+    with to_a_hostile_fcm(tmp_path, RefusesStreams(every=20)) as (_fcm, lanes):
+        lanes.send(*map(str, range(HELD_A_LANE)))
+        lanes.finish()
+
+    meanings = Counter(result.verdict.meaning for result in lanes.results)
+    refused = HELD_A_LANE // 20
+    assert meanings == {Meaning.NOT_PROCESSED: refused, Meaning.ACCEPTED: HELD_A_LANE - refused}
+    assert lanes.answers() == lanes.once_each()
+
+
+def test_what_waits_ahead_is_not_begun_after_the_lease_has_ended(tmp_path: Path) -> None:
+    # So a worker that stood still, while another took over, sends nothing of what it had claimed.
+    manners = AnswersSome(0)
+    with to_a_hostile_fcm(tmp_path, manners) as (_fcm, lanes):
+        lanes.send(*map(str, range(HELD_A_LANE)))
+        assert eventually(lambda: len(read(tmp_path / "journal")) == STREAMS)
+
+        lanes.sender.hold_lease(until=time.monotonic())
+        manners.hurry()
+        lanes.finish()
+
+        assert len(read(tmp_path / "journal")) == STREAMS
+    meanings = Counter(result.verdict.meaning for result in lanes.results)
+    assert meanings == {Meaning.ACCEPTED: STREAMS, Meaning.UNREACHED: HELD_A_LANE - STREAMS}
+    assert lanes.answers() == lanes.once_each()
+
+
+def test_what_waits_ahead_is_taken_back_of_one_notification_and_not_of_another(
+    tmp_path: Path,
+) -> None:
+    manners = AnswersSome(0)
+    with to_a_hostile_fcm(tmp_path, manners) as (_fcm, lanes):
+        lanes.send(*[f"begun-{number}" for number in range(STREAMS)])
+        assert eventually(lambda: len(read(tmp_path / "journal")) == STREAMS)
+        lanes.send("b", "c", "d", notification_id=8)
+        lanes.send("e", "f", notification_id=7)
+
+        lanes.sender.withdraw({7})
+
+        assert [result.target.token for result in lanes.wait_for(2)] == ["e", "f"]
+        assert {result.verdict for result in lanes.results} == {NOT_SENT}
+        manners.hurry()
+        lanes.finish()
+
+        sent = {str(entry["token"]) for entry in read(tmp_path / "journal")}
+        assert len(sent) == STREAMS + 3
+        assert {"b", "c", "d"} < sent
+    assert lanes.answers() == lanes.once_each()
+
+
+def test_closing_begins_nothing(tmp_path: Path) -> None:
+    # As after a defect of the main thread: nobody would record what came of it.
+    manners = AnswersSome(0)
+    with to_a_hostile_fcm(tmp_path, manners) as (_fcm, lanes):
+        lanes.send(*map(str, range(HELD_A_LANE)))
+        assert eventually(lambda: len(read(tmp_path / "journal")) == STREAMS)
+
+        closing = threading.Thread(target=lanes.sender.close)
+        closing.start()
+        assert len(lanes.wait_for(HELD_A_LANE - STREAMS)) == HELD_A_LANE - STREAMS
+        manners.hurry()
+        closing.join(DEADLINE_SECONDS)
+
+        assert len(read(tmp_path / "journal")) == STREAMS
+    assert not closing.is_alive()
+
+
+def test_streams_that_had_nothing_to_send_for_a_while_did_not_stand_idle(tmp_path: Path) -> None:
+    with to_a_hostile_fcm(tmp_path, Manners()) as (_fcm, lanes):
+        lanes.sender.expect(more=True)
+        lanes.send("a")
+        lanes.wait_for(1)
+        lanes.sender.expect(more=False)
+
+        lanes.send("b")
+        lanes.finish()
+
+    assert lanes.sender.figures() == {}
+
+
+def test_a_stream_that_waits_for_what_is_left_to_claim_stands_idle(tmp_path: Path) -> None:
+    with to_a_hostile_fcm(tmp_path, Manners()) as (_fcm, lanes):
+        lanes.sender.expect(more=True)
+        lanes.send("a")
+        lanes.wait_for(1)
+
+        lanes.send("b")
+        lanes.wait_for(2)
+
+        assert lanes.sender.figures()
 
 
 def test_a_lane_that_waits_for_a_slow_answer_is_woken_for_new_work(
