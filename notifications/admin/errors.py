@@ -85,7 +85,9 @@ CODES: dict[str, Any] = {
         "FCM_ENDPOINT, and at what inspects TLS on the way."
     ),
     Failure.NO_SETTINGS: _("The server took the connection and said nothing; nothing was sent."),
-    Failure.NOT_SENT: _("The connection took no request, so nothing was sent."),
+    Failure.NOT_SENT: _(
+        "Nothing was sent: no connection took the request, or sending was stopped first."
+    ),
     Failure.NOT_PROCESSED: _("FCM said that it did not process the request."),
     Failure.TIMED_OUT: _("FCM did not answer in time. It may have delivered it: settle it."),
     Failure.CONNECTION_LOST: UNKNOWN,

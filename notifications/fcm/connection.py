@@ -6,6 +6,7 @@ is a connection that takes it; one that waits in vain was not sent.
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from notifications import failpoints
@@ -28,10 +29,14 @@ Answered = tuple[Any, Answer]
 
 
 class Connection:
-    """Requests to one endpoint. Not thread-safe but for `wake`: one lane owns it."""
+    """Requests to one endpoint. Not thread-safe but for `wake`: one lane owns it.
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    It asks `may_begin` before it begins requests, which may have waited for long.
+    """
+
+    def __init__(self, endpoint: Endpoint, may_begin: Callable[[], bool] = lambda: True) -> None:
         self._endpoint = endpoint
+        self._may_begin = may_begin
         self._links = Links(endpoint)
         self._waiting: deque[Request] = deque()
         self._answers: list[Answered] = []
@@ -136,6 +141,9 @@ class Connection:
 
     def _start(self, now: float) -> None:
         """Start the requests that wait, as many as may be started."""
+        if not self._may_begin():
+            self._give_up_waiting(Failure.NOT_SENT)
+            return
         self._links.connect()
         link = self._links.taking
         if link and self._fill(link, now):

@@ -19,7 +19,7 @@ class Failure(StrEnum):
     NO_HTTP2 = "NO_HTTP2"
     NO_SETTINGS = "NO_SETTINGS"
 
-    # There was a connection, and no byte of the request left.
+    # No connection took the request, or sending was stopped before one did.
     NOT_SENT = "NOT_SENT"
 
     # The server says that it did not process the request (RFC 9113, 8.7).

@@ -4,6 +4,7 @@ A lane takes from here as soon as a stream of its connection is free. So no stre
 anything is claimed, and slow answers on one connection hold back nothing but themselves.
 """
 
+import time
 from collections import deque
 from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
@@ -18,7 +19,11 @@ NOT_SENT = Verdict(Meaning.UNREACHED, code=Failure.NOT_SENT)
 
 
 class Ahead:
-    """The main thread adds, lanes take, the oldest first. A deque needs no lock for that."""
+    """The main thread adds and takes back, lanes take, the oldest first.
+
+    A deque needs no lock for that: each of its methods is one call into C, during which no other
+    thread runs.
+    """
 
     def __init__(self, lanes: int) -> None:
         self._waiting: deque[tuple[Job, Target]] = deque()
@@ -27,10 +32,14 @@ class Ahead:
         self._leaving = Lock()
         self.is_closed = False  # nothing will be added any more
         self.more_comes = False  # something is left to claim, as soon as there is room
-        self.lulls = 0  # how often the last of it was claimed
+        self.lulls = 0  # how often that ended
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
+
+    def may_begin(self) -> bool:
+        """Return whether the lease is held, as far as this process knows."""
+        return time.monotonic() < self.until
 
     @property
     def is_wanting(self) -> bool:

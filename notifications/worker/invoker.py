@@ -103,6 +103,7 @@ class Invoker:
                 self.on_lease_lost()
             except DATABASE_AWAY as error:
                 self.on_database_away(error)
+            self.take_back()
         self.release()
         logger.info("worker.stopped", extra={"why": self.stopping, "exit": self.exit_code})
         return self.exit_code
@@ -116,19 +117,19 @@ class Invoker:
             self.outage.end()
         may_claim = self.may_claim()
         looked = may_claim and self.opening.look(now)
-        found_an_end = may_claim and self.claiming.claim(now)
+        self.keep_lease(now)  # what is claimed is sent only while it lasts
+        found_an_end = self.may_claim() and self.claiming.claim(now)
         if looked or found_an_end or recorded:
             self.recording.close(now)
-        self.withdraw_dropped()
         more = self.claiming.more or self.opening.timer.due()
         if self.once and may_claim and self.idle() and not more:
             self.stop("nothing is due")
 
-    def withdraw_dropped(self) -> None:
-        """Take back from the lanes what has not left of notifications that are sent no more."""
-        if self.rotation.dropped:
-            self.sender.withdraw(self.rotation.dropped)
-            self.rotation.dropped = set()
+    def take_back(self) -> None:
+        """Take back from the lanes what they have not begun of notifications that are stopped."""
+        if self.rotation.stopped:
+            self.sender.withdraw(self.rotation.stopped)
+            self.rotation.stopped = set()
 
     def idle(self) -> bool:
         """Return whether nothing is in flight and everything answered is written."""
@@ -180,7 +181,8 @@ class Invoker:
         return True
 
     def release(self) -> None:
-        """Give the lease back; without a database it expires by itself."""
+        """Begin nothing more, and give the lease back; without a database it expires by itself."""
+        self.sender.hold_lease(until=0)
         try:
             self.lease.release()
         except DATABASE_AWAY as error:
@@ -216,11 +218,11 @@ class Invoker:
         seen = self.lease.rival
         kept = self.lease.keep(**self.sender.figures())
         self.outage.end()
-        self.sender.hold_lease(until=self.lease.until)
         if kept is LeaseState.ACQUIRED:
             self.on_lease_acquired(now)
         elif self.lease.rival and not seen:
             logger.info("lease.held", extra={"by": self.lease.rival.name})
+        self.sender.hold_lease(until=self.lease.until)
         if self.standby and not self.lease.epoch and self.standby_timer.due():
             self.standby_timer.restart()
             self.lease.announce()
@@ -231,7 +233,11 @@ class Invoker:
                 self.stop(held_by, exit_code=EXIT_LEASE_HELD)
 
     def on_lease_acquired(self, now: datetime) -> None:
-        """Settle what earlier epochs left behind, then begin."""
+        """Settle what earlier epochs left behind, then begin.
+
+        What this process claimed in an earlier one, and has not begun, may be another's by now.
+        """
+        self.sender.give_up()
         lost = self.recovery.recover(in_flight=self.ledger.batches, now=now)
         logger.info("lease.acquired", extra={"epoch": self.lease.epoch})
         for notification_id, unknown in lost.items():
@@ -245,6 +251,7 @@ class Invoker:
     def on_lease_lost(self) -> None:
         """Somebody else is active: send nothing more. Late answers are still recorded."""
         logger.warning("lease.lost", extra={"worker": self.lease.holder})
+        self.sender.hold_lease(until=0)
         self.sender.give_up()
         self.rotation.clear()
         if not self.standby:

@@ -19,7 +19,7 @@ from notifications.fcm.message import complete
 from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
 from notifications.fcm.sending import STREAMS
 
-from .ahead import NOT_SENT, Ahead
+from .ahead import Ahead
 from .inbox import Answered, Event, HelperDied
 from .timer import Timer
 from .turnaround import Turnaround
@@ -88,7 +88,7 @@ class Lane:
             raise
 
     def _send_until_closed(self) -> None:
-        connection = self._connection = Connection(self._endpoint)
+        connection = self._connection = Connection(self._endpoint, self._ahead.may_begin)
         try:
             while self._take_targets(connection):
                 is_woken = self._let_gather(connection)
@@ -128,10 +128,6 @@ class Lane:
         if self._lulls != self._ahead.lulls:
             self._lulls = self._ahead.lulls
             self.turnaround.forget()
-        if now >= self._ahead.until:
-            # This process stood still, or its database is away: another may be active by now.
-            self._tell(self._ahead.give_up())
-            return
         for job, target in self._ahead.take(most):
             self._post(connection, Attempt(job, target, authorization))
             self.turnaround.used(now=now)
@@ -159,7 +155,7 @@ class Lane:
                 refused.append((number, verdict))
                 continue
             answered.append(number)
-            results.append(Result.of(attempt.job, attempt.target, verdict, answer.retry_after))
+            results.append(result_of(attempt, verdict, answer.retry_after))
         self._note_idle_streams(len(answered))
         self._end(answered, results)  # before a refresh of the access token, which may fail
         for number, verdict in refused:
@@ -190,19 +186,15 @@ class Lane:
         attempt = self._attempts[number]
         if attempt.is_repeated:
             misconfigured = verdict._replace(meaning=Meaning.MISCONFIGURED)
-            self._end([number], [Result.of(attempt.job, attempt.target, misconfigured)])
+            self._end([number], [result_of(attempt, misconfigured)])
             return
-        again = attempt.target._replace(attempt=attempt.target.attempt + 1)
         try:
             authorization = self._access.header(refused=attempt.authorization)
         except NoAccessTokenError as error:
-            self._end([number], [Result.of(attempt.job, again, error.verdict)])
-            return
-        if time.monotonic() >= self._ahead.until:
-            self._end([number], [Result.of(attempt.job, again, NOT_SENT)])
+            self._end([number], [result_of(attempt._replace(is_repeated=True), error.verdict)])
             return
         del self._attempts[number]
-        self._post(connection, Attempt(attempt.job, again, authorization, is_repeated=True))
+        self._post(connection, attempt._replace(authorization=authorization, is_repeated=True))
 
     def _end(self, numbers: Sequence[int], results: Sequence[Result]) -> None:
         """Report what became of attempts, of which each has a result from here on."""
@@ -220,10 +212,21 @@ class Lane:
         What no lane has taken is sent by the others, or was not sent where none is left.
         """
         unknown = Verdict(Meaning.UNKNOWN, code="LANE_DIED")
-        self._tell([Result.of(job, target, unknown) for job, target, *_ in self._attempts.values()])
+        self._tell([result_of(attempt, unknown) for attempt in self._attempts.values()])
         self._ahead.leave()
         if self._ahead.is_deserted:
             self._tell(self._ahead.give_up())
+
+
+def result_of(attempt: Attempt, verdict: Verdict, retry_after: float = 0) -> Result:
+    """Return the result, which counts a repeat as an attempt of its own if it left."""
+    target = attempt.target
+    if attempt.is_repeated:
+        if verdict.meaning is Meaning.UNREACHED:  # but FCM was reached, and refused the first
+            verdict = verdict._replace(meaning=Meaning.NOT_PROCESSED)
+        else:
+            target = target._replace(attempt=target.attempt + 1)
+    return Result.of(attempt.job, target, verdict, retry_after)
 
 
 def is_failing(answer: Answer) -> bool:

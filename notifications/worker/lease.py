@@ -1,9 +1,9 @@
 """The lease, proof of being the one active worker: a row with a fencing epoch, in the database.
 
-Safety never rests on a clock: a claim is fenced by holder and epoch within its own transaction. The
-time to live only says when a standby may take over from a worker that has fallen silent; the
-database's clock measures it. A worker that is restarted after a kill -9 waits for the dead one's
-lease to expire (docs/decisions/0002).
+No claim rests on a clock: it is fenced by holder and epoch within its own transaction. The time to
+live says when a standby may take over from a worker that has fallen silent, on the database's
+clock; and until when a worker may begin to send what it has claimed, on its own. A worker that is
+restarted after a kill -9 waits for the dead one's lease to expire (docs/decisions/0002).
 """
 
 import os
@@ -24,7 +24,7 @@ NAME = "sender"
 
 
 class LeaseLostError(Exception):
-    """Another worker has taken over; what was claimed under this lease stays claimed."""
+    """Another worker has taken over: nothing more may be begun under this lease."""
 
 
 class LeaseState(Enum):
@@ -74,8 +74,9 @@ def lease_row() -> WorkerLeaseQuerySet:
 class Lease:
     """This process's hold on the lease; `epoch` is 0 while it has none.
 
-    `until` tells on this process's monotonic clock when the lease ends unless it is renewed. Claims
-    do not trust it, but what was claimed may have waited while this process stood still.
+    `until` tells on this process's monotonic clock when the lease ends unless it is renewed: what
+    was claimed may have waited while this process stood still. A clock that stood still too, since
+    the whole machine was suspended, cannot tell.
     """
 
     ttl: timedelta

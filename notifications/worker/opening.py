@@ -54,6 +54,8 @@ class Opening:
             self._named_talks.clear()
         active = {each.id: each for each in self._due.active()}
         self._rotation.keep_only(active)
+        if begun := [each for each in active.values() if each.id in self._rotation]:
+            self._rotation.stopped |= self._due.stopped(begun, now=now)
         is_complete = self._open_all(active.values(), now)
         for notification_id in self._due.with_retries(self._rotation.ids(), now=now):
             self._rotation[notification_id].retries_due = True

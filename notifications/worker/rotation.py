@@ -15,7 +15,7 @@ class Rotation:
 
     def __init__(self) -> None:
         self._fanouts: dict[int, Fanout] = {}
-        self.dropped: set[int] = set()  # since the worker asked
+        self.stopped: set[int] = set()  # of these, what lanes have not begun is to be taken back
         self._serving = 0
         self.turn_timer = Timer(TURN_SECONDS)
 
@@ -39,7 +39,7 @@ class Rotation:
     def drop(self, notification_id: int) -> None:
         """Claim no more of a notification; its answers that are in flight are still recorded."""
         if self._fanouts.pop(notification_id, None):
-            self.dropped.add(notification_id)
+            self.stopped.add(notification_id)
 
     def keep_only(self, notification_ids: Container[int]) -> None:
         """Drop all but these: the others have ended, or wait for an operator."""

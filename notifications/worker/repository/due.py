@@ -1,6 +1,6 @@
 """Due: which notifications are to be sent or ended, and the transitions that the worker makes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import datetime
 
@@ -43,6 +43,15 @@ class Due:
             .select_related("talk__program")
             .order_by("id")
         )
+
+    def stopped(self, notifications: Iterable[Notification], *, now: datetime) -> set[int]:
+        """Return those of which nothing may be sent now: sending is paused, or no longer live."""
+        switch = SendingSwitch.objects.current()
+        return {
+            each.id
+            for each in notifications
+            if switch.paused or is_no_longer_live(each, switch, now=now)
+        }
 
     def with_retries(self, notification_ids: Collection[int], *, now: datetime) -> set[int]:
         """Return which of these have something to attempt again by now."""
@@ -141,3 +150,11 @@ class Due:
         return DeviceToken.objects.audience_of(
             notification.talk.program_id, cutoff=notification.cutoff
         )
+
+
+def is_no_longer_live(notification: Notification, switch: SendingSwitch, *, now: datetime) -> bool:
+    """Return whether a notification that is being sent live would be a dry run by now."""
+    if notification.dry_run is not False or notification.talk is None:
+        return False
+    program = notification.talk.program
+    return policy.decide(switch=switch, program_dry_run=program.dry_run, now=now).dry_run

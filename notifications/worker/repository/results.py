@@ -123,6 +123,8 @@ class Results:
         }
         if late:
             Notification.objects.filter(id__in=late).reopen(reason=reasons.NOT_ACCEPTED_AFTER_ALL)
+        for notification_id in late:
+            logger.warning("notification.reopened", extra={"notification": notification_id})
 
 
 def is_news(entry: Entry, outcome: str, attempts: int) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -105,6 +106,7 @@ def turn(invoker: Invoker) -> None:
     """Let the worker go once around its loop."""
     invoker.receive(invoker.inbox.drain(timeout=0))
     invoker.turn(timezone.now())
+    invoker.take_back()
 
 
 def make_room(invoker: Invoker, sender: PatientSender) -> None:
@@ -327,6 +329,7 @@ def test_a_pause_is_seen_at_the_first_claim_and_not_tried_for_each_that_waits(
         post(program_with("ok", count=400))
     invoker, sender = patient_worker()
     turn(invoker)
+    sender.gave_up = 0
     SendingSwitch.objects.update(paused=True)
     reached: list[str] = []
     monkeypatch.setattr(failpoints, "reach", lambda name, *about: reached.append(name))
@@ -338,6 +341,25 @@ def test_a_pause_is_seen_at_the_first_claim_and_not_tried_for_each_that_waits(
     assert reached.count("before_claim") == 1
     assert not invoker.claiming.can_go_on
     assert sender.gave_up == 1
+
+
+@pytest.mark.parametrize("change", [{"paused": True}, {"mode": SendingSwitch.Mode.DRY_RUN}])
+def test_a_stop_of_everything_is_seen_though_nothing_is_left_to_claim(
+    change: dict[str, Any],
+) -> None:
+    notification = post(program_with("ok", count=100))
+    invoker, sender = patient_worker()
+    turn(invoker)
+    invoker.opening.timer.ring()
+    turn(invoker)
+    assert sender.withdrawn == []
+    SendingSwitch.objects.update(**change)
+
+    invoker.opening.timer.ring()
+    turn(invoker)
+
+    assert sender.withdrawn == [{notification.id}]
+    assert notification.id in invoker.rotation  # it goes on as far as the switch allows
 
 
 def test_a_low_rate_is_shared() -> None:
@@ -562,6 +584,7 @@ def test_the_lanes_know_until_when_the_lease_is_held() -> None:
 def test_with_the_lease_what_no_lane_has_begun_to_send_is_given_up() -> None:
     invoker, sender = patient_worker()
     turn(invoker)
+    sender.gave_up = 0
     WorkerLease.objects.update(holder="another", epoch=2)
 
     invoker.lease_timer.ring()
@@ -569,6 +592,18 @@ def test_with_the_lease_what_no_lane_has_begun_to_send_is_given_up() -> None:
         turn(invoker)
     invoker.on_lease_lost()
 
+    assert (sender.gave_up, sender.until) == (1, 0)
+
+
+def test_a_new_epoch_begins_nothing_of_what_an_older_one_claimed() -> None:
+    invoker, sender = patient_worker()
+    turn(invoker)
+    invoker.on_database_away(OperationalError("away"))
+    sender.gave_up = 0
+
+    turn(invoker)
+
+    assert invoker.lease.epoch == 2
     assert sender.gave_up == 1
 
 

@@ -28,7 +28,13 @@ from notifications.worker.sender import HELD_A_LANE, Sender
 from notifications.worker.work import Job, Result, Target
 from testbed.hostile import fcm as hostile
 from testbed.hostile.certificates import Authority
-from testbed.hostile.manners import AnswersSome, AnswersTheFirstLast, Manners, RefusesStreams
+from testbed.hostile.manners import (
+    AllowsFewerStreams,
+    AnswersSome,
+    AnswersTheFirstLast,
+    Manners,
+    RefusesStreams,
+)
 from testbed.process import LOOPBACK, eventually, free_port
 
 # Deadlines for a busy machine, no expectations.
@@ -322,7 +328,10 @@ def test_a_401_is_not_tried_again_after_the_lease_has_ended(
     lanes.send(token)
     results = lanes.finish()
 
-    assert [result.verdict for result in results] == [NOT_SENT]
+    # One POST, and one attempt: the repeat did not leave.
+    assert [(each.verdict.meaning, each.verdict.code, each.target.attempt) for each in results] == [
+        (Meaning.NOT_PROCESSED, NOT_SENT.code, 1)
+    ]
     assert [entry["status"] for entry in entries(fcm, token)] == [401]
 
 
@@ -644,6 +653,31 @@ def test_what_waits_ahead_is_not_begun_after_the_lease_has_ended(tmp_path: Path)
         assert len(read(tmp_path / "journal")) == STREAMS
     meanings = Counter(result.verdict.meaning for result in lanes.results)
     assert meanings == {Meaning.ACCEPTED: STREAMS, Meaning.UNREACHED: HELD_A_LANE - STREAMS}
+    assert lanes.answers() == lanes.once_each()
+
+
+class AnswersSomeOnFewStreams(AllowsFewerStreams, AnswersSome):
+    """Allows ten streams, and answers on none until it is told to."""
+
+    def __init__(self) -> None:
+        AllowsFewerStreams.__init__(self, {0: 10})
+        AnswersSome.__init__(self, 0)
+
+
+def test_what_a_connection_has_no_stream_for_is_not_begun_after_the_lease_has_ended(
+    tmp_path: Path,
+) -> None:
+    manners = AnswersSomeOnFewStreams()
+    with to_a_hostile_fcm(tmp_path, manners) as (_fcm, lanes):
+        lanes.send(*map(str, range(HELD_A_LANE)))
+        assert eventually(lambda: len(read(tmp_path / "journal")) == 10)
+
+        lanes.sender.hold_lease(until=time.monotonic())
+        manners.hurry()
+        lanes.finish()
+
+        assert len(read(tmp_path / "journal")) == 10
+    assert lanes.devices(Meaning.ACCEPTED) == set(range(10))
     assert lanes.answers() == lanes.once_each()
 
 
