@@ -92,7 +92,7 @@ def will_stop(row: Notification) -> list[str]:
     progress = Progress(row, timezone.now())
     lines = [
         _("So far %(reached)s were reached.") % {"reached": f"{progress.reached:,}"},
-        _("What is in flight (%(count)s now) still goes out; nothing more is claimed.")
+        _("What is in flight (%(count)s now) may still go out; nothing more is claimed.")
         % {"count": f"{progress.in_flight:,}"},
     ]
     if row.unclaimed_count is not None:

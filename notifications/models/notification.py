@@ -177,3 +177,14 @@ class Notification(models.Model):
         if self.audience_count is None:
             return None
         return max(self.audience_count - self.target_count, 0)
+
+    @property
+    def unsent_count(self) -> int | None:
+        """Return how many of the audience wait or, once it has ended, were given up.
+
+        Return None when the audience was never counted.
+        """
+        if self.unclaimed_count is None:
+            return None
+        has_ended = self.state in self.ENDED_STATES
+        return self.unclaimed_count + (self.abandoned_count if has_ended else self.retry_count)

@@ -29,6 +29,8 @@ class State(models.TextChoices):
        │  └─held─┤───┘        held: an operator looks, then releases or cancels
        ▼    ▲    ▼
     (pending, sending or held) ──▶ cancelled       (pending, sending) ──▶ expired
+
+    done ──▶ sending: an operator resends, or an answer came late
     """
 
     PENDING = "pending", _("pending")

@@ -222,7 +222,7 @@ class Invoker:
             self.on_lease_acquired(now)
         elif self.lease.rival and not seen:
             logger.info("lease.held", extra={"by": self.lease.rival.name})
-        self.sender.hold_lease(until=self.lease.until)
+        self.sender.hold_lease(until=self.lease.until if self.lease.epoch else 0)
         if self.standby and not self.lease.epoch and self.standby_timer.due():
             self.standby_timer.restart()
             self.lease.announce()

@@ -219,7 +219,7 @@ class Lane:
 
 
 def result_of(attempt: Attempt, verdict: Verdict, retry_after: float = 0) -> Result:
-    """Return the result, which counts a repeat as an attempt of its own if it left."""
+    """Return the result. A repeat is an attempt of its own, unless it reached nobody."""
     target = attempt.target
     if attempt.is_repeated:
         if verdict.meaning is Meaning.UNREACHED:  # but FCM was reached, and refused the first

@@ -2,7 +2,7 @@
 
 No claim rests on a clock: it is fenced by holder and epoch within its own transaction. The time to
 live says when a standby may take over from a worker that has fallen silent, on the database's
-clock; and until when a worker may begin to send what it has claimed, on its own. A worker that is
+clock; and, on the worker's monotonic clock, until when it may begin to send. A worker that is
 restarted after a kill -9 waits for the dead one's lease to expire (docs/decisions/0002).
 """
 

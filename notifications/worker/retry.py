@@ -1,7 +1,7 @@
 """When to attempt again: the ladder of each meaning, in seconds.
 
     unreached      1, 2, 4 … 60                     nothing reached FCM
-    not processed  the same                         FCM said that it did not process it
+    not processed  the same                         FCM accepted nothing of it
     throttled      Retry-After, else 60, 120 … 3600
     unavailable    10, 20, 40, 80, 160, then never; Retry-After if longer
     misconfigured  at once when an operator releases the notification

@@ -37,7 +37,7 @@ class Rotation:
         self._fanouts = {fanout.notification_id: fanout, **self._fanouts}
 
     def drop(self, notification_id: int) -> None:
-        """Claim no more of a notification; its answers that are in flight are still recorded."""
+        """Claim no more of a notification, and stop it; what is in flight is still recorded."""
         if self._fanouts.pop(notification_id, None):
             self.stopped.add(notification_id)
 

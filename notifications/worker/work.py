@@ -32,7 +32,7 @@ class Result(NamedTuple):
 
     batch_id: int
     notification_id: int
-    target: Target  # its `attempt` counts one more if the access token was renewed
+    target: Target  # its `attempt` counts one more if it was sent again with a new access token
     verdict: Verdict
     retry_after: float = 0  # seconds; 0 when FCM named none
 

@@ -80,7 +80,7 @@ def test_the_question_says_what_will_come_of_it_with_the_numbers() -> None:
     page = superuser().get(page_of(half_sent(), "cancel")).content.decode()
 
     assert "So far 41,300 were reached." in page
-    assert "What is in flight (600 now) still goes out" in page
+    assert "What is in flight (600 now) may still go out" in page
     assert "About 958,100 will not be sent." in page
     assert "Owls" in page
 

@@ -64,12 +64,22 @@ def test_what_is_recorded_after_the_stop_is_told_apart() -> None:
     notification = half_sent()
     acts.cancel(notification.id, now=NOW, **ANNA)
 
-    Notification.objects.update(sent_count=390)
+    Notification.objects.update(sent_count=390, abandoned_count=10)  # ten were taken back
 
     notification.refresh_from_db()
     assert notification.stopped_at == NOW
     assert notification.sent_after_stop == 90
-    assert notification.unclaimed_count == 600
+    assert (notification.unclaimed_count, notification.unsent_count) == (600, 610)
+
+
+def test_what_was_taken_back_of_a_held_one_waits() -> None:
+    notification = half_sent()
+    acts.hold(notification.id, now=NOW, **ANNA)
+
+    Notification.objects.update(sent_count=390, retry_count=8, abandoned_count=2)
+
+    notification.refresh_from_db()
+    assert notification.unsent_count == 608
 
 
 def test_an_audience_that_was_not_counted_is_not_made_up() -> None:

@@ -5,6 +5,7 @@ A break patches what stands for a mechanism in the product, so it fails loudly w
 """
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,8 +36,8 @@ def sdk_retries() -> None:
     class SdkConnection(Connection):
         """Stands for ours: a thread a request."""
 
-        def __init__(self, endpoint: Endpoint) -> None:
-            super().__init__(endpoint)
+        def __init__(self, endpoint: Endpoint, may_begin: Callable[[], bool]) -> None:
+            super().__init__(endpoint, may_begin)
             self.pool = ThreadPoolExecutor(max_workers=25)
             self.answers: SimpleQueue[tuple[object, Answer]] = SimpleQueue()
 
@@ -103,10 +104,16 @@ def fence_removed() -> None:
     """A worker that once had the lease believes that it has it for ever."""
     from notifications.worker.lease import Lease, LeaseState
 
-    keep = Lease.keep
+    keep_first = Lease.keep
+
+    def keep(self: Lease, **_: float) -> LeaseState:
+        kept = LeaseState.HELD if self.epoch else keep_first(self)
+        self.until = math.inf
+        return kept
+
     replace(Lease, "fence", lambda self: None)
     replace(Lease, "doubt", lambda self: None)
-    replace(Lease, "keep", lambda self, **_: LeaseState.HELD if self.epoch else keep(self))
+    replace(Lease, "keep", keep)
 
 
 def cursor_lost() -> None:

@@ -208,7 +208,7 @@ def test_a_worker_whose_connection_falls_silent_is_replaced_and_its_answers_are_
 
     assert deaf.wrapper.wait() == LEASE_HELD
     assert doubts > 0
-    assert outcomes() == {"sent": MANY}
+    system.wait(lambda: outcomes() == {"sent": MANY})
     system.verify(kills=0)
 
 

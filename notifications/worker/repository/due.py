@@ -45,12 +45,15 @@ class Due:
         )
 
     def stopped(self, notifications: Iterable[Notification], *, now: datetime) -> set[int]:
-        """Return those of which nothing may be sent now: sending is paused, or no longer live."""
+        """Return those of which nothing may be sent now.
+
+        Sending is paused, or a dry run by now, or the talk is gone.
+        """
         switch = SendingSwitch.objects.current()
         return {
             each.id
             for each in notifications
-            if switch.paused or is_no_longer_live(each, switch, now=now)
+            if switch.paused or each.talk is None or is_no_longer_live(each, switch, now=now)
         }
 
     def with_retries(self, notification_ids: Collection[int], *, now: datetime) -> set[int]:

@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -593,6 +594,20 @@ def test_with_the_lease_what_no_lane_has_begun_to_send_is_given_up() -> None:
     invoker.on_lease_lost()
 
     assert (sender.gave_up, sender.until) == (1, 0)
+
+
+def test_a_worker_that_waits_for_the_lease_begins_nothing() -> None:
+    invoker, sender = patient_worker()
+    turn(invoker)
+    WorkerLease.objects.update(holder="another", epoch=2)
+
+    for _ in range(2):  # it is lost, and then another's
+        invoker.lease_timer.ring()
+        with suppress(LeaseLostError):
+            turn(invoker)
+
+    assert invoker.lease.rival
+    assert sender.until == 0
 
 
 def test_a_new_epoch_begins_nothing_of_what_an_older_one_claimed() -> None:

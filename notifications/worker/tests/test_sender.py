@@ -470,7 +470,7 @@ def test_a_lane_that_cannot_even_begin_answers_and_is_reported(
     away: Start,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def out_of_descriptors(endpoint: Endpoint) -> None:
+    def out_of_descriptors(*_: Any) -> None:
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(lane_module, "Connection", out_of_descriptors)
