@@ -126,7 +126,7 @@ class Invoker:
             self.stop("nothing is due")
 
     def take_back(self) -> None:
-        """Take back from the lanes what they have not begun of notifications that are stopped."""
+        """Take back what no lane has taken of notifications that are stopped."""
         if self.rotation.stopped:
             self.sender.withdraw(self.rotation.stopped)
             self.rotation.stopped = set()
@@ -235,7 +235,8 @@ class Invoker:
     def on_lease_acquired(self, now: datetime) -> None:
         """Settle what earlier epochs left behind, then begin.
 
-        What this process claimed in an earlier one, and has not begun, may be another's by now.
+        What this process claimed in an earlier epoch, and no lane has taken, is given up: another
+        worker may have settled it meanwhile.
         """
         self.sender.give_up()
         lost = self.recovery.recover(in_flight=self.ledger.batches, now=now)

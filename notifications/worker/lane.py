@@ -230,5 +230,5 @@ def result_of(attempt: Attempt, verdict: Verdict, retry_after: float = 0) -> Res
 
 
 def is_failing(answer: Answer) -> bool:
-    """Return whether FCM was not there to answer; one that processed nothing says: again."""
+    """Return whether FCM was not there to answer; it is there if it says NOT_PROCESSED."""
     return answer.failure not in (None, Failure.NOT_PROCESSED)

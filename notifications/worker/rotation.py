@@ -15,7 +15,7 @@ class Rotation:
 
     def __init__(self) -> None:
         self._fanouts: dict[int, Fanout] = {}
-        self.stopped: set[int] = set()  # of these, what lanes have not begun is to be taken back
+        self.stopped: set[int] = set()  # of these, what no lane has taken is to be taken back
         self._serving = 0
         self.turn_timer = Timer(TURN_SECONDS)
 

@@ -66,12 +66,12 @@ class Sender:
             self.give_up()
 
     def give_up(self) -> None:
-        """Take back what no lane has begun to send."""
+        """Take back what no lane has taken."""
         self.expect(more=False)
         self._give_back(self._ahead.give_up())
 
     def withdraw(self, notification_ids: Container[int]) -> None:
-        """Take back what no lane has begun to send of these notifications."""
+        """Take back what no lane has taken of these notifications."""
         self._give_back(self._ahead.withdraw(notification_ids))
 
     def settle(self, answered: Answered) -> None:
@@ -85,7 +85,7 @@ class Sender:
         self._wake()
 
     def close(self) -> None:
-        """Let the lanes finish what they have begun to send, and end their threads."""
+        """Let the lanes finish what they have taken, and end their threads."""
         self.give_up()
         self.finish()
         self._pool.shutdown()

@@ -277,15 +277,21 @@ def test_a_worker_stopped_past_its_lease_claims_nothing_when_it_goes_on(
     system.verify(kills=0)
 
 
+def replaced_with_a_claim_in_its_hands(system: System, notification: Notification) -> Child:
+    """Return a worker that was stopped when it had claimed; the next one has sent the rest."""
+    slept = system.start_worker(*ONE_LANE, **failing_at("after_claim=stop"), **SHORT_LEASE)
+    system.wait(lambda: notification.batches.exists())
+    system.start_worker("--standby")
+    system.wait_until_settled()
+    assert outcomes() == {"unknown": HELD_A_LANE, "sent": 60}
+    return slept
+
+
 def test_what_a_worker_had_claimed_when_it_was_stopped_past_its_lease_is_sent_by_the_next(
     system: System,
 ) -> None:
     notification = post(system.listeners(SOME))
-    slept = system.start_worker(*ONE_LANE, **failing_at("after_claim=stop"), **SHORT_LEASE)
-    system.wait(lambda: Batch.objects.exists())
-    system.start_worker("--standby")
-    system.wait_until_settled()
-    assert outcomes() == {"unknown": HELD_A_LANE, "sent": 60}
+    slept = replaced_with_a_claim_in_its_hands(system, notification)
     sent_by_the_next = len(system.journal())
 
     os.kill(pid_of(slept), signal.SIGCONT)
@@ -304,10 +310,7 @@ def test_what_an_operator_resent_is_not_sent_again_by_the_worker_that_was_stoppe
     system: System,
 ) -> None:
     notification = post(system.listeners(SOME))
-    slept = system.start_worker(*ONE_LANE, **failing_at("after_claim=stop"), **SHORT_LEASE)
-    system.wait(lambda: Batch.objects.exists())
-    system.start_worker("--standby")
-    system.wait_until_settled()
+    slept = replaced_with_a_claim_in_its_hands(system, notification)
     acts.resend_unknown(notification.id, by="anna", reason="it is urgent", now=timezone.now())
     system.wait(lambda: outcomes() == {"sent": SOME})
 

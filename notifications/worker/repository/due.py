@@ -45,16 +45,9 @@ class Due:
         )
 
     def stopped(self, notifications: Iterable[Notification], *, now: datetime) -> set[int]:
-        """Return those of which nothing may be sent now.
-
-        Sending is paused, or a dry run by now, or the talk is gone.
-        """
+        """Return those of which nothing may be sent now."""
         switch = SendingSwitch.objects.current()
-        return {
-            each.id
-            for each in notifications
-            if switch.paused or each.talk is None or is_no_longer_live(each, switch, now=now)
-        }
+        return {each.id for each in notifications if is_stopped(each, switch, now=now)}
 
     def with_retries(self, notification_ids: Collection[int], *, now: datetime) -> set[int]:
         """Return which of these have something to attempt again by now."""
@@ -155,9 +148,10 @@ class Due:
         )
 
 
-def is_no_longer_live(notification: Notification, switch: SendingSwitch, *, now: datetime) -> bool:
-    """Return whether a notification that is being sent live would be a dry run by now."""
-    if notification.dry_run is not False or notification.talk is None:
-        return False
+def is_stopped(notification: Notification, switch: SendingSwitch, *, now: datetime) -> bool:
+    """Return whether all is paused, the talk is gone, or what was live would be a dry run now."""
+    if switch.paused or notification.talk is None:
+        return True
     program = notification.talk.program
-    return policy.decide(switch=switch, program_dry_run=program.dry_run, now=now).dry_run
+    decision = policy.decide(switch=switch, program_dry_run=program.dry_run, now=now)
+    return decision.dry_run and notification.dry_run is False
