@@ -91,6 +91,12 @@ def assert_outcomes(notification: Notification, **expected: int) -> None:
     assert outcomes_of(notification) == Counter(expected), f"{dict(codes)}, not {expected}"
 
 
+def assert_ended_early(system: System, notification: Notification) -> None:
+    """What FCM received is sent; all else that was claimed was taken back, and is given up."""
+    sent = len(journal_of(system, notification))
+    assert_outcomes(notification, sent=sent, abandoned=notification.target_count - sent)
+
+
 def journal_of(system: System, notification: Notification) -> list[dict[str, Any]]:
     """Return the requests for it that FCM received completely."""
     return [
