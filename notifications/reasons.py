@@ -60,6 +60,12 @@ MISCONFIGURED = gettext_noop(
     "Then release, or cancel."
 )
 
+MANY_MISCONFIGURED = gettext_noop(
+    "%(count)s of %(total)s answers for %(platforms)s blame the configuration, most of them by "
+    "%(code)s. %(advice)s Then release: these are attempted again, and it is not held for them "
+    "again. Or cancel."
+)
+
 # What FCM's code says of our configuration, and what to do about it.
 ADVICE = {
     "UNAUTHENTICATED": gettext_noop("Is the service account's key revoked, or of another project?"),

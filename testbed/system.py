@@ -268,14 +268,16 @@ def next_user() -> int:
     return (User.objects.aggregate(last=Max("id"))["last"] or 0) + 1
 
 
-def add_listeners(program: Program, count: int, *, name: str) -> None:
+def add_listeners(
+    program: Program, count: int, *, name: str, platform: str = DeviceToken.Platform.ANDROID
+) -> None:
     """Give a program so many more listeners, each with one device; `name` takes a number."""
     first = next_user()
     users = User.objects.bulk_create(
         User(username=f"listener-{first + number}") for number in range(count)
     )
     DeviceToken.objects.bulk_create(
-        DeviceToken(user=user, token=name.format(first + number))
+        DeviceToken(user=user, token=name.format(first + number), platform=platform)
         for number, user in enumerate(users)
     )
     Clip.objects.bulk_create(Clip(listener=user, program=program) for user in users)

@@ -124,11 +124,17 @@ class Retry(NotificationControl):
     asks = gettext_lazy("Attempt again what FCM never accepted?")
 
     def applies(self, row: Notification) -> bool:
-        return row.abandoned_count > 0 and may_attempt(row)
+        lines = Delivery.objects.filter(notification=row)
+        has_failed = row.abandoned_count > 0 or (
+            row.rejected_count > 0 and lines.misconfigured().exists()
+        )
+        return has_failed and may_attempt(row)
 
     def will(self, row: Notification, request: HttpRequest) -> list[Any]:
+        rejected = Delivery.objects.filter(notification=row).misconfigured().count()
+        count = row.abandoned_count + rejected
         return [
-            _("Up to %(count)s are attempted again.") % {"count": f"{row.abandoned_count:,}"},
+            _("Up to %(count)s are attempted again.") % {"count": f"{count:,}"},
             _("FCM had accepted none of these, so nobody gets it twice."),
             _("What an operator had given up is left alone."),
         ]

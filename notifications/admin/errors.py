@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.fcm.failures import Failure
 from notifications.models import Delivery, Notification
+from notifications.models.delivery import OF_THE_DEVICE
 
 Outcome = Delivery.Outcome
 
@@ -111,12 +112,20 @@ OUTCOMES: dict[str, Any] = {
 }
 
 
+OUR_MISTAKE = _(
+    "FCM blamed the configuration, not the device: check the credentials and the Firebase project, "
+    "then retry what failed."
+)
+
+
 def explain(outcome: str, code: str) -> Any:
     """Return what an outcome with this code means and what to do; "" only when nothing is wrong."""
     if outcome == Outcome.SKIPPED:
         return OUTCOMES[Outcome.SKIPPED]
     if code in CODES:
         return CODES[code]
+    if outcome == Outcome.REJECTED and code not in OF_THE_DEVICE:
+        return OUR_MISTAKE
     return OUTCOMES.get(outcome, "")
 
 

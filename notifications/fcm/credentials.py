@@ -37,7 +37,7 @@ class CredentialsUnavailableError(NoAccessTokenError):
 class CredentialsRefusedError(NoAccessTokenError):
     """The token endpoint refused the service account: an operator must look."""
 
-    verdict = Verdict(Meaning.MISCONFIGURED, code="CREDENTIALS_REFUSED")
+    verdict = Verdict(Meaning.CREDENTIALS_REFUSED, code="CREDENTIALS_REFUSED")
 
 
 class AccessToken:

@@ -8,7 +8,7 @@
     404 UNREGISTERED                             unregistered
     403 SENDER_ID_MISMATCH                       mismatched
     400 INVALID_ARGUMENT                         invalid
-    other 400, 403, 404; 401 THIRD_PARTY_AUTH…   misconfigured: ours, not the device's
+    other 400, 403, 404; 401 THIRD_PARTY_AUTH…   misconfigured: ours, where many get it
     500, 503 with FCM's JSON                     unavailable
     everything else, and any other failure       unknown: it may have been delivered
 
@@ -37,6 +37,7 @@ class Meaning(StrEnum):
     MISMATCHED = "mismatched"
     INVALID = "invalid"
     MISCONFIGURED = "misconfigured"
+    CREDENTIALS_REFUSED = "credentials_refused"  # by the token endpoint: no answer of FCM's
     UNAVAILABLE = "unavailable"
     UNKNOWN = "unknown"
 
@@ -51,7 +52,7 @@ NOT_YET = frozenset(
         Meaning.NOT_PROCESSED,
         Meaning.THROTTLED,
         Meaning.UNAVAILABLE,
-        Meaning.MISCONFIGURED,
+        Meaning.CREDENTIALS_REFUSED,
     }
 )
 

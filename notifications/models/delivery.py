@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from .control import MAX_REASON
@@ -21,7 +22,8 @@ class DeliveryOutcome(models.TextChoices):
 
     `abandoned`: FCM had not accepted it when the notification ended, or after too many attempts.
     `retry` with `next_attempt_at` waits; without `next_attempt_at` it is being attempted. Only a
-    late answer moves `unknown`, or an operator: to `retry` or to `abandoned`.
+    late answer moves `unknown`, or an operator: to `retry` or to `abandoned`. An operator moves
+    `rejected` to `retry` where FCM blamed our configuration, not the device.
     """
 
     SENT = "sent", _("sent")
@@ -81,17 +83,30 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         )
 
     def retry_abandoned(self, *, now: datetime) -> int:
-        """Attempt again what FCM had never accepted: abandoned → retry (waiting).
+        """Attempt again what FCM had never accepted: abandoned → retry (waiting)."""
+        return self.abandoned().update(outcome=DeliveryOutcome.RETRY, next_attempt_at=now)
 
-        A delivery that an operator gave up has a note and stays: FCM may have accepted it.
-        """
-        return self.filter(outcome=DeliveryOutcome.ABANDONED, note="").update(
-            outcome=DeliveryOutcome.RETRY, next_attempt_at=now
-        )
+    def retry_misconfigured(self, *, now: datetime | Now) -> int:
+        """Attempt again where FCM blamed our configuration: rejected → retry (waiting)."""
+        return self.misconfigured().update(outcome=DeliveryOutcome.RETRY, next_attempt_at=now)
+
+    # What has a note an operator has settled, and FCM may have accepted it: it stays.
+
+    def abandoned(self) -> DeliveryQuerySet:
+        """Return what was given up, and FCM had never accepted."""
+        return self.filter(outcome=DeliveryOutcome.ABANDONED, note="")
+
+    def misconfigured(self) -> DeliveryQuerySet:
+        """Return what FCM refused by mistake of ours, not of the device."""
+        refused = self.filter(outcome=DeliveryOutcome.REJECTED, note="")
+        return refused.exclude(error_code__in=OF_THE_DEVICE)
 
 
 # The worker that had claimed the target went away before it recorded an answer.
 WORKER_LOST = "WORKER_LOST"
+
+# FCM's codes of a refused device. Whatever else is `rejected` blames our configuration.
+OF_THE_DEVICE = ["UNREGISTERED", "SENDER_ID_MISMATCH", "INVALID_ARGUMENT"]
 
 
 class Delivery(models.Model):

@@ -68,6 +68,14 @@ class DeviceTokenQuerySet(models.QuerySet["DeviceToken"]):
         """Return which of these devices are targets now."""
         return self.filter(id__among=device_ids).audience_one_by_one(program_id, cutoff=cutoff)
 
+    def younger(self) -> DeviceTokenQuerySet:
+        """Return a device's younger ones, for a subquery: of its user, on its platform, enabled."""
+        return self.enabled().filter(
+            user=OuterRef("user"),
+            platform=OuterRef("platform"),
+            created_at__gt=OuterRef("created_at"),
+        )
+
     def register(
         self, *, user: AbstractBaseUser, token: str, kind: str, platform: str, now: datetime
     ) -> tuple[DeviceToken, bool]:

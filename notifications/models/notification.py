@@ -111,10 +111,10 @@ class Notification(models.Model):
     )
     approved_by = models.CharField(_("approved by"), max_length=200, blank=True)
     brake = models.CharField(
-        _("brake"),
-        max_length=20,
+        _("brakes"),
+        max_length=60,
         blank=True,
-        help_text=_("The refusals that held it. Released, it is not held for them again."),
+        help_text=_("The answers that held it. Released, it is not held for them again."),
     )
     pruned_at = models.DateTimeField(
         _("pruned at"),

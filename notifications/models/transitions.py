@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from .batch import Batch
@@ -79,7 +79,10 @@ class Transitions(models.QuerySet["Notification"]):
         )
 
     def release(self, *, reason: str, approved_by: str = "") -> int:
-        """Go on where it stopped: held → sending, or → pending when it had not started."""
+        """Go on where it stopped: held → sending, or → pending when it had not started.
+
+        Where FCM blamed our configuration, it is attempted again.
+        """
         held = self.filter(state=State.HELD)
         values: dict[str, Any] = {
             "reason": reason[:MAX_REASON],
@@ -88,8 +91,11 @@ class Transitions(models.QuerySet["Notification"]):
             "crashes": 0,
             **GOING_ON,
         }
-        started = held.filter(started_at__isnull=False).update(state=State.SENDING, **values)
-        pending = held.filter(started_at=None).update(state=State.PENDING, **values)
+        with transaction.atomic():
+            for notification_id in held.order_by("id").values_list("id", flat=True):
+                self.model.objects.filter(id=notification_id).retry_misconfigured()
+            started = held.filter(started_at__isnull=False).update(state=State.SENDING, **values)
+            pending = held.filter(started_at=None).update(state=State.PENDING, **values)
         return started + pending
 
     def reopen(self, *, reason: str) -> int:
@@ -110,22 +116,21 @@ class Transitions(models.QuerySet["Notification"]):
         """Count a worker that died while sending these; a recorded answer sets the count to 0."""
         return self.filter(state=State.SENDING).update(crashes=F("crashes") + 1)
 
-    def finish(self, *, now: datetime) -> int:
-        """Close those with nothing in flight and nothing to retry: sending → done."""
+    def complete(self) -> Transitions:
+        """Return those being sent with nothing in flight and nothing to retry."""
         in_flight = Batch.objects.filter(notification=OuterRef("pk"), state=Batch.State.SENDING)
         to_retry = Delivery.objects.filter(
             notification=OuterRef("pk"), outcome=Delivery.Outcome.RETRY
         )
+        return self.filter(state=State.SENDING).exclude(Exists(in_flight)).exclude(Exists(to_retry))
+
+    def finish(self, *, now: datetime) -> int:
+        """Close those with nothing in flight and nothing to retry: sending → done."""
         with transaction.atomic():
             # The lock is a statement of its own: a statement that has waited for a lock sees the
             # other tables as they were before it waited (READ COMMITTED), and would miss a retry.
             list(self.order_by("id").select_for_update().values_list("id"))
-            return (
-                self.filter(state=State.SENDING)
-                .exclude(Exists(in_flight))
-                .exclude(Exists(to_retry))
-                .update(state=State.DONE, finished_at=now)
-            )
+            return self.complete().update(state=State.DONE, finished_at=now)
 
     def cancel(self, *, reason: str, now: datetime) -> int:
         """Send no more of it: pending, sending, held → cancelled."""
@@ -157,6 +162,14 @@ class Transitions(models.QuerySet["Notification"]):
             return self.model.objects.filter(id__in=ids).update(
                 state=state, reason=reason[:MAX_REASON], finished_at=now, **stopped(now)
             )
+
+    def retry_misconfigured(self) -> int:
+        """Attempt again what FCM refused of this one by mistake of ours; return how many."""
+        count = Delivery.objects.filter(notification__in=self).retry_misconfigured(now=Now())
+        self.update(
+            rejected_count=F("rejected_count") - count, retry_count=F("retry_count") + count
+        )
+        return count
 
     def abandon_retries(self, *, now: datetime) -> int:
         """Give up this one notification's waiting retries, and return how many there were."""

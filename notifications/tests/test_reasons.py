@@ -69,6 +69,16 @@ STORED = {
         "Firebase コンソールで、APNs の鍵または Web プッシュの証明書を更新してください。"
         "その後、保留を解除するか中止してください。"
     ),
+    "20 of 25 answers for ios, web blame the configuration, most of them by "
+    "THIRD_PARTY_AUTH_ERROR. Renew the APNs key or the web push certificate in the Firebase "
+    "console. Then release: these are attempted again, and it is not held for them again. Or "
+    "cancel.": (
+        "ios, web への応答 25 件のうち 20 件は設定の誤りを示しています（最も多いのは "
+        "THIRD_PARTY_AUTH_ERROR）。"
+        "Firebase コンソールで、APNs の鍵または Web プッシュの証明書を更新してください。"
+        "その後、保留を解除してください（該当する端末にはもう一度送信し、同じ理由では保留に"
+        "なりません）。または中止してください。"
+    ),
     "Its talk was deleted.": "トークが削除されました。",
     "The talk was posted too long ago to be announced.": (
         "トークの投稿から時間がたちすぎているため、通知しません。"

@@ -47,7 +47,7 @@ RULES = (
     ),
 )
 
-REFUSALS = (400, 403, 404)
+REFUSALS = (400, 401, 403, 404)
 
 
 def check(evidence: Evidence) -> Finding:

@@ -7,7 +7,7 @@ Follow a talk through it by file names:
     invoker     the loop: keeps the lease, runs the steps of a turn in order, decides when to stop
     opening     looks for due notifications; starts, resumes or ends each
     claiming    claims targets of the notification whose turn it is, and hands them to the lanes
-    recording   judges answers, writes them into the send log, closes complete notifications
+    recording   writes answers into the send log, closes complete notifications
     repository/ all queries but the lease's: what is due, claims, results, recovery
     fanout      a notification that is being sent, as the main thread holds it in memory
     rotation    the notifications that are being sent, in the order of their turns
@@ -19,7 +19,9 @@ Follow a talk through it by file names:
     lane        one thread with one connection; it drives up to 100 streams at once
     retry       when to attempt again, by meaning and attempt
     rate        how many targets may be sent to now
-    brakes      notice when answers blame our configuration, not the devices
+    judging     holds what the brakes object to, disables the devices that are gone
+    brakes      notice when many refusals are a mistake of our own
+    blame       the same for answers that blame our configuration outright
     work        the tuples that cross between the main thread and the lanes
     timer       when a step that the loop repeats is due again
     watchdog    tells systemd that the loop turns

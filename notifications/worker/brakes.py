@@ -3,14 +3,18 @@
 Each notification has a tally of its answers. The tally says when the notification must be held, and
 which refused devices may be disabled: none while there are so many refusals that a mistake of our
 own explains them better.
+
+What FCM answers when it blames us outright has a module of its own (blame.py).
 """
 
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from notifications import reasons
 from notifications.fcm.outcomes import NOT_YET, REFUSED, Meaning
 
+from .blame import Blame
 from .work import Target
 
 # "More than 20 % UNREGISTERED among at least 100 targets": perhaps a wrong table was loaded.
@@ -35,34 +39,54 @@ class Objection:
     brake: str = ""
 
 
-def misconfigured(code: str) -> Objection:
-    """Return the objection to go on after FCM's code blamed our configuration."""
-    advice = reasons.ADVICE.get(code, reasons.OTHER_ADVICE)
-    return Objection(reasons.MISCONFIGURED % {"code": code, "advice": advice})
-
-
 @dataclass
 class Tally:
     """The answers of one notification so far, and the refused devices that await a judgement.
 
-    `seen` is the brake that held the notification until an operator released it. That brake is off
+    `seen` are the brakes that held the notification until an operator released it. They are off
     now: otherwise a large notification would stop after every hundred answers.
     """
 
-    seen: str = ""
+    seen: frozenset[str] = frozenset()
     answers: Counter[Meaning] = field(default_factory=Counter)
     suspects: dict[Meaning, list[Target]] = field(default_factory=dict)
+    superseded: list[Target] = field(default_factory=list)  # UNREGISTERED; their users have others
+    blame: Blame = field(default_factory=Blame)
+    credentials_refused: bool = False
 
-    def count(self, meaning: Meaning, target: Target) -> None:
+    def count(self, meaning: Meaning, target: Target, code: str = "") -> None:
         """Count a final answer; an answer that leads to a retry says nothing about the device."""
         if meaning in NOT_YET:
+            self.credentials_refused |= meaning is Meaning.CREDENTIALS_REFUSED
             return
         self.answers[meaning] += 1
+        self.blame.count(meaning, target, code)
         if meaning in REFUSED:
             self.suspects.setdefault(meaning, []).append(target)
 
-    def objection(self) -> Objection | None:
-        """Return why the notification must be held, with what to do; None to go on."""
+    def excuse(self, superseded: Container[int]) -> None:
+        """Count these UNREGISTERED devices no more: their users have younger registrations.
+
+        After a change-over of the app to installation IDs most tokens are gone, and nothing is
+        wrong. They are disabled at the end, where the younger one was reached.
+        """
+        suspects = self.suspects.get(Meaning.UNREGISTERED, [])
+        left = [each for each in suspects if each.device_id not in superseded]
+        self.superseded += [each for each in suspects if each.device_id in superseded]
+        self.suspects[Meaning.UNREGISTERED] = left
+        self.answers[Meaning.UNREGISTERED] -= len(suspects) - len(left)
+
+    def objection(self, *, final: bool = False) -> Objection | None:
+        """Return why the notification must be held, with what to do; None to go on.
+
+        `final` says that all answers are in.
+        """
+        if self.credentials_refused:
+            code = "CREDENTIALS_REFUSED"
+            advice = reasons.ADVICE[code]
+            return Objection(reasons.MISCONFIGURED % {"code": code, "advice": advice})
+        if Meaning.MISCONFIGURED not in self.seen and (reason := self.blame.reason(final=final)):
+            return Objection(reason, brake=Meaning.MISCONFIGURED)
         if self._too_many(
             Meaning.UNREGISTERED,
             least_answers=UNREGISTERED_LEAST_ANSWERS,
@@ -100,7 +124,7 @@ class Tally:
         total = self.answers.total()
         count = self.answers[meaning]
         too_many = total >= least_answers and count >= least and count > most_share * total
-        return too_many and meaning != self.seen
+        return too_many and meaning not in self.seen
 
     def _objection(self, meaning: Meaning, template: str) -> Objection:
         share = {"count": self.answers[meaning], "total": self.answers.total()}

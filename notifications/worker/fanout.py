@@ -12,7 +12,7 @@ from notifications.models import Delivery, Notification
 from notifications.models.notification import max_age
 
 from . import retry
-from .brakes import Objection, Tally, misconfigured
+from .brakes import Tally
 from .repository import ClaimedBatch, Entry
 from .work import Job, Result
 
@@ -36,7 +36,6 @@ class Fanout:
     retries_due: bool = False
     counted: bool = False  # nothing is left to count of its audience
     in_flight: int = 0
-    misconfigured: str = ""  # FCM's code that blames our configuration
     tally: Tally = field(default_factory=Tally)
 
     @classmethod
@@ -51,7 +50,7 @@ class Fanout:
             deadline=notification.created_at + max_age(),
             counted=notification.audience_count is not None,
             retry_5xx=settings.NOTIFICATIONS_ON_5XX == "retry",
-            tally=Tally(seen=notification.brake),
+            tally=Tally(seen=frozenset(notification.brake.split())),
             encoded_at=now,
         )
 
@@ -88,14 +87,12 @@ class Fanout:
         """Return the line of the send log for a result, and count the result for the brakes."""
         target, verdict = result.target, result.verdict
         self.in_flight -= 1
-        self.tally.count(verdict.meaning, target)
+        self.tally.count(verdict.meaning, target, verdict.code)
         if verdict.meaning is Meaning.ACCEPTED:  # as almost all are; what follows takes its time
             return Entry(
                 self.notification_id, target.device_id, self._accepted, "", verdict.message_id,
                 target.attempt, None, target.unreached,
             )  # fmt: skip
-        if verdict.meaning is Meaning.MISCONFIGURED:
-            self.misconfigured = verdict.code
         unreached = target.unreached + (verdict.meaning is Meaning.UNREACHED)
         next_attempt_at = self._next_attempt_at(result, unreached, now=now)
         return Entry(
@@ -108,12 +105,6 @@ class Fanout:
             unreached=unreached,
             next_attempt_at=next_attempt_at,
         )
-
-    def objection(self) -> Objection | None:
-        """Return why an operator must look before more is sent, None when nobody has to."""
-        if self.misconfigured:
-            return misconfigured(self.misconfigured)
-        return self.tally.objection()
 
     def _next_attempt_at(self, result: Result, unreached: int, *, now: datetime) -> datetime | None:
         """Return when to attempt again; None when the answer is final, or it would be too late.
@@ -140,7 +131,7 @@ class Fanout:
         return Delivery.Outcome.SIMULATED if self.dry_run else Delivery.Outcome.SENT
 
     def _outcome(self, meaning: Meaning, *, again: bool) -> str:
-        if meaning in REFUSED:
+        if meaning in REFUSED or meaning is Meaning.MISCONFIGURED:
             return Delivery.Outcome.REJECTED
         if meaning not in NOT_YET or self._in_doubt(meaning):
             return Delivery.Outcome.UNKNOWN

@@ -1,13 +1,14 @@
-"""Recording: judges answers, writes them into the send log, closes complete notifications."""
+"""Recording: writes answers into the send log, and closes complete notifications."""
 
 import logging
 from datetime import datetime
 
-from notifications import failpoints, reasons
+from notifications import failpoints
 from notifications.fcm.outcomes import Meaning
 
 from .fanout import Fanout
 from .inbox import Answered
+from .judging import Judging
 from .ledger import Ledger
 from .repository import Repository
 from .rotation import Rotation
@@ -21,12 +22,13 @@ RECORD_SECONDS = 0.1
 
 
 class Recording:
-    """Turns answers into lines of the send log, disabled devices and ended notifications."""
+    """Turns answers into lines of the send log, and into ended notifications."""
 
     def __init__(
         self, *, repository: Repository, sender: Sender, rotation: Rotation, ledger: Ledger
     ) -> None:
         self._repository = repository
+        self._judging = Judging(repository)
         self._sender = sender
         self._rotation = rotation
         self._ledger = ledger
@@ -46,13 +48,7 @@ class Recording:
         if self._is_judged:
             return
         for fanout in self._rotation:
-            if objection := fanout.objection():
-                self._repository.due.hold(
-                    fanout.notification_id,
-                    reason=objection.reason,
-                    brake=objection.brake,
-                    now=now,
-                )
+            if self._judging.hold(fanout, now, final=False):
                 self._rotation.drop(fanout.notification_id)
         self._is_judged = True
 
@@ -71,18 +67,21 @@ class Recording:
         self.timer.restart()
         fanouts = list(self._rotation)
         for fanout in fanouts:
-            self._disable_refused(fanout, final=False, now=now)
+            self._judging.disable_refused(fanout, now, final=False)
         self._count_audience(fanouts)
         return True
 
     def close(self, now: datetime) -> None:
         """Finish each notification that has nothing left to claim, to await or to write."""
         for fanout in [each for each in self._rotation if each.seems_finished]:
+            if self._judging.hold(fanout, now, final=True):
+                self._rotation.drop(fanout.notification_id)
+                continue
             failpoints.reach("before_close", fanout.notification_id)
             notification = self._repository.due.finish(fanout.notification_id, now=now)
             if notification is None:
                 continue
-            self._disable_refused(fanout, final=True, now=now)
+            self._judging.disable_refused(fanout, now, final=True)
             self._rotation.drop(notification.id)
             logger.info(
                 "notification.done",
@@ -96,11 +95,3 @@ class Recording:
                 more = self._repository.audience_count.go_on(fanout.notification_id)
                 fanout.counted = not more
                 return
-
-    def _disable_refused(self, fanout: Fanout, *, final: bool, now: datetime) -> None:
-        """Send no more to the devices that FCM proved to be gone."""
-        for meaning, refused in fanout.tally.to_disable(final=final).items():
-            reason = reasons.REFUSED[meaning]
-            count = self._repository.results.disable(refused, reason=reason, now=now)
-            about = {"reason": meaning.value, "count": count}
-            logger.info("devices.disabled", extra={"notification": fanout.notification_id, **about})

@@ -4,7 +4,7 @@
     not processed  the same                         FCM accepted nothing of it
     throttled      Retry-After, else 60, 120 … 3600
     unavailable    10, 20, 40, 80, 160, then never; Retry-After if longer
-    misconfigured  at once when an operator releases the notification
+    refused us     at once when an operator releases it (the token endpoint refused our key)
 
 https://firebase.google.com/docs/cloud-messaging/scale-fcm (at least 10 s before a retry; jitter).
 """
@@ -36,7 +36,7 @@ def delay(
     Attempts that never reached FCM are one kind, all others the other.
     """
     doubled = 2.0 ** min(attempt - 1, 12)
-    if meaning is Meaning.MISCONFIGURED:
+    if meaning is Meaning.CREDENTIALS_REFUSED:
         return 0.0
     if meaning in (Meaning.UNREACHED, Meaning.NOT_PROCESSED):
         wait = min(doubled, UNREACHED_MOST_SECONDS)

@@ -13,6 +13,7 @@ class Target(NamedTuple):
     kind: str  # the name of the field that FCM wants it in: token or fid
     token: str
     refreshed_at: datetime | None = None  # when claimed; registering again changes it
+    platform: str = ""  # android, ios or web
     attempt: int = 1
     unreached: int = 0  # how many earlier attempts never reached FCM
 

@@ -87,8 +87,11 @@ def retry_failed(notification_id: int, *, by: str, reason: str, now: datetime) -
     """Attempt again what FCM never accepted, and return how many deliveries that are."""
     row = open_again(notification_id, now=now)
     failed = Delivery.objects.filter(notification=row)
-    count = require_any(failed.retry_abandoned(now=now), row)
-    recount(row, said(_("Retried by %(who)s"), by, reason), abandoned=-count, retry=count)
+    abandoned = failed.retry_abandoned(now=now)
+    rejected = failed.retry_misconfigured(now=now)
+    count = require_any(abandoned + rejected, row)
+    text = said(_("Retried by %(who)s"), by, reason)
+    recount(row, text, abandoned=-abandoned, rejected=-rejected, retry=count)
     logged("retried", by, reason, notification=row.id, count=count)
     return count
 

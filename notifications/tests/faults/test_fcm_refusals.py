@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from django.utils import timezone
 
 from notifications.models import DeviceToken, Notification
 from notifications.operators import acts
@@ -39,9 +40,10 @@ def disabled(notification: Notification) -> set[str]:
     return set(devices.filter(disabled_at__isnull=False).values_list("token", flat=True))
 
 
-def mend(fault: str) -> None:
-    """Let FCM take every device with this fault from now on."""
-    for device in DeviceToken.objects.filter(token__startswith="bad", token__endswith=fault):
+def mend(notification: Notification) -> None:
+    """Let FCM take every device that it refused, or would refuse."""
+    audience = DeviceToken.objects.filter(user__clips__program__talks__notification=notification)
+    for device in audience.filter(token__startswith="bad"):
         DeviceToken.objects.filter(id=device.id).update(token=f"mended-{device.id}")
 
 
@@ -72,8 +74,10 @@ def test_refusals_of_most_hold_it_and_disable_nobody(
     system.verify(kills=0)
 
 
-@pytest.mark.parametrize("fault", ["forbidden", "notfound"], ids=["403", "404"])
-def test_a_403_or_404_for_all_holds_it_until_it_is_mended_and_released(
+@pytest.mark.parametrize(
+    "fault", ["forbidden", "notfound", "thirdparty"], ids=["403", "404", "THIRD_PARTY"]
+)
+def test_what_blames_the_configuration_for_all_holds_it_until_it_is_mended_and_released(
     system: System, fault: str
 ) -> None:
     notification = notify(system, fault)
@@ -81,11 +85,106 @@ def test_a_403_or_404_for_all_holds_it_until_it_is_mended_and_released(
     assert notification.target_count <= HELD_A_LANE
     assert not disabled(notification)
 
-    mend(fault)
+    mend(notification)
     release(notification)
 
     assert ended(system, notification).state == Notification.State.DONE
     assert_outcomes(notification, sent=TARGETS)
+    assert not disabled(notification)
+    system.verify(kills=0)
+
+
+@pytest.mark.parametrize("fault", ["notfound", "thirdparty"])
+def test_two_devices_that_blame_the_configuration_keep_nobody_else_from_being_reached(
+    system: System, fault: str
+) -> None:
+    program = system.listeners(0)
+    for _ in range(2):
+        add_listeners(program, 1499, name=f"good-{{}}-for-{fault.upper()}")
+        add_listeners(program, 1, name=f"bad-{{}}-{fault}")
+
+    notification = ended(system, post(program))
+
+    assert notification.state == Notification.State.DONE
+    assert_outcomes(notification, sent=2998, rejected=2)
+    assert not disabled(notification)
+    system.verify(kills=0)
+
+
+def test_a_broken_apns_key_is_the_iphones_trouble_alone(system: System) -> None:
+    program = system.listeners(0)
+    add_listeners(program, 300, name="bad-{}-thirdparty", platform="ios")
+    add_listeners(program, 300, name="good-{}-android")
+
+    held = ended(system, post(program))
+
+    assert held.state == Notification.State.HELD
+    assert "300 of 300 answers for ios" in held.reason
+    assert_outcomes(held, sent=300, rejected=300)
+
+    mend(held)
+    release(held)
+
+    assert ended(system, held).state == Notification.State.DONE
+    assert_outcomes(held, sent=600)
+    system.verify(kills=0)
+
+
+def test_a_release_is_remembered_and_what_failed_can_be_tried_again(system: System) -> None:
+    notification = notify(system, "notfound", good=5)
+    assert notification.state == Notification.State.HELD  # at the end
+    assert_outcomes(notification, sent=250, rejected=250)
+
+    release(notification)
+
+    assert ended(system, notification).state == Notification.State.DONE
+    assert_outcomes(notification, sent=250, rejected=250)
+
+    mend(notification)
+    acts.retry_failed(notification.id, by="anna", reason="mended", now=timezone.now())
+
+    assert ended(system, notification).state == Notification.State.DONE
+    assert_outcomes(notification, sent=TARGETS)
+    assert not disabled(notification)
+    system.verify(kills=0)
+
+
+def test_a_change_over_to_installation_ids_holds_nothing_and_prunes_the_old_tokens(
+    system: System,
+) -> None:
+    program = system.listeners(0)
+    add_listeners(program, 1000, name="old-{}-unregistered")
+    old = DeviceToken.objects.filter(token__startswith="old").order_by("id")
+    younger = [
+        DeviceToken(user=device.user, kind="fid", token=f"fid-{device.id}")
+        for device in old.select_related("user")
+    ]
+    DeviceToken.objects.bulk_create(younger)
+
+    notification = ended(system, post(program))
+
+    assert notification.state == Notification.State.DONE
+    assert_outcomes(notification, sent=1000, rejected=1000)
+    system.wait(lambda: len(disabled(notification)) == 1000)
+    assert all(token.startswith("old") for token in disabled(notification))
+    system.verify(kills=0)
+
+
+def test_two_registrations_of_the_wrong_project_are_no_change_over(system: System) -> None:
+    program = system.listeners(0)
+    add_listeners(program, 200, name="bad-{}-unregistered")
+    younger = [
+        DeviceToken(user=device.user, kind="fid", token=f"bad-fid-{device.id}-unregistered")
+        for device in DeviceToken.objects.filter(
+            user__clips__program=program, token__startswith="bad"
+        ).select_related("user")
+    ]
+    DeviceToken.objects.bulk_create(younger)
+
+    notification = ended(system, post(program))
+
+    assert notification.state == Notification.State.HELD
+    assert "UNREGISTERED" in notification.reason
     assert not disabled(notification)
     system.verify(kills=0)
 

@@ -163,8 +163,9 @@ class Claims:
                 )[:limit]
             }
             taken = [
-                Target(device_id, kind, token, at, before[device_id][0] + 1, before[device_id][1])
-                for device_id, kind, token, at in opened.targets_among(list(before))
+                Target(*row, attempt=attempts + 1, unreached=unreached)
+                for row in opened.targets_among(list(before))
+                for attempts, unreached in [before[row[0]]]
             ]
             devices = {target.device_id for target in taken}
             Delivery.objects.of(notification_id, devices).claim_retry()

@@ -49,6 +49,12 @@ class Due:
         switch = SendingSwitch.objects.current()
         return {each.id for each in notifications if is_stopped(each, switch, now=now)}
 
+    def others_follow(self, notification_id: int, platforms: Collection[str]) -> bool:
+        """Return whether devices of other platforms are left in the audience."""
+        notification = Notification.objects.select_related("talk").get(id=notification_id)
+        left = self._audience(notification).filter(id__gt=notification.cursor)
+        return left.exclude(platform__in=platforms).exists()
+
     def with_retries(self, notification_ids: Collection[int], *, now: datetime) -> set[int]:
         """Return which of these have something to attempt again by now."""
         due = Delivery.objects.filter(notification__in=notification_ids).due_for_retry(now=now)
@@ -110,6 +116,10 @@ class Due:
     def cancel(self, notification_id: int, *, reason: str, now: datetime) -> int:
         """Send no more of a notification."""
         return Notification.objects.filter(id=notification_id).cancel(reason=reason, now=now)
+
+    def is_complete(self, notification_id: int) -> bool:
+        """Return whether nothing of a notification is in flight or to be retried."""
+        return Notification.objects.filter(id=notification_id).complete().exists()
 
     def finish(self, notification_id: int, *, now: datetime) -> Notification | None:
         """Return the notification as done, None when something of it is still open."""

@@ -7,7 +7,14 @@ from datetime import datetime
 from operator import itemgetter
 
 from django.db import transaction
-from django.db.models import BigAutoField, DateTimeField, F, IntegerField, PositiveSmallIntegerField
+from django.db.models import (
+    BigAutoField,
+    DateTimeField,
+    Exists,
+    F,
+    IntegerField,
+    PositiveSmallIntegerField,
+)
 from django.db.models.functions import Coalesce
 
 from notifications import reasons
@@ -86,6 +93,22 @@ class Results:
     def disable(self, refused: Collection[Target], *, reason: str, now: datetime) -> int:
         """Stop sending to devices that FCM refused, unless they have changed since."""
         return DeviceToken.objects.disable_refused(refused, reason=reason, now=now)
+
+    def superseded(self, device_ids: Collection[int]) -> set[int]:
+        """Return those of these refused devices whose users have a younger one beside them."""
+        younger = DeviceToken.objects.younger().exclude(id__among=device_ids)
+        found = DeviceToken.objects.filter(Exists(younger), id__among=device_ids)
+        return set(found.values_list("id", flat=True))
+
+    def replaced(self, notification_id: int, refused: Collection[Target]) -> list[Target]:
+        """Return those of these devices whose users were reached on a younger one."""
+        reached = DeviceToken.objects.younger().filter(
+            deliveries__notification=notification_id, deliveries__outcome__in=ACCEPTED
+        )
+        ids = [each.device_id for each in refused]
+        found = DeviceToken.objects.filter(Exists(reached), id__among=ids)
+        gone = set(found.values_list("id", flat=True))
+        return [each for each in refused if each.device_id in gone]
 
     @staticmethod
     def _lock(notification_ids: set[int]) -> dict[int, str]:

@@ -15,12 +15,12 @@ from notifications.models import DeviceToken
 from notifications.models.id_lookup import array_of
 
 # The columns of a Target, in its order.
-Row = tuple[int, str, str, datetime]
-COLUMNS = ("id", "kind", "token", "refreshed_at")
+Row = tuple[int, str, str, datetime, str]
+COLUMNS = ("id", "kind", "token", "refreshed_at", "platform")
 
 # OFFSET 0: each device is looked up among the clips, whatever the planner believes of their number.
 TARGETS_AMONG = """
-    SELECT device.id, device.kind, device.token, device.refreshed_at
+    SELECT device.id, device.kind, device.token, device.refreshed_at, device.platform
     FROM notifications_devicetoken AS device
     WHERE device.id = ANY(%(ids)s::bigint[])
       AND device.disabled_at IS NULL AND device.created_at <= %(cutoff)s

@@ -3,8 +3,7 @@
 import pytest
 
 from notifications.fcm.outcomes import Meaning
-from notifications.reasons import ADVICE
-from notifications.worker.brakes import Tally, misconfigured
+from notifications.worker.brakes import Tally
 from notifications.worker.work import Target
 
 
@@ -87,24 +86,61 @@ def test_a_brake_that_an_operator_released_holds_no_more(meaning: str) -> None:
     assert first is not None
 
     released = tally(**{meaning: 100})
-    released.seen = first.brake
+    released.seen = frozenset({first.brake})
 
     assert released.objection() is None
 
 
 def test_a_released_brake_leaves_the_others_on() -> None:
     released = tally(invalid=100)
-    released.seen = Meaning.UNREGISTERED
+    released.seen = frozenset({Meaning.UNREGISTERED})
 
     assert released.objection() is not None
 
 
-@pytest.mark.parametrize("code", sorted(ADVICE))
-def test_a_wrong_configuration_says_what_to_do(code: str) -> None:
-    reason = misconfigured(code).reason
+def test_a_service_account_that_google_refuses_stops_it_at_once_and_each_time() -> None:
+    refused = tally(accepted=1000, credentials_refused=1)
+    refused.seen = frozenset(Meaning)
 
-    assert code in reason
-    assert ADVICE[code] in reason
+    objection = refused.objection()
+
+    assert objection is not None
+    assert "CREDENTIALS_REFUSED" in objection.reason
+    assert "Google refused the service account" in objection.reason
+    assert not objection.brake  # nothing to be remembered: it is certain
+
+
+def test_answers_that_blame_the_configuration_stop_it_until_they_were_seen() -> None:
+    blaming = tally(misconfigured=20)
+
+    objection = blaming.objection()
+    blaming.seen = frozenset({"misconfigured"})
+
+    assert objection is not None
+    assert objection.brake == "misconfigured"
+    assert blaming.objection() is None
+    assert blaming.objection(final=True) is None
+
+
+def test_those_whose_users_have_younger_registrations_speak_for_no_mistake() -> None:
+    after_a_change_over = tally(unregistered=400, accepted=400)
+    assert after_a_change_over.objection() is not None
+
+    after_a_change_over.excuse(set(range(1, 361)))
+
+    assert after_a_change_over.objection() is None
+    assert len(after_a_change_over.superseded) == 360
+    assert len(after_a_change_over.to_disable(final=False)[Meaning.UNREGISTERED]) == 40
+
+
+def test_those_without_a_younger_registration_speak_for_a_mistake_as_before() -> None:
+    misconfigured = tally(unregistered=400)
+
+    misconfigured.excuse(set(range(1, 201)))
+
+    objection = misconfigured.objection()
+    assert objection is not None
+    assert objection.reason.startswith("200 of 200 answers")
 
 
 @pytest.mark.parametrize("meaning", ["unreached", "throttled", "unavailable"])

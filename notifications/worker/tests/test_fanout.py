@@ -49,7 +49,8 @@ def result(meaning: Meaning, **values: Any) -> Result:
         (Meaning.NOT_PROCESSED, "retry"),
         (Meaning.THROTTLED, "retry"),
         (Meaning.UNAVAILABLE, "retry"),
-        (Meaning.MISCONFIGURED, "retry"),
+        (Meaning.MISCONFIGURED, "rejected"),
+        (Meaning.CREDENTIALS_REFUSED, "retry"),
     ],
 )
 def test_each_meaning_has_its_outcome(meaning: Meaning, outcome: str) -> None:
@@ -122,20 +123,22 @@ def test_who_fears_doubles_has_the_rest_retried_all_the_same(meaning: Meaning) -
     assert fanout(retry_5xx=False).take(result(meaning), now=NOW).outcome == "retry"
 
 
+def test_what_our_credentials_kept_from_being_sent_is_attempted_at_once_when_released() -> None:
+    entry = fanout().take(result(Meaning.CREDENTIALS_REFUSED), now=NOW)
+
+    assert entry.next_attempt_at == NOW
+
+
 def test_a_wrong_configuration_stops_it_and_is_named() -> None:
     stopped = fanout()
 
-    stopped.take(result(Meaning.MISCONFIGURED, code="THIRD_PARTY_AUTH_ERROR"), now=NOW)
+    for device_id in range(20):
+        blaming = result(Meaning.MISCONFIGURED, code="PERMISSION_DENIED", device_id=device_id)
+        stopped.take(blaming, now=NOW)
 
-    objection = stopped.objection()
+    objection = stopped.tally.objection()
     assert objection is not None
-    assert "THIRD_PARTY_AUTH_ERROR" in objection.reason
-
-
-def test_a_wrong_configuration_is_attempted_again_once_released() -> None:
-    entry = fanout().take(result(Meaning.MISCONFIGURED), now=NOW)
-
-    assert entry.next_attempt_at == NOW
+    assert "PERMISSION_DENIED" in objection.reason
 
 
 def test_many_refusals_stop_it() -> None:
@@ -144,7 +147,7 @@ def test_many_refusals_stop_it() -> None:
     for device_id in range(100):
         stopped.take(result(Meaning.UNREGISTERED, device_id=device_id), now=NOW)
 
-    objection = stopped.objection()
+    objection = stopped.tally.objection()
     assert objection is not None
     assert "UNREGISTERED" in objection.reason
 
@@ -154,7 +157,7 @@ def test_good_answers_do_not_stop_it() -> None:
 
     going.take(result(Meaning.ACCEPTED), now=NOW)
 
-    assert going.objection() is None
+    assert going.tally.objection() is None
 
 
 def test_a_job_carries_the_body_and_the_targets_of_its_batch() -> None:

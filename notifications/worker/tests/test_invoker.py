@@ -60,9 +60,7 @@ class InstantSender(Sender):
         for job in jobs:
             self.jobs.append(job)
             self.in_flight += len(job.targets)
-            results = [
-                Result.of(job, target, Verdict(meaning_of(target.token))) for target in job.targets
-            ]
+            results = [Result.of(job, target, verdict_of(target.token)) for target in job.targets]
             self.inbox.put(Answered(tuple(results)))
 
     def hold_lease(self, *, until: float) -> None:
@@ -122,10 +120,12 @@ def handed_over(invoker: Invoker, notification: Notification) -> int:
     return sum(len(job.targets) for job in jobs)
 
 
-def meaning_of(token: str) -> Meaning:
+def verdict_of(token: str) -> Verdict:
     """Return what the token asks for."""
     word = token.partition("-")[0]
-    return Meaning(word) if word in set(Meaning) else Meaning.ACCEPTED
+    return (
+        Verdict(Meaning(word), word.upper()) if word in set(Meaning) else Verdict(Meaning.ACCEPTED)
+    )
 
 
 def program_with(*names: str, count: int = 1) -> Program:

@@ -23,7 +23,7 @@ def most(low: float, high: float) -> float:
         (Meaning.NOT_PROCESSED, [1, 2, 4, 8, 16, 32, 60, 60, 60]),
         (Meaning.THROTTLED, [60, 120, 240, 480, 960, 1920, 3600, 3600]),
         (Meaning.UNAVAILABLE, [10, 20, 40, 80, 160, None, None]),
-        (Meaning.MISCONFIGURED, [0, 0, 0]),
+        (Meaning.CREDENTIALS_REFUSED, [0, 0, 0]),
     ],
 )
 def test_the_ladder_of_each_meaning(meaning: Meaning, waits: list[float | None]) -> None:
@@ -34,7 +34,8 @@ def test_the_ladder_of_each_meaning(meaning: Meaning, waits: list[float | None])
 
 
 @pytest.mark.parametrize(
-    "meaning", [Meaning.UNREACHED, Meaning.THROTTLED, Meaning.UNAVAILABLE, Meaning.MISCONFIGURED]
+    "meaning",
+    [Meaning.UNREACHED, Meaning.THROTTLED, Meaning.UNAVAILABLE, Meaning.CREDENTIALS_REFUSED],
 )
 def test_jitter_stretches_a_wait_by_a_quarter_at_most(meaning: Meaning) -> None:
     wait = retry.delay(meaning, attempt=3, retry_after=7, uniform=least)

@@ -385,7 +385,7 @@ def test_nothing_is_posted_for_an_account_that_is_refused(
     lanes.send(token, f"{token}-2")
 
     assert {(each.verdict.meaning, each.verdict.code) for each in lanes.wait_for(2)} == {
-        (Meaning.MISCONFIGURED, "CREDENTIALS_REFUSED")
+        (Meaning.CREDENTIALS_REFUSED, "CREDENTIALS_REFUSED")
     }
     assert entries(fcm, token) == []
 
