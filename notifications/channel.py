@@ -9,11 +9,10 @@ import logging
 from functools import cache
 
 import redis
-from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from notifications import failpoints
+from notifications import failpoints, redis_url
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +28,16 @@ MAX_TALK_ID = 2**63 - 1  # of a BigAutoField
 
 
 def connect(*, timeout: float) -> redis.Redis:
-    """Return a client that reports every failure at once, after `timeout` seconds at most."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_connect_timeout=timeout,
-        socket_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
+    """Return a client that reports every failure at once, after `timeout` seconds at most.
+
+    Raise RedisError when REDIS_URL cannot be used.
+    """
+    return redis.Redis.from_pool(
+        redis_url.pool(
+            socket_connect_timeout=timeout,
+            socket_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+        )
     )
 
 
@@ -48,8 +51,9 @@ def publish(talk_id: int) -> None:
     """Wake the worker up for a talk; log and go on when Redis is away."""
     failpoints.reach("before_publish")
     try:
-        publisher().publish(TALK_POSTED_CHANNEL, json.dumps({"talk_id": talk_id}))
-    except redis.RedisError as error:
+        with redis_url.only_redis_errors():
+            publisher().publish(TALK_POSTED_CHANNEL, json.dumps({"talk_id": talk_id}))
+    except (redis.RedisError, OSError) as error:
         logger.warning(
             "publish.failed",
             extra={"talk": talk_id, "error": str(error), "then": "the worker's next tick finds it"},

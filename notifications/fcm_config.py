@@ -1,15 +1,25 @@
-"""FCM's address and our service account, from the settings: for worker, test push and probe."""
+"""FCM's address and our service account, from the settings: for worker, test push and probe.
+
+What these settings hold may be a secret: somebody may have put the key in place of its file's name.
+"""
+
+from pathlib import Path
 
 from django.conf import settings
 
 from .fcm.credentials import AccessToken
 from .fcm.endpoint import Endpoint
 
+# How a value begins or ends that is a file's name, and no key.
+NAME_STARTS = ("/", "./", "../", "~")
+NAME_ENDS = {".json", ".pem", ".crt", ".cer"}
+MOST_OF_A_NAME = 255  # characters
+
 
 def access_token() -> AccessToken:
     """Return the access token of the settings' service account, which is asked for later.
 
-    Raise OSError when its file cannot be read, ValueError when it is no service account's.
+    Raise ValueError when its file cannot be used (fcm/service_account.py).
     """
     return AccessToken(
         settings.GOOGLE_APPLICATION_CREDENTIALS,
@@ -29,3 +39,15 @@ def endpoint(access: AccessToken) -> Endpoint:
         timeout=settings.FCM_TIMEOUT,
         proxy=settings.FCM_PROXY,
     )
+
+
+def said_of_file(setting: str, problem: object) -> str:
+    """Return a sentence that says what is wrong with the file that a setting names.
+
+    The setting's value is shown only where it looks like a file's name: it may be the key itself.
+    """
+    value: str = getattr(settings, setting)
+    looks_like_a_name = value.startswith(NAME_STARTS) or Path(value).suffix in NAME_ENDS
+    if looks_like_a_name and value.isprintable() and len(value) <= MOST_OF_A_NAME:
+        return f"{setting}: {value} {problem}."
+    return f"{setting} {problem}."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import redis
 
 from notifications import channel
+from notifications.redis_url import only_redis_errors
 
 # A Redis that hangs holds a page up for at most twice this: once to connect, once to be answered.
 TIMEOUT_SECONDS = 0.15
@@ -41,8 +42,9 @@ def ask() -> int | None:
     client = None
     try:
         client = channel.connect(timeout=TIMEOUT_SECONDS)
-        return int(client.pubsub_numsub(channel.TALK_POSTED_CHANNEL)[0][1])
-    except (redis.RedisError, ValueError):  # ValueError: no valid REDIS_URL, as checks.py says
+        with only_redis_errors():
+            return int(client.pubsub_numsub(channel.TALK_POSTED_CHANNEL)[0][1])
+    except (redis.RedisError, OSError):
         return None
     finally:
         if client is not None:

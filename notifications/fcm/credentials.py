@@ -10,6 +10,7 @@ from firebase_admin import credentials
 from google.auth import exceptions
 from google.auth.transport.requests import Request
 
+from . import service_account
 from .outcomes import Meaning, Verdict
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class AccessToken:
     """
 
     def __init__(self, service_account_file: str, *, ca_file: str, proxy: str = "") -> None:
-        certificate = credentials.Certificate(service_account_file)
+        certificate = credentials.Certificate(service_account.load(service_account_file))
         self.project_id: str = certificate.project_id
         self._google = certificate.get_credential()
         session = requests.Session()

@@ -10,7 +10,8 @@ HTTPS_PORT = 443
 class Endpoint:
     """Where to POST, whom to trust, and how many seconds an answer may take.
 
-    Raise ValueError for a URL that is not https: a device token never leaves in the clear.
+    Raise ValueError for a URL that is not https: a device token never leaves in the clear. The
+    message does not show the URL, which may hold a password.
     """
 
     url: str
@@ -20,8 +21,9 @@ class Endpoint:
     proxy: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        if urlsplit(self.url).scheme != "https" or not self.host:
-            raise ValueError(f"FCM_ENDPOINT must be an https:// address, not {self.url!r}.")
+        # Whatever else HTTP/2 could not carry: FCM resets each stream, or each lane dies.
+        if not is_address(self.url, schemes=("https",)) or not self.url.isascii():
+            raise ValueError("FCM_ENDPOINT must be an https:// address in ASCII.")
 
     @property
     def host(self) -> str:
@@ -56,3 +58,13 @@ class Endpoint:
         if parts.username is None:
             return ""
         return f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+
+
+def is_address(url: str, *, schemes: tuple[str, ...] = ("http", "https")) -> bool:
+    """Return whether the URL has one of the schemes, a host, and no port that cannot be."""
+    try:
+        parts = urlsplit(url)
+        is_one = parts.scheme in schemes and parts.hostname and parts.port != 0
+    except ValueError:
+        return False
+    return bool(is_one) and url.isprintable() and not set(url) & {" ", "\\"}

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.conf import settings
 from firebase_admin import messaging
 
 from notifications import fcm_config
@@ -44,8 +43,8 @@ def steps() -> Iterator[Step]:
     """Yield each step as soon as it is done, up to the first that fails."""
     try:
         access = fcm_config.access_token()
-    except (OSError, ValueError) as error:
-        told = f"{settings.GOOGLE_APPLICATION_CREDENTIALS or 'none is set'}: {error}"
+    except ValueError as error:
+        told = fcm_config.said_of_file("GOOGLE_APPLICATION_CREDENTIALS", error)
         yield Step("service account", told, CredentialsRefusedError.verdict.code)
         return
     yield Step("service account", f"of project {access.project_id}")

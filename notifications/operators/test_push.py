@@ -48,7 +48,7 @@ def attempt(device: DeviceToken, *, by: str, now: datetime) -> Verdict:
         authorization = access.header()
     except NoAccessTokenError as error:
         return error.verdict
-    except (OSError, ValueError):  # no file, or none of Google's
+    except ValueError:  # no file, or none of a service account
         return CredentialsRefusedError.verdict
     try:
         endpoint = fcm_config.endpoint(access)

@@ -5,6 +5,7 @@ import logging
 import socket
 import timeit
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import redis
@@ -13,6 +14,8 @@ from pytest_django import Settings
 from notifications import channel
 from testbed.process import LOOPBACK, free_port
 from testbed.redis import running_redis
+
+from .redis_urls import UNUSABLE
 
 SECRET = "hunter-two-and-more"
 MOST_SECONDS = 3.0  # for a loaded machine; redis-py alone takes 4.2 s, or 57.8 s
@@ -25,7 +28,8 @@ def fresh_publisher() -> Iterator[None]:
     """Let each test publish where its own REDIS_URL points."""
     channel.publisher.cache_clear()
     yield
-    channel.publisher().close()
+    with suppress(redis.RedisError):
+        channel.publisher().close()
     channel.publisher.cache_clear()
 
 
@@ -109,6 +113,18 @@ def test_a_failure_is_told_without_the_password(
     assert record.levelno == logging.WARNING
     assert vars(record)["talk"] == 42
     assert SECRET not in str(vars(record))
+
+
+@pytest.mark.parametrize("url", UNUSABLE)
+def test_an_upload_is_answered_whatever_redis_py_makes_of_the_url(
+    settings: Settings, caplog: pytest.LogCaptureFixture, url: str
+) -> None:
+    settings.REDIS_URL = url
+
+    channel.publish(42)
+
+    assert [record.message for record in caplog.records] == ["publish.failed"]
+    assert "hunter" not in str(vars(caplog.records[0]))
 
 
 @pytest.fixture

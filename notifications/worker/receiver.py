@@ -13,6 +13,7 @@ from typing import Any
 import redis
 
 from notifications import channel
+from notifications.redis_url import only_redis_errors
 
 from .inbox import Event, HelperDied, TalkPosted, Wake
 from .outage import Outage
@@ -55,22 +56,24 @@ class Receiver:
 
     def _listen_while_redis_is_there(self) -> None:
         """One connection's life."""
-        client = channel.connect(timeout=CONNECT_TIMEOUT_SECONDS)
         try:
-            with client.pubsub() as pubsub:  # type: ignore[no-untyped-call]
-                pubsub.subscribe(channel.TALK_POSTED_CHANNEL)
+            with (
+                channel.connect(timeout=CONNECT_TIMEOUT_SECONDS) as client,
+                client.pubsub() as pubsub,  # type: ignore[no-untyped-call]
+            ):
+                with only_redis_errors():
+                    pubsub.subscribe(channel.TALK_POSTED_CHANNEL)
                 self._listen(pubsub)
         except (redis.RedisError, OSError) as error:
             self._outage.begin(error)
             self._stopping.wait(RECONNECT_SECONDS)
-        finally:
-            client.close()
 
     def _listen(self, pubsub: Any) -> None:
         """Hand on what comes; raise ConnectionError when Redis has fallen silent."""
         heard = pinged = time.monotonic()
         while not self._stopping.is_set():
-            item = pubsub.get_message(timeout=POLL_SECONDS)
+            with only_redis_errors():
+                item = pubsub.get_message(timeout=POLL_SECONDS)
             now = time.monotonic()
             if item is not None:
                 heard = now

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from notifications.admin import subscribers
 from notifications.models import Notification, SendingSwitch, Standby
+from notifications.tests.redis_urls import UNUSABLE
 from testbed.process import LOOPBACK
 
 from .rows import listing, notification, set_live, staff, superuser, worker
@@ -192,6 +193,17 @@ def test_a_worker_that_redis_does_not_have_is_told(listening: Listening) -> None
 def test_a_redis_that_does_not_answer_breaks_no_page(listening: Listening) -> None:
     worker()
     listening(None)
+
+    assert "Redis does not answer." in needs(superuser())
+
+
+@pytest.mark.parametrize("url", UNUSABLE)
+def test_a_page_is_shown_whatever_redis_py_makes_of_the_url(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    worker()
+    settings.REDIS_URL = url
+    monkeypatch.setattr(subscribers, "last", subscribers.LastAnswer())
 
     assert "Redis does not answer." in needs(superuser())
 

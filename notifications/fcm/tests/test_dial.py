@@ -85,6 +85,15 @@ def test_an_endpoint_without_tls_is_none(url: str) -> None:
         Endpoint(url, "", 20)
 
 
+@pytest.mark.parametrize("project_id", ["ra\ndio", "radio\n", "ra dio", "ラジオ", "ra\x7fdio"])
+def test_an_endpoint_is_no_address_that_http_cannot_carry(project_id: str) -> None:
+    # FCM would reset each stream, or each lane would die: all of an audience would be unknown.
+    with pytest.raises(ValueError, match="in ASCII") as refused:
+        Endpoint(f"https://me:hunter-two@fcm.example/v1/projects/{project_id}", "", 20)
+
+    assert "hunter" not in str(refused.value)
+
+
 # --- Names and addresses -------------------------------------------------------------------------
 
 

@@ -7,14 +7,12 @@ import sys
 from argparse import ArgumentParser
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from notifications import fcm_config
-from notifications.checks import credentials_problem
 from notifications.fcm.credentials import AccessToken
 from notifications.management import arguments
 from notifications.management.errors import Refused
@@ -102,15 +100,13 @@ def look_for_garbage_seldom() -> None:
 
 def access_token() -> AccessToken:
     """Return the credentials of the settings; raise Refused when they cannot be used."""
-    path = settings.GOOGLE_APPLICATION_CREDENTIALS
-    if not path:
+    if not settings.GOOGLE_APPLICATION_CREDENTIALS:
         raise Refused(
             "GOOGLE_APPLICATION_CREDENTIALS is not set: name the service account file of your "
             "Firebase project, or try `make run`, which brings an emulator of FCM.",
         )
-    if problem := credentials_problem(Path(path)):
-        raise Refused(f"GOOGLE_APPLICATION_CREDENTIALS: {path} {problem}.")
     try:
         return fcm_config.access_token()
     except ValueError as error:
-        raise Refused(f"GOOGLE_APPLICATION_CREDENTIALS: {path} is refused: {error}") from error
+        told = fcm_config.said_of_file("GOOGLE_APPLICATION_CREDENTIALS", error)
+        raise Refused(told) from error

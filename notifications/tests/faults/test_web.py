@@ -142,3 +142,19 @@ def test_a_wrong_password_for_redis_delays_nobody_and_is_not_logged(system: Syst
     assert "publish.failed" in system.log_of("runserver")
     system.wait_for_the_log("redis.away", worker)
     assert "hunter-two" not in system.log_of("runserver", "listen_notifications")
+
+
+@pytest.mark.parametrize("wrong", ["redis://:hunter-two@{}/0?foo=1", "http://:hunter-two@{}"])
+def test_a_redis_url_that_cannot_be_used_delays_nobody_and_is_not_logged(
+    system: System, wrong: str
+) -> None:
+    url = wrong.format(f"127.0.0.1:{system.redis_port}")
+    system.start_web(REDIS_URL=url)
+    worker = system.start_worker(REDIS_URL=url)
+
+    assert_an_upload_is_notified(system)
+
+    assert "publish.failed" in system.log_of("runserver")
+    system.wait_for_the_log("redis.away", worker)
+    assert "notifications.W005" in worker.log.read_text()
+    assert "hunter-two" not in system.log_of("runserver", "listen_notifications")

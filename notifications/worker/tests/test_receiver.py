@@ -12,6 +12,7 @@ import redis
 from pytest_django import Settings
 
 from notifications import channel
+from notifications.tests.redis_urls import UNUSABLE
 from notifications.worker import receiver
 from notifications.worker.inbox import Event, HelperDied, TalkPosted, Wake
 from notifications.worker.receiver import Receiver
@@ -112,6 +113,17 @@ def test_garbage_only_means_look_now(listen: Listen) -> None:
 
 
 @pytest.mark.engines
+def test_garbage_ends_nobody_who_has_redis_py_decode_it(listen: Listen) -> None:
+    with running_redis() as url:
+        heard = listen(f"{url}?decode_responses=yes")
+        heard.wait_for(SUBSCRIBED)
+
+        publish(url, b"\xff\xfe")
+
+        assert heard.next() == SUBSCRIBED  # again, which is a reason to look as well
+
+
+@pytest.mark.engines
 def test_messages_come_in_their_order_and_none_is_lost(listen: Listen) -> None:
     with running_redis() as url:
         heard = listen(url)
@@ -209,6 +221,18 @@ def test_an_outage_is_logged_once_and_not_at_every_attempt(
     assert eventually(lambda: len(attempts) > 5, seconds=DEADLINE_SECONDS)
     assert [record.getMessage() for record in caplog.records] == ["redis.away"]
     assert "hunter-two" not in str(vars(caplog.records[0]))
+
+
+@pytest.mark.parametrize("url", UNUSABLE)
+def test_it_goes_on_whatever_redis_py_makes_of_the_url(
+    listen: Listen, caplog: pytest.LogCaptureFixture, url: str
+) -> None:
+    heard = listen(url)
+
+    assert eventually(lambda: bool(caplog.records), seconds=DEADLINE_SECONDS)
+    assert [record.getMessage() for record in caplog.records] == ["redis.away"]
+    assert "hunter" not in str(vars(caplog.records[0]))
+    assert heard.nothing()  # nor that it died
 
 
 def test_it_stops_while_redis_is_away(settings: Settings) -> None:
