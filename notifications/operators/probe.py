@@ -14,9 +14,10 @@ from firebase_admin import messaging
 
 from notifications import fcm_config
 from notifications.fcm import dial
-from notifications.fcm.credentials import AccessToken, CredentialsRefusedError, NoAccessTokenError
+from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.failures import Failure
+from notifications.fcm.key import CredentialsRefusedError, NoAccessTokenError
 from notifications.fcm.link import Link
 from notifications.fcm.message import ANY_TARGET, complete, split
 from notifications.fcm.outcomes import Answer, Meaning, classify

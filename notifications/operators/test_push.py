@@ -12,9 +12,9 @@ from firebase_admin import messaging
 
 from notifications import fcm_config
 from notifications.fcm.connection import Connection
-from notifications.fcm.credentials import CredentialsRefusedError, NoAccessTokenError
 from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.failures import Failure
+from notifications.fcm.key import CredentialsRefusedError, NoAccessTokenError
 from notifications.fcm.message import ANY_TARGET, complete, split
 from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
 from notifications.models import Delivery, DeviceToken

@@ -12,9 +12,10 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from notifications.fcm.connection import Connection
-from notifications.fcm.credentials import AccessToken, NoAccessTokenError
+from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.failures import Failure
+from notifications.fcm.key import NoAccessTokenError
 from notifications.fcm.message import complete
 from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
 from notifications.fcm.sending import STREAMS

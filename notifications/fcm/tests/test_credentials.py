@@ -1,8 +1,10 @@
 """The access token: refreshed once for all lanes, over TLS that is verified, and never shown."""
 
+import base64
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,19 +13,18 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
 from fcm_emulator import certificates, oauth
-from notifications.fcm import credentials
-from notifications.fcm.credentials import (
-    AccessToken,
-    CredentialsRefusedError,
-    CredentialsUnavailableError,
-)
+from notifications.fcm import key
+from notifications.fcm.credentials import AccessToken
+from notifications.fcm.key import CredentialsRefusedError, CredentialsUnavailableError
 from testbed.process import LOOPBACK, free_port
 
 THREADS = 20
+REFUSAL = b'{"error": "invalid_grant"}'
 PAGE = b"<!DOCTYPE html><title>Welcome to the hotel's network</title>"
 
 Reply = Callable[[int], tuple[int, bytes]]
@@ -113,9 +114,23 @@ def test_a_token_is_used_again(access: AccessToken, endpoint: TokenEndpoint) -> 
 
 
 def test_a_token_that_has_expired_is_replaced(access: AccessToken, endpoint: TokenEndpoint) -> None:
-    endpoint.reply = lambda n: (200, json.dumps({"access_token": n, "expires_in": 1}).encode())
+    endpoint.reply = lambda n: (200, json.dumps({"access_token": n, "expires_in": 0}).encode())
 
     assert [access.header(), access.header()] == ["Bearer 1", "Bearer 2"]
+
+
+@pytest.mark.parametrize("seconds", [30, 225, 226])
+def test_a_token_of_a_short_life_is_used_again_all_the_same(
+    access: AccessToken, endpoint: TokenEndpoint, seconds: int
+) -> None:
+    # google-auth calls a token expired 225 s ahead: each request asked for a new one.
+    short = {"access_token": "at", "expires_in": seconds}
+    endpoint.reply = lambda n: (200, json.dumps(short).encode())
+
+    for _ in range(10):
+        access.header()
+
+    assert len(endpoint.requests) == 1
 
 
 def at_once(action: Callable[[], Any]) -> list[Any]:
@@ -211,7 +226,7 @@ def test_an_endpoint_that_failed_is_left_alone_for_a_while(
     access: AccessToken, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Else each of the lanes, which take their turns, would wait for the timeout once a batch.
-    monkeypatch.setattr(credentials, "PAUSE_SECONDS", 3600)
+    monkeypatch.setattr(key, "PAUSE_SECONDS", 3600)
     endpoint.reply = lambda n: (502, PAGE)
 
     found = at_once(access.header)
@@ -223,7 +238,7 @@ def test_an_endpoint_that_failed_is_left_alone_for_a_while(
 def test_an_endpoint_that_failed_is_asked_again(
     access: AccessToken, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(credentials, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(key, "PAUSE_SECONDS", 0)
     endpoint.reply = lambda n: (502, PAGE) if n == 1 else token(n)
     with pytest.raises(CredentialsUnavailableError):
         access.header()
@@ -231,14 +246,139 @@ def test_an_endpoint_that_failed_is_asked_again(
     assert access.header() == "Bearer at-2"
 
 
-def test_an_operator_who_corrected_the_account_need_not_wait(
-    access: AccessToken, endpoint: TokenEndpoint
+def test_a_refused_key_is_asked_for_again_after_a_while(
+    access: AccessToken, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint.reply = lambda n: (400, b'{"error": "invalid_grant"}') if n == 1 else token(n)
-    with pytest.raises(CredentialsRefusedError):
-        access.header()
+    endpoint.reply = lambda n: (400, REFUSAL) if n == 1 else token(n)
+
+    found = at_once(access.header)  # 185 times a second it was asked for
+
+    assert found == [CredentialsRefusedError] * THREADS
+    assert len(endpoint.requests) == 1
+    later = time.monotonic() + 3
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert access.header() == "Bearer at-2"
+
+
+# --- A key is rotated by replacing its file -------------------------------------------------------
+
+
+def rotate(endpoint: TokenEndpoint, account: Path, *, project_id: str = "") -> str:
+    """Replace the file by that of another key, as an operator does; return the key's id."""
+    content = new_account(endpoint, account, project_id=project_id)
+    written = account.with_suffix(".new")
+    written.write_text(json.dumps(content))
+    written.replace(account)
+    return str(content["private_key_id"])
+
+
+def new_account(endpoint: TokenEndpoint, account: Path, *, project_id: str = "") -> Any:
+    """Return what the file of another key holds."""
+    other = account.with_suffix(".other")
+    oauth.write_service_account(other, endpoint.url)
+    content = json.loads(other.read_text())
+    return content | ({"project_id": project_id} if project_id else {})
+
+
+def key_of(request: bytes) -> str:
+    """Return the id of the key that signed a request for an access token."""
+    assertion = parse_qs(request.decode())["assertion"][0]
+    header = assertion.partition(".")[0]
+    return str(json.loads(base64.urlsafe_b64decode(header + "=="))["kid"])
+
+
+def pass_time(monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
+    """Let the clock go on by so much."""
+    now = time.monotonic() + seconds
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+
+def test_a_new_key_is_used_without_a_restart(
+    access: AccessToken, endpoint: TokenEndpoint, account: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access.header()
+    new = rotate(endpoint, account)
+    pass_time(monkeypatch, seconds=2)
 
     assert access.header() == "Bearer at-2"
+    assert key_of(endpoint.requests[-1]) == new
+    assert access.header() == "Bearer at-2"
+
+
+def test_a_new_key_is_looked_for_when_the_old_one_is_refused(
+    access: AccessToken, endpoint: TokenEndpoint, account: Path
+) -> None:
+    endpoint.reply = lambda n: (400, REFUSAL) if n == 1 else token(n)
+
+    new = rotate(endpoint, account)
+
+    assert access.header() == "Bearer at-2"  # nothing has failed for want of a second
+    assert key_of(endpoint.requests[-1]) == new
+
+
+def test_the_old_key_is_used_until_google_knows_the_new_one(
+    access: AccessToken, endpoint: TokenEndpoint, account: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access.header()
+    rotate(endpoint, account)
+    endpoint.reply = lambda n: (400, REFUSAL) if n == 2 else token(n)
+
+    pass_time(monkeypatch, seconds=2)
+    assert access.header() == "Bearer at-1"
+
+    pass_time(monkeypatch, seconds=5)
+    assert access.header() == "Bearer at-3"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"type": "service_acc', b"null"], ids=["empty", "half", "none"]
+)
+def test_a_file_that_is_half_written_changes_nothing(
+    access: AccessToken,
+    endpoint: TokenEndpoint,
+    account: Path,
+    content: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    access.header()
+    account.write_bytes(content)
+    pass_time(monkeypatch, seconds=2)
+    assert access.header() == access.header() == "Bearer at-1"
+    assert [record.getMessage() for record in caplog.records] == ["credentials.unusable"]
+
+    new = rotate(endpoint, account)
+    pass_time(monkeypatch, seconds=2)
+
+    assert access.header() == "Bearer at-2"
+    assert key_of(endpoint.requests[-1]) == new
+
+
+def test_a_file_that_is_gone_changes_nothing(
+    access: AccessToken, account: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access.header()
+    account.unlink()
+    pass_time(monkeypatch, seconds=2)
+
+    assert access.header() == "Bearer at-1"
+
+
+def test_the_key_of_another_project_is_not_taken(
+    access: AccessToken,
+    endpoint: TokenEndpoint,
+    account: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # FCM's address names the project, and its devices are of that project.
+    access.header()
+    rotate(endpoint, account, project_id="another-project")
+    pass_time(monkeypatch, seconds=2)
+
+    assert access.header() == "Bearer at-1"
+    [record] = caplog.records
+    assert "restart" in str(vars(record)["error"])
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 502])
@@ -307,7 +447,7 @@ def test_an_authority_that_is_not_trusted_gets_no_assertion(
 def test_an_endpoint_that_answers_byte_by_byte_does_not_hold_the_lanes(
     account: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(credentials, "REFRESH_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(key, "REFRESH_TIMEOUT_SECONDS", 0.3)
     enough = threading.Event()
 
     class Dripping(BaseHTTPRequestHandler):

@@ -17,8 +17,9 @@ from fcm_emulator import oauth
 from fcm_emulator.journal import read
 from fcm_emulator.process import EmulatorProcess, running
 from notifications.fcm.connection import Connection
-from notifications.fcm.credentials import AccessToken, CredentialsUnavailableError
+from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
+from notifications.fcm.key import CredentialsUnavailableError
 from notifications.fcm.outcomes import Meaning, Verdict
 from notifications.fcm.sending import STREAMS
 from notifications.worker import lane as lane_module

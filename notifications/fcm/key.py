@@ -1,0 +1,133 @@
+"""A key of the service account, and the access token that it was given last."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from firebase_admin import credentials
+from google.auth import exceptions
+
+from .outcomes import Meaning, Verdict
+
+logger = logging.getLogger(__name__)
+
+# google-auth's default is 120 s. A lane waits for the refresh while its answers come in.
+REFRESH_TIMEOUT_SECONDS = 10
+
+# A token endpoint that failed or refused is not asked again for this long. Otherwise the lanes, one
+# after the other, would wait for its timeout with each batch, and their answers would time out
+# meanwhile; a refused key was asked for 185 times a second (measured).
+PAUSE_SECONDS = 2.0
+
+# A token is replaced so long before it expires, as google-auth does; or after half of its life,
+# where that is shorter, or each request would ask for a new one.
+REPLACED_BEFORE_SECONDS = 225.0
+USUAL_LIFE_SECONDS = 3600.0  # where the token endpoint names none
+
+
+class NoAccessTokenError(Exception):
+    """There is no access token, so nothing is sent; `verdict` says what that means for a target."""
+
+    verdict: Verdict
+
+
+class CredentialsUnavailableError(NoAccessTokenError):
+    """There is no access token now (the token endpoint is away); later there may be one."""
+
+    verdict = Verdict(Meaning.UNREACHED, code="NO_ACCESS_TOKEN")
+
+
+class CredentialsRefusedError(NoAccessTokenError):
+    """The token endpoint refused the service account: an operator must look."""
+
+    verdict = Verdict(Meaning.CREDENTIALS_REFUSED, code="CREDENTIALS_REFUSED")
+
+
+class Key:
+    """Not thread-safe. `account` is what a service account file holds, `request` google-auth's way.
+
+    google-auth's `before_request` is not called: it starts a thread that asks
+    iamcredentials.googleapis.com for regions, which FCM does not need.
+    """
+
+    def __init__(self, account: dict[str, Any], request: Callable[..., Any]) -> None:
+        self._google = credentials.Certificate(account).get_credential()
+        self._request = request
+        self._good_until = 0.0
+        self._paused_until = 0.0
+        self._failed: type[NoAccessTokenError] | None = None  # the last time, and how
+        self._refreshing = threading.Thread()  # none yet
+
+    @property
+    def bearer(self) -> str:
+        """Return the Authorization header's value."""
+        return f"Bearer {self._google.token}"
+
+    @property
+    def is_good(self) -> bool:
+        """Return whether there is a token that lasts for a while."""
+        return time.monotonic() < self._good_until
+
+    def refresh(self) -> None:
+        """Get another token; raise NoAccessTokenError when there is none."""
+        if self._failed and time.monotonic() < self._paused_until:
+            raise self._failed
+        try:
+            self._refresh_in_time()
+        except Exception as error:  # google-auth raises anything for a page where JSON should be
+            kind = CredentialsRefusedError if is_refusal(error) else CredentialsUnavailableError
+            if kind is not self._failed:  # once, however often it is tried again
+                logger.warning("token.failed", extra={"error": told(error)})
+            self._failed, self._paused_until = kind, time.monotonic() + PAUSE_SECONDS
+            raise kind from error
+        self._failed = None
+        life = life_left(self._google.expiry)
+        self._good_until = time.monotonic() + max(life - REPLACED_BEFORE_SECONDS, life / 2)
+
+    def _refresh_in_time(self) -> None:
+        """Refresh; raise TimeoutError when that takes too long in all.
+
+        The timeout of `requests` is for each read, and an answer may come byte by byte.
+        """
+        if self._refreshing.is_alive():
+            raise TimeoutError
+        failures: list[Exception] = []
+
+        def refresh() -> None:
+            try:
+                self._google.refresh(self._request)
+            except Exception as error:  # noqa: BLE001  (raised again by whoever waits)
+                failures.append(error)
+
+        self._refreshing = threading.Thread(target=refresh, name="token", daemon=True)
+        self._refreshing.start()
+        self._refreshing.join(REFRESH_TIMEOUT_SECONDS)
+        if self._refreshing.is_alive():
+            raise TimeoutError
+        if failures:
+            raise failures[0]
+
+
+def life_left(expiry: datetime | None) -> float:
+    """Return how many seconds a token has that was given just now; google-auth's times are UTC."""
+    if expiry is None:
+        return USUAL_LIFE_SECONDS
+    return (expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
+
+
+def is_refusal(error: Exception) -> bool:
+    """Return whether OAuth's own JSON says no; a page of a proxy in between says nothing."""
+    return (
+        isinstance(error, exceptions.RefreshError)
+        and not error.retryable
+        and isinstance(answer := error.args[-1], dict)
+        and "error" in answer
+    )
+
+
+def told(error: Exception) -> str:
+    """Return the error as the log may show it: no part of an answer, which may repeat a secret."""
+    return str(error) if isinstance(error, exceptions.TransportError) else type(error).__name__
