@@ -48,10 +48,20 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
-    """The account that may send: its public key, and where it gets its access tokens."""
+    """The account that may send: the file of its key, and where it gets its access tokens.
 
-    public_key: rsa.RSAPublicKey
+    Whoever replaces the file rotates the key: the one before is revoked.
+    """
+
+    file: Path
     token_uri: str
+
+    def public_key(self) -> rsa.RSAPublicKey:
+        """Return that of the file's key; raise Refused while the file holds none."""
+        content = _known_account(self.file)
+        if content is None:
+            raise Refused("invalid_grant", "Invalid JWT Signature.")
+        return _private_key(content).public_key()
 
 
 def write_service_account(file: Path, token_uri: str) -> ServiceAccount:
@@ -60,7 +70,7 @@ def write_service_account(file: Path, token_uri: str) -> ServiceAccount:
     content["token_uri"] = token_uri
     file.touch(mode=0o600)
     file.write_text(json.dumps(content, indent=2) + "\n")
-    return ServiceAccount(_private_key(content).public_key(), token_uri)
+    return ServiceAccount(file, token_uri)
 
 
 def _known_account(file: Path) -> dict[str, Any] | None:
@@ -137,7 +147,7 @@ class Authority:
         grant_type = given.get("grant_type", [""])[0]
         if grant_type != GRANT_TYPE:
             raise Refused("unsupported_grant_type", f"Invalid grant_type: {grant_type}")
-        claims = _signed_claims(given.get("assertion", [""])[0], self._account.public_key)
+        claims = _signed_claims(given.get("assertion", [""])[0], self._account.public_key())
         if claims.get("iss") != CLIENT_EMAIL:
             raise Refused("invalid_grant", "Invalid grant: account not found")
         if claims.get("aud") not in (self._account.token_uri, GOOGLE_TOKEN_URI):

@@ -60,6 +60,11 @@ class SendingCollector(Collector):
             yield GaugeMetricFamily(
                 "radiotalk_worker_active", "Whether the lease is held.", value=bool(lease.holder)
             )
+            yield GaugeMetricFamily(
+                "radiotalk_fcm_away_seconds",
+                "For how long the worker has not reached FCM, or has had no credentials; else 0.",
+                value=lease.fcm_away_seconds or 0.0,
+            )
             yield self.turnaround(lease)
 
     def turnaround(self, lease: WorkerLease) -> Metric:

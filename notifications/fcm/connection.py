@@ -31,13 +31,20 @@ Answered = tuple[Any, Answer]
 class Connection:
     """Requests to one endpoint. Not thread-safe but for `wake`: one lane owns it.
 
-    It asks `may_begin` before it begins requests, which may have waited for long.
+    It asks `may_begin` before it begins requests, which may have waited for long; it tells
+    `dialled` why each attempt to connect failed, None when it did not.
     """
 
-    def __init__(self, endpoint: Endpoint, may_begin: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        may_begin: Callable[[], bool] = lambda: True,
+        dialled: Callable[[Failure | None], None] = lambda failure: None,
+    ) -> None:
         self._endpoint = endpoint
         self._may_begin = may_begin
-        self._links = Links(endpoint)
+        self._links = Links(endpoint, dialled)
         self._waiting: deque[Request] = deque()
         self._answers: list[Answered] = []
         self._moved_at = time.monotonic()  # when a request was last started

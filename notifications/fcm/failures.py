@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Failure(StrEnum):
-    """What the send log says of an attempt without an answer; admin/errors.py explains each."""
+    """What the send log says of an attempt without an answer; operators/causes.py explains each."""
 
     # No connection came about.
     NAME_NOT_FOUND = "NAME_NOT_FOUND"

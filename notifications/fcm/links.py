@@ -10,7 +10,7 @@ import math
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from .dial import Dial
@@ -22,9 +22,13 @@ from .tls import Resumable
 
 
 class Links:
-    """Sockets, and waiting for them. Not thread-safe but for `wake`."""
+    """Sockets, and waiting for them. Not thread-safe but for `wake`.
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    It tells `dialled` why each attempt to connect failed, None when it did not.
+    """
+
+    def __init__(self, endpoint: Endpoint, dialled: Callable[[Failure | None], None]) -> None:
+        self._dialled = dialled
         self.taking: Link | None = None  # that takes requests
         self._endpoint = endpoint
         self._links: dict[int, Link] = {}  # all of them, by descriptor
@@ -98,7 +102,9 @@ class Links:
         if not dial.socket:
             self._resumable = None  # it may be what the server does not like
             dial.abandon()
-            return dial.failure or Failure.NOT_CONNECTED
+            failure = dial.failure or Failure.NOT_CONNECTED
+            self._dialled(failure)
+            return failure
         session = Session(
             authority=self._endpoint.authority,
             path=self._endpoint.path,
@@ -108,6 +114,7 @@ class Links:
         self.taking = link = Link(dial.socket, session)
         self._links[link.descriptor] = link
         self._poll.register(link.descriptor, select.POLLIN)
+        self._dialled(None)
         return None
 
     def send(self, *, now: float) -> None:

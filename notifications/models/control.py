@@ -112,9 +112,11 @@ class WorkerLeaseQuerySet(models.QuerySet["WorkerLease"]):
             acquired_at=Now(),
             turnaround_median=None,
             turnaround_p99=None,
+            fcm_away_seconds=None,
+            fcm_away_code="",
         )
 
-    def renew(self, *, holder: str, epoch: int, ttl: timedelta, **figures: float) -> int:
+    def renew(self, *, holder: str, epoch: int, ttl: timedelta, **figures: Any) -> int:
         """Keep a lease that nobody took meanwhile, and show these figures of its worker."""
         return self.filter(holder=holder, epoch=epoch).update(
             expires_at=Now() + ttl, heartbeat_at=Now(), **figures
@@ -150,6 +152,15 @@ class WorkerLease(models.Model):
         help_text=_("Seconds for which a stream to FCM stood idle lately, with more to send."),
     )
     turnaround_p99 = models.FloatField(_("turn-around, 99th percentile"), null=True, blank=True)
+    fcm_away_seconds = models.FloatField(
+        _("FCM away"),
+        null=True,
+        blank=True,
+        help_text=_("For how many seconds FCM has not been reached, or has had no credentials."),
+    )
+    fcm_away_code = models.CharField(
+        _("FCM away because"), max_length=100, blank=True, db_default=""
+    )
 
     objects = WorkerLeaseQuerySet.as_manager()
 

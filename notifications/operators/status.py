@@ -29,6 +29,8 @@ def status(*, now: datetime) -> dict[str, Any]:
         "worker": holder.holder if holder else None,
         "worker_epoch": holder.epoch if holder else None,
         "heartbeat_at": holder.heartbeat_at if holder else None,
+        "fcm_away_seconds": holder.fcm_away_seconds if holder else None,
+        "fcm_away_code": holder.fcm_away_code if holder else "",
         "standbys": [standby.holder for standby in Standby.objects.order_by("since")],
         "problems": problems(current, open_now),
         "pending": open_now.pending,

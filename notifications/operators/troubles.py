@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from notifications.models import Notification
 
+from .causes import explain
 from .situation import OpenNotifications, Situation
 
 # What is due is begun at once; something is wrong with what waits for so long.
@@ -52,6 +53,7 @@ def find(
 ) -> Iterator[Trouble]:
     """Yield what is wrong; nothing about Redis when it was not asked (`listening` is None)."""
     yield from of_the_worker(situation)
+    yield from of_fcm(situation)
     yield from of_waiting(situation, open_now)
     if listening:
         yield from of_redis(situation, listening)
@@ -85,6 +87,16 @@ def of_the_worker(situation: Situation) -> Iterator[Trouble]:
             _("Look at its log; a standby takes over by itself. %(start)s") % {"start": start},
             unready=True,
         )
+
+
+def of_fcm(situation: Situation) -> Iterator[Trouble]:
+    """Yield that the active worker does not reach FCM, or has no credentials for it, and why."""
+    holder = situation.holder
+    if holder is None or holder.fcm_away_seconds is None or situation.worker_is_silent:
+        return
+    text = _("The worker has not reached FCM for %(seconds)d s: %(code)s.")
+    told = text % {"seconds": holder.fcm_away_seconds, "code": holder.fcm_away_code}
+    yield Trouble(told, str(explain("", holder.fcm_away_code)), unready=True)
 
 
 def of_waiting(situation: Situation, open_now: OpenNotifications) -> Iterator[Trouble]:

@@ -26,6 +26,7 @@ Follow a talk through it by file names:
     timer       when a step that the loop repeats is due again
     watchdog    tells systemd that the loop turns
     outage      logs an outage twice: at its start, and at its end with its length
+    reach       whether FCM can be reached and takes our credentials, for operators to see
 
 The folder notifications/fcm talks to FCM: a lane's connection, the access token, the meaning of an
 answer.

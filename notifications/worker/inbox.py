@@ -33,6 +33,14 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """A lane connected ahead, or asked for an access token; `failure` is a code of the log's."""
+
+    failure: str = ""  # "" when it went well
+    is_of_credentials: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class HelperDied:
     """A thread that the worker needs has ended."""
 
@@ -47,7 +55,7 @@ class Stop:
     why: str
 
 
-Event = Wake | TalkPosted | Answered | HelperDied | Stop
+Event = Wake | TalkPosted | Answered | Tried | HelperDied | Stop
 
 
 class Inbox:

@@ -15,12 +15,13 @@ from django.db import connection
 from django.utils import timezone
 
 from .claiming import Claiming
-from .inbox import Answered, Event, HelperDied, Inbox, Stop, TalkPosted, Wake
+from .inbox import Answered, Event, HelperDied, Inbox, Stop, TalkPosted, Tried, Wake
 from .lease import Lease, LeaseLostError, LeaseState
 from .ledger import Ledger
 from .opening import TICK_SECONDS, Opening
 from .outage import DATABASE_AWAY, Outage
 from .rate import Rate
+from .reach import Reach
 from .recording import Recording
 from .repository import Repository
 from .rotation import Rotation
@@ -87,6 +88,7 @@ class Invoker:
         self.standby_timer = Timer(ANNOUNCE_SECONDS)
         self.give_up_timer = Timer(2 * settings.FCM_TIMEOUT + GIVE_UP_SECONDS)
         self.outage = Outage("database")
+        self.reach = Reach()
         self.stopping = ""  # the reason, once told to stop
         self.exit_code = 0
 
@@ -196,8 +198,11 @@ class Invoker:
         for event in events:
             match event:
                 case Answered():
+                    self.reach.answered(event.results)
                     if self.recording.take(event, now):
                         self.claiming.slow_down()
+                case Tried():
+                    self.reach.tried(event)
                 case TalkPosted():
                     self.opening.note_talk(event.talk_id)
                 case Wake():
@@ -216,7 +221,7 @@ class Invoker:
             return
         self.lease_timer.restart()
         seen = self.lease.rival
-        kept = self.lease.keep(**self.sender.figures())
+        kept = self.lease.keep(**self.sender.figures(), **self.reach.figures())
         self.outage.end()
         if kept is LeaseState.ACQUIRED:
             self.on_lease_acquired(now)

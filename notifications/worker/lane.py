@@ -8,7 +8,6 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from notifications.fcm.connection import Connection
@@ -21,7 +20,7 @@ from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
 from notifications.fcm.sending import STREAMS
 
 from .ahead import Ahead
-from .inbox import Answered, Event, HelperDied
+from .inbox import Answered, Event, HelperDied, Tried
 from .timer import Timer
 from .turnaround import Turnaround
 from .work import Job, Result, Target
@@ -36,6 +35,8 @@ GATHER_SECONDS = 0.01
 # How often an idle lane sees whether its connection is still there, so that the next talk need not
 # wait for a handshake. Firewalls forget a silent connection after some minutes.
 WARM_SECONDS = 45.0
+# The same after that has failed.
+WARM_AGAIN_SECONDS = 5.0
 
 
 class Attempt(NamedTuple):
@@ -71,6 +72,7 @@ class Lane:
         self._connection: Connection | None = None
         self.turnaround = Turnaround()
         self._warm_timer = Timer(WARM_SECONDS)
+        self._failing: set[bool] = set()  # what could not be had: credentials, a connection
 
     def wake(self) -> None:
         """Let the lane look for work; called on the main thread."""
@@ -89,7 +91,11 @@ class Lane:
             raise
 
     def _send_until_closed(self) -> None:
-        connection = self._connection = Connection(self._endpoint, self._ahead.may_begin)
+        connection = self._connection = Connection(
+            self._endpoint,
+            may_begin=self._ahead.may_begin,
+            dialled=lambda failure: self._note(Tried(failure or "")),
+        )
         try:
             while self._take_targets(connection):
                 is_woken = self._let_gather(connection)
@@ -113,8 +119,23 @@ class Lane:
         self._warm_timer.restart()
         connection.warm()
         if self.number == 0:
-            with suppress(NoAccessTokenError):
-                self._access.header()
+            self._try_credentials()
+
+    def _try_credentials(self) -> None:
+        """See to it that there is an access token."""
+        try:
+            self._access.header()
+        except NoAccessTokenError as error:
+            self._note(Tried(error.verdict.code, is_of_credentials=True))
+        else:
+            self._note(Tried(is_of_credentials=True))
+
+    def _note(self, tried: Tried) -> None:
+        """Tell what came of an attempt without a request; try again soon when it failed."""
+        (self._failing.add if tried.failure else self._failing.discard)(tried.is_of_credentials)
+        self._warm_timer.every = WARM_AGAIN_SECONDS if self._failing else WARM_SECONDS
+        self._warm_timer.restart()
+        self._report(tried)
 
     def _start(self, connection: Connection, most: int) -> None:
         """Start the next targets; without an access token report that nothing was sent."""

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Any
 
 from django.db.models import CharField, Max, PositiveBigIntegerField
 
@@ -85,7 +86,7 @@ class Lease:
     until: float = 0.0
     rival: Holder | None = None
 
-    def keep(self, **figures: float) -> LeaseState:
+    def keep(self, **figures: Any) -> LeaseState:
         """Renew the lease, or try to get it; raise LeaseLostError if it was taken over.
 
         With the lease the worker shows these figures of its own.

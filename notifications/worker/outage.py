@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import InterfaceError, InternalError, OperationalError
 
@@ -14,20 +15,41 @@ DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 @dataclass
 class Outage:
-    """Whether something that the worker needs is away, and since when (monotonic seconds)."""
+    """Whether something that the worker needs is away, and since when (monotonic seconds).
+
+    It is when errors have come for `sure_after` seconds, and no sign that it is there.
+    """
 
     of: str
     since: float | None = None
+    sure_after: float = 0.0
+    error: str = ""  # the last one
+    _first_at: float | None = None  # when the first error came
+    _last_at: float = 0.0  # when the last one came
 
-    def begin(self, error: Exception) -> None:
-        """Note that it is away; log only the first error of an outage."""
-        if self.since is None:
-            self.since = time.monotonic()
-            logger.error("%s.away", self.of, extra={"error": str(error).strip()})
+    def begin(self, error: object, **about: Any) -> None:
+        """Note an error; log only the first of an outage."""
+        now = time.monotonic()
+        self.error, self._last_at = str(error).strip(), now
+        if self._first_at is None:
+            self._first_at = now
+        if self.since is None and now - self._first_at >= self.sure_after:
+            self.since = self._first_at
+            logger.error("%s.away", self.of, extra={"error": self.error, **about})
 
     def end(self) -> None:
         """Note that it is there."""
+        self._first_at = None
         if self.since is not None:
-            seconds = round(time.monotonic() - self.since, 1)
-            logger.warning("%s.back", self.of, extra={"after_seconds": seconds})
+            logger.warning("%s.back", self.of, extra={"after_seconds": round(self.seconds, 1)})
             self.since = None
+
+    @property
+    def quiet_for(self) -> float:
+        """Return for how many seconds no error has come."""
+        return time.monotonic() - self._last_at
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it has been away."""
+        return time.monotonic() - self.since if self.since is not None else 0.0

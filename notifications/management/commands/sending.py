@@ -14,12 +14,12 @@ from django.core.management.base import BaseCommand
 from django.db import OperationalError
 from django.utils import timezone
 
-from notifications.admin.errors import explain
 from notifications.management.arguments import row_id, whole_number
 from notifications.management.errors import Failed, Refused
 from notifications.models import Delivery
 from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
 from notifications.operators import acts, probe, status
+from notifications.operators.causes import explain
 
 SWITCHES = {
     "dry-run": (acts.dry_run, "let FCM validate, deliver to nobody"),

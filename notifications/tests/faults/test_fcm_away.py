@@ -1,19 +1,24 @@
 """FCM, or Google's token endpoint, is away or refuses us altogether, with real processes."""
 
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import requests
 from django.db.models import F
+from django.utils import timezone
 
 from fcm_emulator import oauth
 from fcm_emulator.process import running as emulator
 from notifications.models import DeviceToken, Notification
+from notifications.operators import acts
+from notifications.operators.status import status
 from testbed.hostile.fcm import HostileFcm
 from testbed.hostile.manners import KnowsNobody
 from testbed.lasting_system import assert_outcomes, ended, journal_of
-from testbed.system import System, add_listeners, outcomes, post
+from testbed.system import REQUEST_SECONDS, System, add_listeners, outcomes, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
@@ -32,6 +37,32 @@ def error_codes() -> set[str]:
     """Return what the log says of those that were not sent."""
     codes = Notification.objects.values_list("deliveries__error_code", flat=True)
     return {code for code in codes if code}
+
+
+def readiness(system: System) -> requests.Response:
+    """Return what /readyz answers."""
+    return requests.get(f"http://127.0.0.1:{system.web_port}/readyz", timeout=REQUEST_SECONDS)
+
+
+def away_seconds(system: System) -> float:
+    """Return for how long FCM is away, as /metrics has it."""
+    address = f"http://127.0.0.1:{system.web_port}/metrics"
+    page = requests.get(address, timeout=REQUEST_SECONDS).text
+    [line] = [line for line in page.splitlines() if line.startswith("radiotalk_fcm_away_seconds")]
+    return float(line.split()[1])
+
+
+def problems() -> list[str]:
+    """Return what `manage.py sending status` complains of."""
+    return list(status(now=timezone.now())["problems"])
+
+
+def rotate(file: Path, directory: Path) -> None:
+    """Replace a service account's key at once, as docs/operations.md says."""
+    account = json.loads(file.read_text())
+    other = directory / "other.json"
+    oauth.write_service_account(other, account["token_uri"])
+    other.replace(file)
 
 
 def test_fcm_away_is_not_fcm_refusing(system: System) -> None:
@@ -101,6 +132,64 @@ def test_a_service_account_that_google_refuses_holds_it(system: System, tmp_path
     assert notification.state == Notification.State.HELD
     assert "CREDENTIALS_REFUSED" in notification.reason
     assert journal_of(system, notification) == []
+    system.verify(kills=0)
+
+
+def test_an_outage_of_fcm_is_told_everywhere_from_its_start_to_its_end(system: System) -> None:
+    port = kill_emulator(system)
+    worker = system.start_worker()
+    system.start_web()
+
+    system.wait_for_the_log("fcm.away", worker)  # though no talk was posted
+
+    system.wait(lambda: readiness(system).status_code == 503)
+    assert "has not reached FCM" in readiness(system).text
+    assert "Look at the network" in readiness(system).text
+    assert "NOT_CONNECTED" in problems()[0]
+    assert "has not reached FCM" in problems()[0]
+    assert away_seconds(system) > 0
+
+    with emulator(system.directory / "fcm", port=port):
+        system.wait_for_the_log("fcm.back", worker)
+        system.wait(lambda: readiness(system).status_code == 200)
+        assert away_seconds(system) == 0
+
+
+def test_a_key_is_rotated_under_a_worker_that_sends(system: System, tmp_path: Path) -> None:
+    program = system.listeners(TARGETS)
+    worker = system.start_worker()
+    ended(system, post(program))
+
+    rotate(system.fcm.service_account_file, tmp_path)  # the emulator revokes the one before
+    system.wait_for_the_log("credentials.changed", worker)
+    notification = ended(system, post(program))
+
+    assert_outcomes(notification, sent=TARGETS)
+    assert "credentials.away" not in worker.log.read_text()
+    system.verify(kills=0)
+
+
+def test_refused_credentials_are_told_until_the_key_is_replaced(
+    system: System, tmp_path: Path
+) -> None:
+    account = tmp_path / "account.json"
+    shutil.copy(system.fcm.service_account_file, account)
+    system.env["GOOGLE_APPLICATION_CREDENTIALS"] = str(account)
+    rotate(system.fcm.service_account_file, tmp_path)
+    program = system.listeners(TARGETS)
+    worker = system.start_worker()
+    notification = ended(system, post(program))
+    assert notification.state == Notification.State.HELD
+    system.wait_for_the_log("credentials.away", worker)
+    system.wait(lambda: "CREDENTIALS_REFUSED" in "".join(problems()))
+
+    shutil.copy(system.fcm.service_account_file, account)
+    system.wait_for_the_log("credentials.back", worker)
+    acts.release(notification.id, by="anna", reason="the key is replaced")
+
+    ended(system, notification)
+    assert_outcomes(notification, sent=TARGETS)
+    system.wait(lambda: not problems())
     system.verify(kills=0)
 
 

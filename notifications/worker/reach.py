@@ -1,0 +1,88 @@
+"""Reach: whether FCM can be reached and Google takes our credentials, and since when it is not so.
+
+What FCM answers says so, and where nothing is sent, each connection that a lane makes ahead.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from notifications.fcm.failures import NOTHING_WAS_SENT, Failure
+from notifications.fcm.key import CredentialsRefusedError, CredentialsUnavailableError
+from notifications.fcm.outcomes import Meaning
+from notifications.operators.causes import explain
+
+from .inbox import Tried
+from .outage import Outage
+from .work import Result
+
+# For so long nothing but failures must have come: a connection may fail beside others that do not.
+SURE_SECONDS = 1.0
+
+# FCM is there, whatever it thinks of the target.
+ANSWERED = frozenset(Meaning) - {
+    Meaning.UNREACHED,
+    Meaning.UNAVAILABLE,
+    Meaning.UNKNOWN,
+    Meaning.CREDENTIALS_REFUSED,
+}
+# These say nothing of FCM: sending was stopped, or other requests had failed before.
+NO_SIGN = frozenset({"", Failure.NOT_SENT})
+OF_CREDENTIALS = frozenset(
+    {CredentialsUnavailableError.verdict.code, CredentialsRefusedError.verdict.code}
+)
+
+
+# Of these a connection that was made is the end; of others only an answer is.
+NO_CONNECTION = NOTHING_WAS_SENT - {Failure.NO_SETTINGS, Failure.NOT_SENT}
+# Or that nothing has failed for so long, since nothing was sent: longer than from one attempt to
+# the next (retry.py).
+FORGOTTEN_SECONDS = 300.0
+
+
+class Reach:
+    """The main thread tells it of every answer."""
+
+    def __init__(self) -> None:
+        self._fcm = Outage("fcm", sure_after=SURE_SECONDS)
+        self._credentials = Outage("credentials")
+
+    def answered(self, results: Iterable[Result]) -> None:
+        """Note what came: one answer of FCM's outweighs all failures."""
+        failures = set()
+        for result in results:
+            if result.verdict.meaning in ANSWERED:
+                self._fcm.end()
+                self._credentials.end()
+                return
+            failures.add(result.verdict.code)
+        for code in failures - NO_SIGN:
+            self._fail(code)
+
+    def tried(self, tried: Tried) -> None:
+        """Note what came of an attempt without a request."""
+        if tried.failure:
+            self._fail(tried.failure)
+        elif tried.is_of_credentials:
+            self._credentials.end()
+        elif self._fcm.error in NO_CONNECTION:
+            self._fcm.end()
+
+    def figures(self) -> dict[str, Any]:
+        """Return for how many seconds FCM has been away, and by which code, as WorkerLease has it.
+
+        Credentials that are refused come first: nothing else will do. Those that nobody gives may
+        have the same cause as FCM's being away.
+        """
+        if self._fcm.error not in NO_CONNECTION and self._fcm.quiet_for >= FORGOTTEN_SECONDS:
+            self._fcm.end()
+        outages = [self._fcm, self._credentials]
+        if self._credentials.error == CredentialsRefusedError.verdict.code:
+            outages.reverse()
+        for outage in outages:
+            if outage.since is not None:
+                return {"fcm_away_seconds": outage.seconds, "fcm_away_code": outage.error}
+        return {"fcm_away_seconds": None, "fcm_away_code": ""}
+
+    def _fail(self, code: str) -> None:
+        outage = self._credentials if code in OF_CREDENTIALS else self._fcm
+        outage.begin(code, because=str(explain("", code)))

@@ -1,0 +1,170 @@
+"""Reach: an outage of FCM begins with failures alone, and ends with the first sign of FCM."""
+
+import time
+
+import pytest
+
+from notifications.fcm.failures import NOTHING_WAS_SENT, Failure
+from notifications.fcm.outcomes import Meaning, Verdict
+from notifications.worker.inbox import Tried
+from notifications.worker.reach import ANSWERED, Reach
+from notifications.worker.work import Result, Target
+
+NOBODY = {"fcm_away_seconds": None, "fcm_away_code": ""}
+REFUSED = Tried("NOT_CONNECTED")
+CONNECTED = Tried()
+
+
+class Clock:
+    """A monotonic clock that the test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+    def go_on(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return the clock of this test."""
+    return Clock(monkeypatch)
+
+
+def result(meaning: Meaning, code: str = "") -> Result:
+    """Return what became of an attempt."""
+    return Result(1, 7, Target(5, "token", "t"), Verdict(meaning, code))
+
+
+def fail(reach: Reach, clock: Clock, code: str, *, seconds: float = 1.0) -> None:
+    """Let FCM fail now, and again after a while."""
+    reach.answered([result(Meaning.UNREACHED, code)])
+    clock.go_on(seconds)
+    reach.answered([result(Meaning.UNREACHED, code)])
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the events of the log."""
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_nothing_is_wrong_before_anything_failed() -> None:
+    assert Reach().figures() == NOBODY
+
+
+def test_one_failure_is_no_outage(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    reach = Reach()
+
+    fail(reach, clock, "NOT_CONNECTED", seconds=0.9)
+
+    assert reach.figures() == NOBODY
+    assert logged(caplog) == []
+
+
+def test_an_outage_is_told_with_its_cause_in_words_and_counted_from_the_first_failure(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    reach = Reach()
+
+    fail(reach, clock, "NAME_NOT_FOUND")
+    clock.go_on(69)
+
+    assert reach.figures() == {"fcm_away_seconds": 70.0, "fcm_away_code": "NAME_NOT_FOUND"}
+    assert logged(caplog) == ["fcm.away"]
+    assert "Look at the DNS" in vars(caplog.records[0])["because"]
+
+
+@pytest.mark.parametrize("meaning", sorted(ANSWERED))
+def test_one_answer_of_fcm_ends_it_and_its_length_is_told(
+    meaning: Meaning, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    reach = Reach()
+    fail(reach, clock, "TIMED_OUT", seconds=20)
+
+    reach.answered([result(Meaning.UNREACHED, "NOT_CONNECTED"), result(meaning)])
+
+    assert reach.figures() == NOBODY
+    assert logged(caplog) == ["fcm.away", "fcm.back"]
+    assert vars(caplog.records[1])["after_seconds"] == 20
+
+
+def test_an_answer_in_between_starts_the_count_anew(clock: Clock) -> None:
+    reach = Reach()
+    fail(reach, clock, "NOT_CONNECTED", seconds=0.5)
+    reach.answered([result(Meaning.ACCEPTED)])
+
+    fail(reach, clock, "NOT_CONNECTED", seconds=0.9)
+
+    assert reach.figures() == NOBODY
+
+
+@pytest.mark.parametrize("code", sorted(NOTHING_WAS_SENT - {"NOT_SENT", "NO_SETTINGS"}))
+def test_where_no_connection_came_about_one_that_is_made_ahead_ends_it(
+    code: Failure, clock: Clock
+) -> None:
+    reach = Reach()
+    reach.tried(Tried(code))
+    clock.go_on(5)
+    reach.tried(Tried(code))
+    assert reach.figures()["fcm_away_code"] == code
+
+    reach.tried(CONNECTED)
+
+    assert reach.figures() == NOBODY
+
+
+@pytest.mark.parametrize("code", ["TIMED_OUT", "NO_SETTINGS", "UNAVAILABLE", "HTTP_502"])
+def test_where_fcm_takes_connections_and_does_not_serve_a_connection_is_no_end(
+    code: str, clock: Clock
+) -> None:
+    reach = Reach()
+    fail(reach, clock, code)
+    reach.tried(CONNECTED)
+    assert reach.figures()["fcm_away_code"] == code
+
+    clock.go_on(299)
+    assert reach.figures()["fcm_away_code"] == code
+    clock.go_on(2)
+    assert reach.figures() == NOBODY  # nothing has been sent for long: who knows
+
+
+def test_requests_that_were_stopped_here_say_nothing_of_fcm(clock: Clock) -> None:
+    reach = Reach()
+
+    fail(reach, clock, "NOT_SENT")
+
+    assert reach.figures() == NOBODY
+
+
+def test_refused_credentials_are_told_at_once_and_first(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    reach = Reach()
+    fail(reach, clock, "NOT_CONNECTED")
+
+    reach.answered([result(Meaning.CREDENTIALS_REFUSED, "CREDENTIALS_REFUSED")])
+
+    assert reach.figures() == {"fcm_away_seconds": 0.0, "fcm_away_code": "CREDENTIALS_REFUSED"}
+    assert logged(caplog) == ["fcm.away", "credentials.away"]
+
+
+def test_credentials_that_nobody_gives_come_behind_the_cause_of_that(clock: Clock) -> None:
+    reach = Reach()
+    reach.tried(Tried("NO_ACCESS_TOKEN", is_of_credentials=True))
+
+    fail(reach, clock, "NAME_NOT_FOUND")
+
+    assert reach.figures()["fcm_away_code"] == "NAME_NOT_FOUND"
+
+
+def test_credentials_are_back_with_a_token_and_not_with_a_connection(clock: Clock) -> None:
+    reach = Reach()
+    reach.tried(Tried("NO_ACCESS_TOKEN", is_of_credentials=True))
+
+    reach.tried(CONNECTED)
+    assert reach.figures()["fcm_away_code"] == "NO_ACCESS_TOKEN"
+
+    reach.tried(Tried(is_of_credentials=True))
+    assert reach.figures() == NOBODY
