@@ -136,6 +136,7 @@ def test_a_service_account_that_google_refuses_holds_it(system: System, tmp_path
 
 
 def test_an_outage_of_fcm_is_told_everywhere_from_its_start_to_its_end(system: System) -> None:
+    program = system.listeners(TARGETS)
     port = kill_emulator(system)
     worker = system.start_worker()
     system.start_web()
@@ -153,6 +154,10 @@ def test_an_outage_of_fcm_is_told_everywhere_from_its_start_to_its_end(system: S
         system.wait_for_the_log("fcm.back", worker)
         system.wait(lambda: readiness(system).status_code == 200)
         assert away_seconds(system) == 0
+        notification = ended(system, post(program))
+
+    assert_outcomes(notification, sent=TARGETS)
+    system.verify(kills=0)
 
 
 def test_a_key_is_rotated_under_a_worker_that_sends(system: System, tmp_path: Path) -> None:
