@@ -145,7 +145,7 @@ def test_an_outage_of_fcm_is_told_everywhere_from_its_start_to_its_end(system: S
 
     system.wait(lambda: readiness(system).status_code == 503)
     assert "has not reached FCM" in readiness(system).text
-    assert "Look at the network" in readiness(system).text
+    system.wait(lambda: "Look at the network" in readiness(system).text)
     assert "NOT_CONNECTED" in problems()[0]
     assert "has not reached FCM" in problems()[0]
     assert away_seconds(system) > 0
