@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from notifications import failpoints
+from notifications.management import errors
 from radiotalk.settings import BASE_DIR
 
 OPERATIONS = (BASE_DIR / "docs" / "operations.md").read_text()
@@ -28,6 +29,14 @@ def test_each_event_of_the_log_is_explained() -> None:
 
     assert len(events) > 15
     assert {name for name in events if f"`{name}`" not in OPERATIONS} == set()
+
+
+def test_each_exit_code_of_a_command_is_explained() -> None:
+    raised = {each.exit_code for each in vars(errors).values() if hasattr(each, "exit_code")}
+    _, _, told = OPERATIONS.partition("### How a command ends")
+    table, _, _ = told.partition("###")
+
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == raised | {0}
 
 
 def fault_tests() -> set[str]:
