@@ -81,11 +81,12 @@ def certificate_authority(**kwargs: Any) -> list[CheckMessage]:
 @register(FCM, Tags.security)
 def endpoint(**kwargs: Any) -> list[CheckMessage]:
     """Tell when FCM_ENDPOINT is no address, or one without TLS: nothing could be sent."""
-    if not is_address(settings.FCM_ENDPOINT):
+    if not (is_address(settings.FCM_ENDPOINT) and settings.FCM_ENDPOINT.isascii()):
         return [
             Error(
                 f"FCM_ENDPOINT is {settings.FCM_ENDPOINT!r}, which is no address.",
-                hint="Say https://HOST or https://HOST:PORT.",
+                hint="Say https://HOST or https://HOST:PORT, in ASCII: a name in other letters as "
+                "xn--….",
                 id="notifications.E004",
             )
         ]

@@ -10,7 +10,8 @@ HTTPS_PORT = 443
 class Endpoint:
     """Where to POST, whom to trust, and how many seconds an answer may take.
 
-    Raise ValueError for a URL that is not https: a device token never leaves in the clear.
+    Raise ValueError for a URL that is not https, since a device token never leaves in the clear,
+    and for one with a character that no header can carry, which would end every lane.
     """
 
     url: str
@@ -22,6 +23,11 @@ class Endpoint:
     def __post_init__(self) -> None:
         if urlsplit(self.url).scheme != "https" or not self.host:
             raise ValueError(f"FCM_ENDPOINT must be an https:// address, not {self.url!r}.")
+        if not (self.url.isascii() and self.url.isprintable()) or " " in self.url:
+            raise ValueError(
+                f"FCM's address must be ASCII without spaces, not {self.url!r}: correct "
+                "FCM_ENDPOINT, or the project_id in the service account file."
+            )
 
     @property
     def host(self) -> str:

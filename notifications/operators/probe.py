@@ -44,12 +44,12 @@ def steps() -> Iterator[Step]:
     """Yield each step as soon as it is done, up to the first that fails."""
     try:
         access = fcm_config.access_token()
+        endpoint = fcm_config.endpoint(access)
     except (OSError, ValueError) as error:
         told = f"{settings.GOOGLE_APPLICATION_CREDENTIALS or 'none is set'}: {error}"
         yield Step("service account", told, CredentialsRefusedError.verdict.code)
         return
     yield Step("service account", f"of project {access.project_id}")
-    endpoint = fcm_config.endpoint(access)
     try:
         yield name(endpoint)
         secure = dial.connect(endpoint, deadline=time.monotonic() + dial.CONNECT_SECONDS)

@@ -120,7 +120,17 @@ def test_access_tokens_in_the_clear_are_told(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "fcm", "https://", "https://fcm googleapis", "https://fcm:99999", "ftp://fcm"]
+    "address",
+    [
+        "",
+        "fcm",
+        "https://",
+        "https://fcm googleapis",
+        "https://fcm:99999",
+        "ftp://fcm",
+        "https://fcm.example/ラジオ",
+        "https://fcm.例え",
+    ],
 )
 def test_an_endpoint_that_is_no_address_is_told(settings: Settings, address: str) -> None:
     settings.FCM_ENDPOINT = address

@@ -85,6 +85,21 @@ def test_an_endpoint_without_tls_is_none(url: str) -> None:
         Endpoint(url, "", 20)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://fcm.example/ラジオ/messages:send",
+        "https://fcm.例え/messages:send",
+        "https://fcm.example/v1/projects/a\nb/messages:send",
+        "https://fcm.example/v1/projects/a b/messages:send",
+        "https://fcm.example/\x7f",
+    ],
+)
+def test_an_endpoint_that_no_header_can_carry_is_none(url: str) -> None:
+    with pytest.raises(ValueError, match="must be ASCII without spaces"):
+        Endpoint(url, "", 20)
+
+
 # --- Names and addresses -------------------------------------------------------------------------
 
 

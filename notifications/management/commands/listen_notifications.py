@@ -56,7 +56,10 @@ class Command(BaseCommand):
         inbox = Inbox()
         lease = Lease(timedelta(seconds=settings.NOTIFICATIONS_LEASE_TTL))
         access = access_token()
-        endpoint = fcm_config.endpoint(access)
+        try:
+            endpoint = fcm_config.endpoint(access)
+        except ValueError as error:
+            raise Refused(str(error)) from error
         sender = Sender(
             lanes=max_workers,
             endpoint=endpoint,
