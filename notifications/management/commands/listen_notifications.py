@@ -29,6 +29,17 @@ from notifications.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
+# What people, shells and supervisors send. The system's default for each ends the process at once,
+# and what is in flight would be unknown.
+STOP_SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+
 # Python's own is 700: results of some ten answers.
 NEW_OBJECTS = 50_000
 
@@ -36,7 +47,8 @@ NEW_OBJECTS = 50_000
 class Command(BaseCommand):
     help = (
         "Send the notifications of posted talks. One worker is active at a time; exit 3 when "
-        "another one is, unless --standby. SIGTERM and Ctrl-C finish what is in flight first."
+        "another one is, unless --standby. SIGTERM, SIGHUP, SIGQUIT and Ctrl-C finish what is in "
+        "flight first."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -77,10 +89,7 @@ class Command(BaseCommand):
             standby=standby,
             once=once,
         )
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(
-                signum, lambda number, frame: inbox.put(Stop(signal.Signals(number).name))
-            )
+        stop_by_signals(inbox)
         if settings.FCM_PROXY:
             logger.info("proxy.used", extra={"proxy": endpoint.proxy_address[0]})
         look_for_garbage_seldom()
@@ -91,6 +100,17 @@ class Command(BaseCommand):
             finally:
                 receiver.stop()
         sys.exit(exit_code)
+
+
+def stop_by_signals(inbox: Inbox) -> None:
+    """Let each of these signals ask for a stop in good order; a hang-up that nohup ignores is none.
+
+    A handler does nothing but that, since it may interrupt anything.
+    """
+    for signum in STOP_SIGNALS:
+        if signum is signal.SIGHUP and signal.getsignal(signum) is signal.SIG_IGN:
+            continue
+        signal.signal(signum, lambda number, frame: inbox.put(Stop(signal.Signals(number).name)))
 
 
 def look_for_garbage_seldom() -> None:
