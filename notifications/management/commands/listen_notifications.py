@@ -18,6 +18,7 @@ from notifications.checks import credentials_problem
 from notifications.fcm.credentials import AccessToken
 from notifications.management import arguments
 from notifications.management.errors import Refused
+from notifications.worker import descriptors
 from notifications.worker.inbox import Inbox, Stop
 from notifications.worker.invoker import Invoker
 from notifications.worker.lease import Lease
@@ -72,6 +73,7 @@ class Command(BaseCommand):
             endpoint = fcm_config.endpoint(access)
         except ValueError as error:
             raise Refused(str(error)) from error
+        descriptors.make_room(lanes=max_workers)
         sender = Sender(
             lanes=max_workers,
             endpoint=endpoint,

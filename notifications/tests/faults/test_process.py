@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from notifications.models import Batch, WorkerLease
+from notifications.worker.descriptors import FOR_ALL_ELSE
 from testbed.hostile.manners import AnswersSome
 from testbed.local_settings import manage_command
 from testbed.process import Child
@@ -22,6 +23,9 @@ MANY = 1000
 SOME = 50
 
 MANY_FILES = "notifications.tests.faults.settings_many_files"
+MANY_LANES = 30
+IN_USE_BY_A_LANE = 3  # as docs/operations.md says
+FEW_FILES = 64
 SELECT_KNOWS = 1024  # FD_SETSIZE
 
 
@@ -151,6 +155,24 @@ def test_a_worker_with_over_a_thousand_files_open_sends_to_everybody_at_once(
     assert outcomes() == {"sent": MANY}
     assert system.verdicts() == {"accepted": MANY}
     system.verify(kills=0)
+
+
+def test_a_limit_of_open_files_below_what_the_lanes_need_is_raised(system: System) -> None:
+    many_lanes = manage_command("listen_notifications", "--max-workers", str(MANY_LANES))
+    command = ["sh", "-c", f'ulimit -S -n {FEW_FILES}; exec "$@"', "sh", *many_lanes]
+    worker = system.launch("listen_notifications", command)
+    post(system.listeners(MANY))
+    system.wait(lambda: system.settled() or has_ended(worker))
+
+    worker.check()
+    system.wait(lambda: 0 < open_files(worker) - IN_USE_BY_A_LANE * MANY_LANES < FOR_ALL_ELSE)
+    assert outcomes() == {"sent": MANY}
+    system.verify(kills=0)
+
+
+def open_files(worker: Child) -> int:
+    """Return how many descriptors the process has open."""
+    return len(os.listdir(f"/proc/{pid_of(worker)}/fd"))
 
 
 def sockets_beyond(number: int, worker: Child) -> list[str]:
