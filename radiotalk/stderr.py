@@ -9,12 +9,16 @@ import os
 import select
 import stat
 import sys
+import time
 from contextlib import suppress
 
 STDERR = 2  # the descriptor
 
 # What is kept for a reader who is slow; lines beyond are dropped, and counted.
 MOST_UNWRITTEN_BYTES = 1024 * 1024
+
+# How long the end of a process waits for a reader who is slow, so that no last words are lost.
+LAST_SECONDS = 1.0
 
 # syslog(3)'s priorities by the least level that has them; debug for all below.
 PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}
@@ -61,6 +65,15 @@ class StderrHandler(logging.Handler):
             self._dropped = 0
             self._write()
 
+    def close(self) -> None:
+        """Write what is left, at the end of the process; then, and only then, wait a moment.
+
+        logging.shutdown() holds the handler's lock meanwhile.
+        """
+        self._write(until=time.monotonic() + LAST_SECONDS)
+        self.flush()
+        super().close()
+
     def _is_full(self) -> bool:
         return len(self._unwritten) >= MOST_UNWRITTEN_BYTES
 
@@ -71,10 +84,13 @@ class StderrHandler(logging.Handler):
             text = prefix + text.replace("\n", f"\n{prefix}")
         return f"{text}\n".encode(errors="backslashreplace")
 
-    def _write(self) -> None:
-        """Write until the reader must be waited for: a pipe with any room takes PIPE_BUF bytes."""
+    def _write(self, *, until: float = 0) -> None:
+        """Write all for which the reader need not be waited for, or not longer than `until`.
+
+        A pipe that has any room takes PIPE_BUF bytes. `until` is of `time.monotonic()`.
+        """
         with suppress(OSError):  # nobody reads any more, the disk is full: it may be mended
-            while self._unwritten and self._poll.poll(0):
+            while self._unwritten and self._poll.poll(max(until - time.monotonic(), 0) * 1000):
                 written = os.write(self._descriptor, self._unwritten[: select.PIPE_BUF])
                 del self._unwritten[:written]
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from radiotalk import stderr
 from radiotalk.logs import JsonFormatter, TextFormatter
 from radiotalk.settings import BASE_DIR
 from radiotalk.stderr import MOST_UNWRITTEN_BYTES, StderrHandler, stream_of
@@ -127,6 +128,39 @@ def test_a_line_that_is_longer_than_a_pipe_comes_whole_once_it_is_read(
 
     assert long.endswith(" " + "x" * 200_000)
     assert short.endswith("the.next")
+
+
+def test_the_end_of_a_process_waits_for_a_slow_reader(
+    opened: Callable[[Callable[[], Ends]], Ends], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stderr, "LAST_SECONDS", DEADLINE_SECONDS)
+    writer, reader = opened(pipe)
+    to = handler(writer)
+    log(to, "x" * 200_000, "last.words")
+
+    end = threading.Thread(target=to.close, daemon=True)
+    end.start()
+    read = b""
+    while not read.endswith(b"last.words\n"):
+        read += os.read(reader, 65_536)
+
+    end.join(DEADLINE_SECONDS)
+    assert not end.is_alive()
+
+
+def test_the_end_of_a_process_does_not_wait_for_ever(
+    opened: Callable[[Callable[[], Ends]], Ends], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stderr, "LAST_SECONDS", 0.01)
+    writer, _reader = opened(pipe)
+    to = handler(writer)
+    log(to, "x" * 200_000)
+
+    end = threading.Thread(target=to.close, daemon=True)
+    end.start()
+
+    end.join(DEADLINE_SECONDS)
+    assert not end.is_alive()
 
 
 def test_a_log_whose_reader_is_gone_hurts_nobody() -> None:
