@@ -1,9 +1,12 @@
-"""For every test: the order in which files run, and a log that only our packages write into."""
+"""For every test: which are skipped, the order of files, and a log of our packages alone."""
 
 import logging
 from pathlib import Path
 
 import pytest
+from django.db import connection
+
+from testbed.ci import must_be_there
 
 pytest_plugins = ["testbed.fixtures"]
 
@@ -19,6 +22,15 @@ def is_ours(record: logging.LogRecord) -> bool:
 def only_our_log(caplog: pytest.LogCaptureFixture) -> None:
     """Keep libraries' records out of `caplog`: threads of the Firebase SDK outlive their test."""
     caplog.handler.addFilter(is_ours)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs engines where none is, so that any file can be run by itself."""
+    needs_engines = item.get_closest_marker("engines") is not None
+    if needs_engines and connection.vendor == "sqlite" and not must_be_there():
+        pytest.skip(
+            "needs PostgreSQL: .venv/bin/python -m testbed.engines --postgresql --redis -- …"
+        )
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly

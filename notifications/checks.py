@@ -71,7 +71,8 @@ def endpoint(**kwargs: Any) -> list[CheckMessage]:
         return [
             Error(
                 "FCM_ENDPOINT is no address.",
-                hint="Say https://HOST or https://HOST:PORT.",
+                hint="Say https://HOST or https://HOST:PORT, in ASCII: a name in other letters as "
+                "xn--….",
                 id="notifications.E004",
             )
         ]

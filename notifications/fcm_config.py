@@ -31,7 +31,7 @@ def access_token() -> AccessToken:
 def endpoint(access: AccessToken) -> Endpoint:
     """Return where FCM takes messages for the service account's project.
 
-    Raise ValueError for an FCM_ENDPOINT without TLS.
+    Raise ValueError for an FCM_ENDPOINT or a project that makes no address, or one without TLS.
     """
     return Endpoint(
         url=f"{settings.FCM_ENDPOINT}/v1/projects/{access.project_id}/messages:send",

@@ -235,6 +235,8 @@ SPECTACULAR_SETTINGS = {
 # --- Logs: one line an event, for a person or, with LOG_FORMAT=json, for a machine --------------
 
 LOG_FORMAT = env.choice("LOG_FORMAT", default="text", among=("text", "json"))
+# Which stream leads to systemd's journal, as DEVICE:INODE (systemd.exec(5)); systemd sets it.
+JOURNAL_STREAM: str = env.str("JOURNAL_STREAM", default="")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -242,6 +244,12 @@ LOGGING = {
         "text": {"()": "radiotalk.logs.TextFormatter"},
         "json": {"()": "radiotalk.logs.JsonFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "handlers": {
+        "stderr": {
+            "class": "radiotalk.stderr.StderrHandler",
+            "formatter": LOG_FORMAT,
+            "journal_stream": JOURNAL_STREAM,
+        }
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }

@@ -49,7 +49,11 @@ def steps() -> Iterator[Step]:
         yield Step("service account", told, CredentialsRefusedError.verdict.code)
         return
     yield Step("service account", f"of project {access.project_id}")
-    endpoint = fcm_config.endpoint(access)
+    try:
+        endpoint = fcm_config.endpoint(access)
+    except ValueError as error:
+        yield Step("connection", str(error), Failure.NO_TLS)
+        return
     try:
         yield name(endpoint)
         secure = dial.connect(endpoint, deadline=time.monotonic() + dial.CONNECT_SECONDS)

@@ -52,7 +52,7 @@ def attempt(device: DeviceToken, *, by: str, now: datetime) -> Verdict:
         return CredentialsRefusedError.verdict
     try:
         endpoint = fcm_config.endpoint(access)
-    except ValueError:  # without TLS nothing is sent
+    except ValueError:  # no address, or one without TLS: nothing is sent
         return classify(Answer(Failure.NO_TLS))
     return classify(post(endpoint, encode(device, by=by, now=now), authorization))
 

@@ -148,6 +148,8 @@ def test_access_tokens_in_the_clear_are_told(settings: Settings) -> None:
         "https://fcm.example/路",
         "https://fcm.example\n",
         "https://fcm.example?key=hunter-two",
+        "https://fcm.example/ラジオ",
+        "https://fcm.例え",
     ],
 )
 def test_an_endpoint_that_is_no_address_is_told(settings: Settings, address: str) -> None:

@@ -25,6 +25,7 @@ Follow a talk through it by file names:
     work        the tuples that cross between the main thread and the lanes
     timer       when a step that the loop repeats is due again
     watchdog    tells systemd that the loop turns
+    descriptors raises the limit of open files to what the lanes need
     outage      logs an outage twice: at its start, and at its end with its length
     reach       whether FCM can be reached and takes our credentials, for operators to see
 

@@ -1,12 +1,19 @@
-"""The documents name each event, fault and failpoint of the code."""
+"""The documents name each event, fault and failpoint of the code; their examples run."""
 
 import ast
+import os
 import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 from notifications import failpoints
+from notifications.management import errors
 from radiotalk.settings import BASE_DIR
 
 OPERATIONS = (BASE_DIR / "docs" / "operations.md").read_text()
+CONTRIBUTING = (BASE_DIR / "CONTRIBUTING.md").read_text()
 RELIABILITY = (BASE_DIR / "docs" / "reliability.md").read_text()
 
 
@@ -22,6 +29,14 @@ def test_each_event_of_the_log_is_explained() -> None:
 
     assert len(events) > 15
     assert {name for name in events if f"`{name}`" not in OPERATIONS} == set()
+
+
+def test_each_exit_code_of_a_command_is_explained() -> None:
+    raised = {each.exit_code for each in vars(errors).values() if hasattr(each, "exit_code")}
+    _, _, told = OPERATIONS.partition("### How a command ends")
+    table, _, _ = told.partition("###")
+
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == raised | {0}
 
 
 def fault_tests() -> set[str]:
@@ -71,3 +86,18 @@ def test_each_failpoint_is_told() -> None:
     told = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", RELIABILITY, flags=re.MULTILINE))
 
     assert told == failpoints.PLACES
+
+
+def test_the_one_test_of_contributing_passes_on_a_machine_without_engines() -> None:
+    example = re.search(r"One test: `\.venv/bin/(pytest .+?)`", CONTRIBUTING)
+    assert example
+    command = [sys.executable, "-m", *shlex.split(example[1]), "-p", "no:cacheprovider"]
+    # What a newcomer's shell has not: CI, the tests' own settings, an engine.
+    env = {"PATH": os.environ["PATH"], "HOME": str(Path.home())}
+
+    done = subprocess.run(
+        command, cwd=BASE_DIR, env=env, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout

@@ -16,6 +16,7 @@ from notifications import fcm_config
 from notifications.fcm.credentials import AccessToken
 from notifications.management import arguments
 from notifications.management.errors import Refused
+from notifications.worker import descriptors
 from notifications.worker.inbox import Inbox, Stop
 from notifications.worker.invoker import Invoker
 from notifications.worker.lease import Lease
@@ -27,6 +28,17 @@ from notifications.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
+# What people, shells and supervisors send. The system's default for each ends the process at once,
+# and what is in flight would be unknown.
+STOP_SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+
 # Python's own is 700: results of some ten answers.
 NEW_OBJECTS = 50_000
 
@@ -34,7 +46,8 @@ NEW_OBJECTS = 50_000
 class Command(BaseCommand):
     help = (
         "Send the notifications of posted talks. One worker is active at a time; exit 3 when "
-        "another one is, unless --standby. SIGTERM and Ctrl-C finish what is in flight first."
+        "another one is, unless --standby. SIGTERM, SIGHUP, SIGQUIT and Ctrl-C finish what is in "
+        "flight first."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -54,7 +67,11 @@ class Command(BaseCommand):
         inbox = Inbox()
         lease = Lease(timedelta(seconds=settings.NOTIFICATIONS_LEASE_TTL))
         access = access_token()
-        endpoint = fcm_config.endpoint(access)
+        try:
+            endpoint = fcm_config.endpoint(access)
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        descriptors.make_room(lanes=max_workers)
         sender = Sender(
             lanes=max_workers,
             endpoint=endpoint,
@@ -72,10 +89,7 @@ class Command(BaseCommand):
             standby=standby,
             once=once,
         )
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(
-                signum, lambda number, frame: inbox.put(Stop(signal.Signals(number).name))
-            )
+        stop_by_signals(inbox)
         if settings.FCM_PROXY:
             logger.info("proxy.used", extra={"proxy": endpoint.proxy_address[0]})
         look_for_garbage_seldom()
@@ -86,6 +100,17 @@ class Command(BaseCommand):
             finally:
                 receiver.stop()
         sys.exit(exit_code)
+
+
+def stop_by_signals(inbox: Inbox) -> None:
+    """Let each of these signals ask for a stop in good order; a hang-up that nohup ignores is none.
+
+    A handler does nothing but that, since it may interrupt anything.
+    """
+    for signum in STOP_SIGNALS:
+        if signum is signal.SIGHUP and signal.getsignal(signum) is signal.SIG_IGN:
+            continue
+        signal.signal(signum, lambda number, frame: inbox.put(Stop(signal.Signals(number).name)))
 
 
 def look_for_garbage_seldom() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import Error as DatabaseProblem
 
 from notifications.management import arguments
-from notifications.management.errors import Refused, Violated
+from notifications.management.errors import Refused, Unchecked, Violated
 from notifications.verification import Given, Report, UnusableEvidenceError, verify
 
 MAX_KILLS = 1_000_000
@@ -19,7 +20,8 @@ class Command(BaseCommand):
     requires_system_checks = ()  # wrong settings must not keep the past from being checked
     help = (
         "Verify that nobody was notified twice, nobody is missing and the send log is true. Exit 1 "
-        "when something does not hold. Needs a quiet moment; reads only."
+        "when something does not hold, 4 when the database could not be read. Needs a quiet "
+        "moment; reads only."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -63,6 +65,10 @@ class Command(BaseCommand):
             report = verify(journal, given=given)
         except UnusableEvidenceError as error:
             raise Refused(str(error)) from error
+        except DatabaseProblem as error:
+            raise Unchecked(
+                f"Nothing was checked, since the database cannot be read: {str(error).strip()}"
+            ) from error
         self.show(report, as_json=options["json"])
         if report.violations:
             raise Violated

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 
 from notifications.models import Notification
 from notifications.tests.factories import NotificationFactory
@@ -61,3 +62,17 @@ def test_a_file_that_is_no_journal_ends_with_2(tmp_path: Path) -> None:
         verify("--journal", tmp_path / "none.jsonl")
 
     assert error.value.returncode == 2
+
+
+@pytest.mark.parametrize("trouble", [OperationalError, ProgrammingError, InterfaceError])
+def test_a_database_that_cannot_be_read_is_told_apart_from_a_violation(
+    trouble: type[Exception],
+) -> None:
+    def fail(*args: object) -> None:
+        raise trouble("connection refused")
+
+    with connection.execute_wrapper(fail), pytest.raises(CommandError, match="Nothing was") as end:
+        verify()
+
+    assert end.value.returncode == 4
+    assert "connection refused" in str(end.value)

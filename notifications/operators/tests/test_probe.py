@@ -147,6 +147,15 @@ def test_a_lost_service_account_is_told() -> None:
         assert failure() == ("service account", "CREDENTIALS_REFUSED")
 
 
+def test_a_project_that_no_address_can_hold_is_told(fcm: EmulatorProcess, tmp_path: Path) -> None:
+    file = tmp_path / "service-account.json"
+    account = json.loads(fcm.service_account_file.read_text()) | {"project_id": "ラジオ"}
+    file.write_text(json.dumps(account))
+
+    with override_settings(GOOGLE_APPLICATION_CREDENTIALS=str(file)):
+        assert failure() == ("service account", "CREDENTIALS_REFUSED")
+
+
 def test_an_unknown_name_is_told() -> None:
     with override_settings(FCM_ENDPOINT="https://fcm.invalid"):
         assert failure() == ("connection", "NAME_NOT_FOUND")
