@@ -6,6 +6,7 @@
 | 1 | it could not be done, or what was checked does not hold | `Failed`, `Violated` |
 | 2 | nothing was done: what was given cannot be used, or is not allowed | `Refused` |
 | 3 | another worker holds the lease | what the Invoker returns to `listen_notifications` |
+| 4 | the database lacks migrations of this code, or has later ones | `OtherSchema` |
 | 130 | Ctrl-C came in the middle, and the command ended in order | `Interrupted` |
 
 Django adds to these: 1 for a system check that fails and for a traceback, 2 for an option that
@@ -41,6 +42,12 @@ class Refused(ErrorWithCode):
     """Nothing was done: what was given cannot be used, or is not allowed."""
 
     exit_code = 2
+
+
+class OtherSchema(ErrorWithCode):
+    """The database has not the schema of this code."""
+
+    exit_code = 4
 
 
 class ExitWithCode(SystemExit):

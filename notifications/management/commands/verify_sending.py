@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from notifications.management import arguments
+from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Refused, Violated
 from notifications.verification import Given, Report, UnusableEvidenceError, verify
 
 MAX_KILLS = 1_000_000
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     requires_system_checks = ()  # wrong settings must not keep the past from being checked
     help = (
         "Verify that nobody was notified twice, nobody is missing and the send log is true. Exit 1 "

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.management.base import BaseCommand
 
-from notifications.management.errors import Failed, Interrupted, Refused, Violated
+from notifications.management.errors import Failed, Interrupted, OtherSchema, Refused, Violated
 
 
 def ended(error: BaseException) -> tuple[int | str | None, str]:
@@ -24,7 +24,9 @@ def ended(error: BaseException) -> tuple[int | str | None, str]:
     return end.value.code, told.getvalue()
 
 
-@pytest.mark.parametrize(("error", "code"), [(Failed("Why."), 1), (Refused("Why."), 2)])
+@pytest.mark.parametrize(
+    ("error", "code"), [(Failed("Why."), 1), (Refused("Why."), 2), (OtherSchema("Why."), 4)]
+)
 def test_an_error_is_told_with_its_message_and_ends_with_its_code(
     error: Exception, code: int
 ) -> None:
