@@ -5,13 +5,16 @@ tagged by its concern, so that `manage.py check --tag fcm` runs those of FCM alo
 """
 
 import ssl
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
+from django.db import DEFAULT_DB_ALIAS
+from django.db import Error as DatabaseError
 
-from . import fcm_config, redis_url
+from . import fcm_config, redis_url, schema
 from .fcm import service_account
 from .fcm.endpoint import is_address
 
@@ -154,3 +157,30 @@ def failpoints(**kwargs: Any) -> list[CheckMessage]:
             id="notifications.E006",
         )
     ]
+
+
+@register(Tags.database)
+def schema_of(databases: Sequence[str] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Tell with `--database default` when the schema is not this code's.
+
+    This is no error, since `migrate` runs the checks of its database first.
+    """
+    if DEFAULT_DB_ALIAS not in (databases or ()):
+        return []
+    return told_of_schema(Warning, "notifications.W006")
+
+
+@register(deploy=True)
+def schema_in_production(**kwargs: Any) -> list[CheckMessage]:
+    """Tell with `--deploy` when the schema is not this code's: the worker would not start."""
+    return told_of_schema(Error, "notifications.E008")
+
+
+def told_of_schema(level: type[CheckMessage], number: str) -> list[CheckMessage]:
+    """Return what is wrong with the schema, or that nobody knows."""
+    try:
+        problem = schema.problem()
+    except DatabaseError:
+        told = "The database does not answer: nobody knows whether its schema is this code's."
+        return [Warning(told, hint="Look at DATABASE_URL.", id="notifications.W007")]
+    return [level(problem, id=number)] if problem else []

@@ -7,6 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from notifications import schema
 from notifications.operators.situation import open_notifications, situation
 from notifications.operators.troubles import problems
 
@@ -21,11 +22,14 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when the database answers and the worker does its work, else 503 with the reason.
+    """Answer 200 when the database is as needed and the worker works, else 503 with the reason.
 
     Redis is not asked: without Redis the worker finds the same talks, up to a second later.
     """
     try:
+        if told := schema.problem():
+            logger.warning("readyz.failed", extra={"error": told})
+            return JsonResponse({"status": "unavailable", "database": told}, status=503)
         found = problems(situation(now=timezone.now()), open_notifications())
     except Error as error:
         logger.warning("readyz.failed", extra={"error": type(error).__name__})

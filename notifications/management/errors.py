@@ -6,7 +6,8 @@
 | 1 | it could not be done, or what was checked does not hold | `Failed`, `Violated` |
 | 2 | nothing was done: what was given cannot be used, or is not allowed | `Refused` |
 | 3 | another worker holds the lease | what the Invoker returns to `listen_notifications` |
-| 4 | nothing could be checked: nobody knows whether it holds | `Unchecked` |
+| 4 | the database lacks migrations of this code, or has later ones | `OtherSchema` |
+| 5 | nothing could be checked: nobody knows whether it holds | `Unchecked` |
 | 130 | Ctrl-C came in the middle, and the command ended in order | `Interrupted` |
 
 Django adds to these: 1 for a system check that fails and for a traceback, 2 for an option that
@@ -44,10 +45,16 @@ class Refused(ErrorWithCode):
     exit_code = 2
 
 
+class OtherSchema(ErrorWithCode):
+    """The database has not the schema of this code."""
+
+    exit_code = 4
+
+
 class Unchecked(ErrorWithCode):
     """What was to be checked could not be looked at, which says nothing about whether it holds."""
 
-    exit_code = 4
+    exit_code = 5
 
 
 class ExitWithCode(SystemExit):

@@ -10,11 +10,13 @@ import pytest
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import Settings
 
 from fcm_emulator import certificates
 from fcm_emulator.oauth import write_service_account
-from notifications import fcm_config
+from notifications import fcm_config, schema
 from notifications.fcm.tests.broken_accounts import BROKEN, account
 
 from .redis_urls import REFUSED
@@ -30,11 +32,12 @@ def faultless(settings: Settings, tmp_path: Path) -> None:
     settings.REDIS_URL = "redis://:hunter-two@redis.internal:6379/0"
 
 
-def found(*tags: str) -> dict[str, str]:
+def found(*tags: str, deploy: bool = False, databases: list[str] | None = None) -> dict[str, str]:
     """Return what our checks found, by id; those of all concerns unless tags are given."""
+    messages = run_checks(tags=tags or None, include_deployment_checks=deploy, databases=databases)
     return {
         message.id: f"{message.msg} {message.hint}"
-        for message in run_checks(tags=tags or None)
+        for message in messages
         if message.id and message.id.startswith("notifications.")
     }
 
@@ -220,6 +223,31 @@ def test_failpoints_are_refused_in_production_and_nowhere_else(settings: Setting
 
     settings.ENVIRONMENT = "staging"
     assert found() == {}
+
+
+@pytest.mark.django_db
+def test_another_schema_is_told_where_the_database_is_asked() -> None:
+    assert found(deploy=True) == {"notifications.I001": found(deploy=True)["notifications.I001"]}
+    assert found(databases=["default"]) == {}
+
+    MigrationRecorder(connection).record_applied("notifications", "9999_later")
+
+    assert "notifications.9999_later" in found(deploy=True)["notifications.E008"]
+    assert "notifications.9999_later" in found(databases=["default"])["notifications.W006"]
+    assert found() == {}  # each command runs these, also without a database
+
+
+def test_a_database_that_does_not_answer_is_told_where_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away() -> str:
+        raise OperationalError("hunter-two")
+
+    monkeypatch.setattr(schema, "problem", away)
+
+    for messages in (found(deploy=True), found(databases=["default"])):
+        assert "notifications.W007" in messages
+        assert "hunter" not in str(messages)
 
 
 def break_everything(settings: Settings) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -132,11 +133,34 @@ def test_it_is_not_ready_when_the_last_worker_left_long_ago(client: Client, now:
 
 
 @pytest.mark.django_db
-def test_it_costs_three_queries(
+def test_it_costs_five_queries(
     client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(5):
         client.get("/readyz")
+
+
+@pytest.mark.django_db
+def test_it_is_not_ready_before_the_migrations(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    MigrationRecorder(connection).record_unapplied("notifications", "0001_initial")
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert "lacks 1 migration (notifications.0001_initial)" in answer.json()["database"]
+    assert [record.getMessage() for record in caplog.records][:1] == ["readyz.failed"]
+
+
+@pytest.mark.django_db
+def test_it_is_not_ready_with_the_schema_of_a_later_release(client: Client) -> None:
+    MigrationRecorder(connection).record_applied("notifications", "9999_later")
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert "notifications.9999_later" in answer.json()["database"]
 
 
 @pytest.mark.django_db

@@ -1,9 +1,6 @@
 """A wrong setting stops the start with one line that says what to do; each is documented."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,35 +8,11 @@ import pytest
 from fcm_emulator.oauth import write_service_account
 from radiotalk import env, settings
 
+from .command_line import LAPTOP, SECRET, manage
+
 ROOT = Path(__file__).parents[2]
-MANAGE = ROOT / "manage.py"
-SECRET = "only-for-this-test-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFG"
-DEADLINE_SECONDS = 60
-
-# A setting in the environment, even an empty one, wins over the .env that this machine may have.
-EMPTY = {
-    "SECRET_KEY": "",
-    "ALLOWED_HOSTS": "",
-    "DEBUG": "",
-    "GOOGLE_APPLICATION_CREDENTIALS": "",
-    "ENVIRONMENT": "development",
-}
-LAPTOP = {"DEBUG": "on"}
-
 # How settings.py reads a setting: `env.number("FCM_TIMEOUT", …`.
 READ = r'\benv\.\w+\(\s*"([A-Z0-9_]+)"'
-
-
-def manage(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Return how a management command ended whose environment holds these settings alone."""
-    return subprocess.run(
-        [sys.executable, MANAGE, *arguments],
-        env={"PATH": os.environ["PATH"], **EMPTY, **env},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
 
 
 def value_of(expression: str, **env: str) -> str:
@@ -119,11 +92,14 @@ def test_recordings_are_never_kept_and_served_beside_the_settings() -> None:
 def test_production_is_clean_by_djangos_own_check(tmp_path: Path) -> None:
     account = tmp_path / "service-account.json"
     write_service_account(account, "https://oauth2.googleapis.com/token")
+    database = f"sqlite:///{tmp_path}/radiotalk.sqlite3"
+    assert manage("migrate", **LAPTOP, DATABASE_URL=database).returncode == 0
 
     done = manage(
         "check",
         "--deploy",
         "--fail-level=WARNING",
+        DATABASE_URL=database,
         SECRET_KEY=SECRET,
         ALLOWED_HOSTS="radiotalk.example",
         ENVIRONMENT="production",

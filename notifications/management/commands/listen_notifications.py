@@ -10,16 +10,17 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
-from notifications import fcm_config
+from notifications import fcm_config, schema
 from notifications.fcm.credentials import AccessToken
 from notifications.management import arguments
-from notifications.management.errors import Refused
+from notifications.management.base import DatabaseCommand
+from notifications.management.errors import OtherSchema, Refused
 from notifications.worker import descriptors
 from notifications.worker.inbox import Inbox, Stop
 from notifications.worker.invoker import Invoker
 from notifications.worker.lease import Lease
+from notifications.worker.outage import DATABASE_AWAY
 from notifications.worker.rate import Rate
 from notifications.worker.receiver import Receiver
 from notifications.worker.repository import Repository
@@ -43,11 +44,11 @@ STOP_SIGNALS = (
 NEW_OBJECTS = 50_000
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = (
         "Send the notifications of posted talks. One worker is active at a time; exit 3 when "
-        "another one is, unless --standby. SIGTERM, SIGHUP, SIGQUIT and Ctrl-C finish what is in "
-        "flight first."
+        "another one is, unless --standby, and 4 when the database has another schema than this "
+        "code. SIGTERM, SIGHUP, SIGQUIT and Ctrl-C finish what is in flight first."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -63,7 +64,11 @@ class Command(BaseCommand):
         )
         parser.add_argument("--once", action="store_true", help="send what is due, then exit")
 
-    def handle(self, *, max_workers: int, standby: bool, once: bool, **options: Any) -> None:
+    def handle(
+        self, *, max_workers: int, standby: bool, once: bool, skip_checks: bool, **options: Any
+    ) -> None:
+        if not skip_checks:
+            refuse_another_schema()
         inbox = Inbox()
         lease = Lease(timedelta(seconds=settings.NOTIFICATIONS_LEASE_TTL))
         access = access_token()
@@ -111,6 +116,16 @@ def stop_by_signals(inbox: Inbox) -> None:
         if signum is signal.SIGHUP and signal.getsignal(signum) is signal.SIG_IGN:
             continue
         signal.signal(signum, lambda number, frame: inbox.put(Stop(signal.Signals(number).name)))
+
+
+def refuse_another_schema() -> None:
+    """Raise OtherSchema unless the schema is this code's; a database that is away is waited for."""
+    try:
+        problem = schema.problem()
+    except DATABASE_AWAY:
+        return
+    if problem:
+        raise OtherSchema(problem)
 
 
 def look_for_garbage_seldom() -> None:

@@ -4,17 +4,17 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from notifications.management.arguments import whole_number
+from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Interrupted
 from notifications.operators import retention
 
 MAX_DAYS = 36_500  # a hundred years
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = (
         "Delete the send log of notifications that ended so many days ago, in small steps. Their "
         "counters stay. Ctrl-C at any time; the next run goes on there."

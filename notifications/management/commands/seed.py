@@ -5,10 +5,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from notifications.management.arguments import whole_number
+from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Refused
 from notifications.models import DeviceToken
 from programs.models import Clip, Program
@@ -22,7 +22,7 @@ CHUNK = 5000  # listeners a transaction
 PLATFORMS = DeviceToken.Platform.values
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = (
         "Add listeners with a device each to a program, for trying out and measuring. The program "
         f"is made if there is none of that title; its owner is {TALKER!r}, whose password is "

@@ -10,11 +10,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import run_checks
-from django.core.management.base import BaseCommand
-from django.db import OperationalError
 from django.utils import timezone
 
 from notifications.management.arguments import row_id, whole_number
+from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Failed, Refused
 from notifications.models import Delivery
 from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
@@ -35,7 +34,7 @@ LISTED = 100  # rows that `unknown list` shows by default
 MAX_LISTED = 1_000_000
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     requires_system_checks = ()  # lost credentials must not keep an operator from pausing
     help = (
         "Show or change what is sent: live, as a dry run, or not at all; settle what is unknown; "
@@ -78,8 +77,6 @@ class Command(BaseCommand):
             told = self.act(action, options, now=timezone.now())
         except acts.Refused as refusal:
             raise Refused(str(refusal)) from refusal
-        except OperationalError as error:
-            raise Failed(f"The database does not answer: {error}") from error
         if options["json"]:
             self.stdout.write(json.dumps(told, default=str))
         else:

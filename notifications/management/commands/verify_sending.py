@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseProblem
 
 from notifications.management import arguments
-from notifications.management.errors import Refused, Unchecked, Violated
+from notifications.management.base import schema_problem
+from notifications.management.errors import OtherSchema, Refused, Unchecked, Violated
 from notifications.verification import Given, Report, UnusableEvidenceError, verify
 
 MAX_KILLS = 1_000_000
@@ -20,7 +21,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # wrong settings must not keep the past from being checked
     help = (
         "Verify that nobody was notified twice, nobody is missing and the send log is true. Exit 1 "
-        "when something does not hold, 4 when the database could not be read. Needs a quiet "
+        "when something does not hold, 5 when the database could not be read. Needs a quiet "
         "moment; reads only."
     )
 
@@ -66,6 +67,8 @@ class Command(BaseCommand):
         except UnusableEvidenceError as error:
             raise Refused(str(error)) from error
         except DatabaseProblem as error:
+            if told := schema_problem():
+                raise OtherSchema(told) from error
             raise Unchecked(
                 f"Nothing was checked, since the database cannot be read: {str(error).strip()}"
             ) from error

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from django.core.management.base import BaseCommand
 
-from notifications.management.errors import Failed, Interrupted, Refused, Unchecked, Violated
+from notifications.management.errors import (
+    Failed,
+    Interrupted,
+    OtherSchema,
+    Refused,
+    Unchecked,
+    Violated,
+)
 
 
 def ended(error: BaseException) -> tuple[int | str | None, str]:
@@ -25,7 +32,13 @@ def ended(error: BaseException) -> tuple[int | str | None, str]:
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(Failed("Why."), 1), (Refused("Why."), 2), (Unchecked("Why."), 4)]
+    ("error", "code"),
+    [
+        (Failed("Why."), 1),
+        (Refused("Why."), 2),
+        (OtherSchema("Why."), 4),
+        (Unchecked("Why."), 5),
+    ],
 )
 def test_an_error_is_told_with_its_message_and_ends_with_its_code(
     error: Exception, code: int

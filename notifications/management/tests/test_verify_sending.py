@@ -74,5 +74,5 @@ def test_a_database_that_cannot_be_read_is_told_apart_from_a_violation(
     with connection.execute_wrapper(fail), pytest.raises(CommandError, match="Nothing was") as end:
         verify()
 
-    assert end.value.returncode == 4
+    assert end.value.returncode == 5
     assert "connection refused" in str(end.value)

@@ -1,0 +1,33 @@
+"""What our commands have in common: a database that is not as they need it is told in one line."""
+
+from contextlib import suppress
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, Error, InterfaceError, OperationalError
+
+from notifications import schema
+
+from .errors import Failed, OtherSchema
+
+
+class DatabaseCommand(BaseCommand):
+    """A command that uses the database."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run; raise OtherSchema or Failed where a statement fails by the database's state."""
+        try:
+            return super().execute(*args, **options)
+        except (DatabaseError, InterfaceError) as error:
+            if told := schema_problem():
+                raise OtherSchema(told) from error
+            if isinstance(error, OperationalError | InterfaceError):
+                raise Failed(f"The database does not answer: {str(error).strip()}") from error
+            raise
+
+
+def schema_problem() -> str:
+    """Return what does not fit in the database's schema; "" when it does not answer as well."""
+    with suppress(Error):
+        return schema.problem()
+    return ""
