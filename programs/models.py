@@ -59,7 +59,7 @@ class Program(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return self.title
+        return str(self.title)
 
 
 def audio_name(talk: "Talk", filename: str) -> str:
@@ -96,7 +96,7 @@ class Talk(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return str(self.title)
 
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:

@@ -170,6 +170,10 @@ MEDIA_URL = "media/"
 AUDIO_MAX_BYTES = env.number("AUDIO_MAX_BYTES", default=200 * 1024 * 1024, least=1)
 AUDIO_MAX_SECONDS = env.number("AUDIO_MAX_SECONDS", default=3 * 3600, least=1)
 FILE_UPLOAD_PERMISSIONS = 0o644
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "programs.disk.TemporaryFileHandler",
+]
 
 # --- Static files: served by the project itself, without a build step ------------------------
 

@@ -3,6 +3,7 @@
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import redis
@@ -10,7 +11,9 @@ import requests
 
 from notifications.models import Notification
 from programs.models import Program, Talk
+from programs.tests.recordings import wav
 from testbed.own_engines import hung
+from testbed.small_disk import small_disk
 from testbed.system import System, failing_at, logged_at, outcomes
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
@@ -71,6 +74,31 @@ def test_twenty_copies_of_an_upload_at_once_make_one_talk_and_one_notification(
     assert Talk.objects.count() == Notification.objects.count() == 1
     assert outcomes() == {"sent": LISTENERS}
     serving.verify(kills=0)
+
+
+@pytest.mark.parametrize("full", ["TMPDIR", "MEDIA_ROOT"])
+def test_a_full_disk_is_told_and_leaves_nothing(system: System, tmp_path: Path, full: str) -> None:
+    directories = {name: tmp_path / name for name in ("TMPDIR", "MEDIA_ROOT")}
+    for directory in directories.values():
+        directory.mkdir()
+    system.start_web(**{name: str(directory) for name, directory in directories.items()})
+    system.start_worker()
+    upload = system.uploader(system.listeners(LISTENERS), wav(seconds=600), **ONCE)
+
+    with small_disk(directories[full], size=1_000_000) as is_mounted:
+        if not is_mounted:
+            pytest.skip("only root can mount a small disk")
+        refused = upload()
+        # A temporary file goes when the answer has been sent.
+        system.wait(lambda: not any(each.is_file() for each in tmp_path.glob("[TM]*/**/*")))
+        assert not Talk.objects.exists()
+    accepted = upload()
+    system.wait_until_settled()
+
+    assert (refused.status_code, accepted.status_code) == (507, 201)
+    assert "disk is full" in refused.json()["detail"]
+    assert outcomes() == {"sent": LISTENERS}
+    system.verify(kills=0)
 
 
 # --- Redis -----------------------------------------------------------------------------------
