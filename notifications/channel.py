@@ -14,12 +14,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from notifications import failpoints
+from notifications.time_limit import Asker
 
 logger = logging.getLogger(__name__)
 
 TALK_POSTED_CHANNEL = "TALK_POSTED_CHANNEL"
 
-# An upload waits for Redis at most this long to connect and as long again to be answered.
+# An upload waits for Redis at most this long to connect and as long again to be answered, and for
+# both together, with the look-up of its name, at most twice as long.
 # redis-py's defaults stall it for 4.2 s when Redis refuses and 57.8 s when it hangs (measured).
 PUBLISH_TIMEOUT_SECONDS = 0.4
 
@@ -38,6 +40,9 @@ def connect(*, timeout: float) -> redis.Redis:
     )
 
 
+publishing = Asker("publish")
+
+
 @cache
 def publisher() -> redis.Redis:
     """Return the client of this process's uploads."""
@@ -47,9 +52,13 @@ def publisher() -> redis.Redis:
 def publish(talk_id: int) -> None:
     """Wake the worker up for a talk; log and go on when Redis is away."""
     failpoints.reach("before_publish")
+    message = json.dumps({"talk_id": talk_id})
     try:
-        publisher().publish(TALK_POSTED_CHANNEL, json.dumps({"talk_id": talk_id}))
-    except redis.RedisError as error:
+        publishing.ask(
+            lambda: publisher().publish(TALK_POSTED_CHANNEL, message),
+            seconds=2 * PUBLISH_TIMEOUT_SECONDS,
+        )
+    except (redis.RedisError, TimeoutError) as error:
         logger.warning(
             "publish.failed",
             extra={"talk": talk_id, "error": str(error), "then": "the worker's next tick finds it"},

@@ -11,6 +11,7 @@ import redis
 from pytest_django import Settings
 
 from notifications import channel
+from testbed.hostile.name_server import silent_resolver
 from testbed.process import LOOPBACK, free_port
 from testbed.redis import running_redis
 
@@ -96,6 +97,20 @@ def test_an_upload_does_not_wait_for_a_redis_that_hangs(
 
         assert seconds_to_publish() < MOST_SECONDS
     assert [record.message for record in caplog.records] == ["publish.failed"] * TIMES
+
+
+def test_no_upload_waits_for_a_silent_name_server_and_no_threads_pile_up(
+    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = "redis://redis.internal:6379/0"
+    monkeypatch.setattr(channel, "PUBLISH_TIMEOUT_SECONDS", 0.05)
+    with silent_resolver(monkeypatch) as asked:
+        for talk_id in range(10):
+            channel.publish(talk_id)
+
+        assert asked == ["redis.internal"]
+    assert [record.message for record in caplog.records] == ["publish.failed"] * 10
+    assert "no answer within" in vars(caplog.records[0])["error"]
 
 
 def test_a_failure_is_told_without_the_password(

@@ -2,19 +2,33 @@
 
 import signal
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import redis
 import requests
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django import Settings
 
 from notifications.models import Notification
 from programs.models import Program, Talk
 from programs.tests.recordings import wav
+from testbed import local_settings
+from testbed.hostile.name_server import ATTEMPTS, SilentNameServer, silent_name_server
 from testbed.own_engines import hung
+from testbed.process import Child, listening
 from testbed.small_disk import small_disk
-from testbed.system import System, failing_at, logged_at, outcomes
+from testbed.system import (
+    REQUEST_SECONDS,
+    System,
+    failing_at,
+    logged_at,
+    outcomes,
+    terminate,
+)
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
@@ -170,3 +184,56 @@ def test_a_wrong_password_for_redis_delays_nobody_and_is_not_logged(system: Syst
     assert "publish.failed" in system.log_of("runserver")
     system.wait_for_the_log("redis.away", worker)
     assert "hunter-two" not in system.log_of("runserver", "listen_notifications")
+
+
+# --- The name server -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> Iterator[SilentNameServer]:
+    """Yield a name server that never answers."""
+    with silent_name_server(tmp_path) as server:
+        if server is None:
+            pytest.skip("only root can have a name server of its own")
+        yield server
+
+
+def start_cut_off(system: System, silent: SilentNameServer, *arguments: str) -> Child:
+    """Start a command whose Redis has a name, which it cannot look up."""
+    command = silent.asked_by(local_settings.manage_command(*arguments))
+    return system.launch(arguments[0], command, REDIS_URL="redis://redis.internal:6379/0")
+
+
+def start_page(system: System) -> requests.Response:
+    """Return the desk's start page, as an operator gets it."""
+    browser = Client()
+    browser.force_login(User.objects.create_superuser("anna"))
+    cookies = {name: cookie.value for name, cookie in browser.cookies.items()}
+    address = f"http://127.0.0.1:{system.web_port}/admin/"
+    return requests.get(address, cookies=cookies, timeout=REQUEST_SECONDS)
+
+
+def test_a_silent_name_server_delays_no_upload_no_page_and_no_stop(
+    system: System, silent: SilentNameServer, settings: Settings
+) -> None:
+    settings.SECRET_KEY = system.env["SECRET_KEY"]  # by which the web knows the operator again
+    system.web_port = system.reserve_port()
+    web = start_cut_off(system, silent, "runserver", "--noreload", f"127.0.0.1:{system.web_port}")
+    listening(web, system.web_port)
+    worker = start_cut_off(system, silent, "listen_notifications")
+    system.wait_for_the_log("worker.started", worker)
+    program = system.listeners(LISTENERS)
+
+    answers = [system.upload(program).status_code for _ in range(3)]
+    page = start_page(system)
+    asked = silent.asked()
+    system.wait_until_settled()
+
+    assert answers == [201] * 3
+    assert "Redis does not answer." in page.text
+    # The uploads' look-up, the page's and the worker's; none was waited for to its end.
+    assert 0 < asked < 2 * ATTEMPTS
+    assert "no answer within" in system.log_of("runserver")
+    assert terminate(worker) == 0
+    assert outcomes() == {"sent": 3 * LISTENERS}
+    system.verify(kills=0)
