@@ -4,7 +4,8 @@ import json
 import logging
 import socket
 import timeit
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -13,7 +14,7 @@ from pytest_django import Settings
 from notifications import channel
 from testbed.hostile.name_server import silent_resolver
 from testbed.process import LOOPBACK, free_port
-from testbed.redis import running_redis
+from testbed.redis import documented_user, running_redis
 
 SECRET = "hunter-two-and-more"
 MOST_SECONDS = 3.0  # for a loaded machine; redis-py alone takes 4.2 s, or 57.8 s
@@ -162,6 +163,37 @@ def test_an_upload_finds_a_redis_that_was_restarted(
         channel.publish(2)
 
     assert caplog.records == []
+
+
+RIGHTS: dict[str, Callable[[redis.Redis], Any]] = {
+    "publish": lambda client: client.publish(channel.TALK_POSTED_CHANNEL, "{}"),
+    "pubsub": lambda client: client.pubsub_numsub(channel.TALK_POSTED_CHANNEL),
+    "ping": lambda client: client.ping(),
+    "subscribe": lambda client: heard_by(client, channel.TALK_POSTED_CHANNEL),
+}
+
+
+def heard_by(client: redis.Redis, name: str) -> Any:
+    with client.pubsub() as pubsub:  # type: ignore[no-untyped-call]
+        pubsub.subscribe(name)
+        return pubsub.get_message(timeout=DEADLINE_SECONDS)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("right", RIGHTS)
+def test_each_right_that_is_documented_for_redis_is_needed_and_given(
+    settings: Settings, right: str
+) -> None:
+    with running_redis() as url, redis.Redis.from_url(url) as admin:
+        admin.execute_command(*documented_user())
+        settings.REDIS_URL = url.replace("//", "//radiotalk:PASSWORD@")
+        with channel.connect(timeout=DEADLINE_SECONDS) as client:
+            RIGHTS[right](client)
+
+            admin.execute_command("ACL", "SETUSER", "radiotalk", f"-{right}")
+
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                RIGHTS[right](client)
 
 
 @pytest.mark.engines

@@ -20,6 +20,7 @@ from testbed import local_settings
 from testbed.hostile.name_server import ATTEMPTS, SilentNameServer, silent_name_server
 from testbed.own_engines import hung
 from testbed.process import Child, listening
+from testbed.redis import documented_user
 from testbed.small_disk import small_disk
 from testbed.system import (
     REQUEST_SECONDS,
@@ -186,6 +187,36 @@ def test_a_wrong_password_for_redis_delays_nobody_and_is_not_logged(system: Syst
     assert "hunter-two" not in system.log_of("runserver", "listen_notifications")
 
 
+def test_a_redis_user_with_the_documented_rights_alone_is_enough(
+    system: System, settings: Settings
+) -> None:
+    settings.SECRET_KEY = system.env["SECRET_KEY"]  # by which the web knows the operator again
+    with system.redis_client() as client:
+        client.execute_command(*documented_user())
+        client.execute_command("ACL", "SETUSER", "default", "off")  # no way around it
+    own = {"REDIS_URL": f"redis://radiotalk:PASSWORD@127.0.0.1:{system.redis_port}/0"}
+    system.env |= own
+    worker = system.start_worker()
+    system.start_web()
+    system.wait_for_a_subscriber()
+
+    assert_an_upload_is_notified(system)
+
+    # An upload waits for Redis no longer than a busy machine may stand still: if so, the next.
+    program = system.listeners(1)
+    system.wait(lambda: an_upload_is_published(system, program))
+    system.wait(lambda: knows_who_listens(start_page(system)))
+    assert "redis.away" not in worker.log.read_text()
+
+
+def knows_who_listens(page: requests.Response) -> bool:
+    """Return whether Redis told the desk of a worker."""
+    text = page.text
+    return "Redis subscribers" in text and not (
+        "Redis does not answer." in text or "The worker does not hear Redis." in text
+    )
+
+
 # --- The name server -------------------------------------------------------------------------
 
 
@@ -207,7 +238,10 @@ def start_cut_off(system: System, silent: SilentNameServer, *arguments: str) -> 
 def start_page(system: System) -> requests.Response:
     """Return the desk's start page, as an operator gets it."""
     browser = Client()
-    browser.force_login(User.objects.create_superuser("anna"))
+    anna, _created = User.objects.get_or_create(
+        username="anna", defaults={"is_staff": True, "is_superuser": True}
+    )
+    browser.force_login(anna)
     cookies = {name: cookie.value for name, cookie in browser.cookies.items()}
     address = f"http://127.0.0.1:{system.web_port}/admin/"
     return requests.get(address, cookies=cookies, timeout=REQUEST_SECONDS)
