@@ -13,12 +13,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from notifications import failpoints, redis_url
+from notifications.time_limit import Asker
 
 logger = logging.getLogger(__name__)
 
 TALK_POSTED_CHANNEL = "TALK_POSTED_CHANNEL"
 
-# An upload waits for Redis at most this long to connect and as long again to be answered.
+# An upload waits for Redis at most this long to connect and as long again to be answered, and for
+# both together, with the look-up of its name, at most twice as long.
 # redis-py's defaults stall it for 4.2 s when Redis refuses and 57.8 s when it hangs (measured).
 PUBLISH_TIMEOUT_SECONDS = 0.4
 
@@ -41,18 +43,27 @@ def connect(*, timeout: float) -> redis.Redis:
     )
 
 
+publishing = Asker("publish")
+
+
 @cache
 def publisher() -> redis.Redis:
     """Return the client of this process's uploads."""
     return connect(timeout=PUBLISH_TIMEOUT_SECONDS)
 
 
+def send(message: str) -> None:
+    """Publish a message; raise RedisError or OSError whatever is wrong with Redis."""
+    with redis_url.only_redis_errors():
+        publisher().publish(TALK_POSTED_CHANNEL, message)
+
+
 def publish(talk_id: int) -> None:
     """Wake the worker up for a talk; log and go on when Redis is away."""
     failpoints.reach("before_publish")
+    message = json.dumps({"talk_id": talk_id})
     try:
-        with redis_url.only_redis_errors():
-            publisher().publish(TALK_POSTED_CHANNEL, json.dumps({"talk_id": talk_id}))
+        publishing.ask(lambda: send(message), seconds=2 * PUBLISH_TIMEOUT_SECONDS)
     except (redis.RedisError, OSError) as error:
         logger.warning(
             "publish.failed",

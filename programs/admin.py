@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from programs.uncounted_lists import UncountedListMixin
 
 from .audio import InvalidAudio, read_audio
+from .disk import DISK_FULL, DiskFullError, raise_if_dropped
 from .files import save_with_audio
 from .models import Clip, Program, Talk
 
@@ -156,12 +157,26 @@ class TalkAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy
         return super().get_form(request, obj, change, **kwargs | form)
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Post a talk; say so when the constraint refused a form that came twice at once."""
+        """Post a talk; say so when the constraint refused a form that came twice at once.
+
+        When the disk is full, say that and show the form again.
+        """
         try:
+            if "audio" not in request.FILES:
+                raise_if_dropped(request.upload_handlers)
+            return super().add_view(request, *args, **kwargs)
+        except DiskFullError:
+            self.message_user(request, DISK_FULL, messages.ERROR)
+            request.method = "GET"  # the form that is to be filled in
             return super().add_view(request, *args, **kwargs)
         except IntegrityError:
             self.message_user(request, SENT_BEFORE, messages.WARNING)
             return redirect("admin:programs_talk_changelist")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what an empty form begins with: what was typed before the disk was full."""
+        typed = {name: text for name, text in request.POST.items() if name != "once"}
+        return super().get_changeform_initial_data(request) | typed
 
     def save_model(
         self, request: HttpRequest, obj: Talk, form: "forms.ModelForm[Talk]", change: bool

@@ -12,17 +12,20 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from .audio import Audio
-from .models import Talk
+from .disk import store
+from .models import Talk, audio_name
 
 
 def save_with_audio(talk: Talk, file: "File[Any]", audio: Audio) -> None:
     """Store the recording, then save the new talk; delete the file when the talk was not saved.
 
+    Raise DiskFullError, with nothing stored, when there is no room for the recording.
     The file is stored outside of the transaction: copying 200 MB must not hold locks. A process
     killed between the two leaves a file without a talk, never a talk without its file.
     """
     talk.duration = audio.duration
-    talk.audio.save(f"audio.{audio.extension}", file, save=False)
+    name = audio_name(talk, f"audio.{audio.extension}")
+    talk.audio = store(talk.audio.storage, name, file)
     try:
         talk.save()
     except Exception:

@@ -4,9 +4,29 @@ import uuid
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from .invisible import is_invisible
+
+
+def shows_something(title: str) -> None:
+    """Raise ValidationError when nobody would see any character of the title."""
+    if all(map(is_invisible, title)):
+        raise ValidationError(_("Nobody would see this title: all its characters are invisible."))
+
+
+class TitleField(models.CharField):  # type: ignore[type-arg]  # generic for mypy only
+    """A title, of which people see something: in the admin and in the API."""
+
+    default_validators = [shows_something]
+
+    def deconstruct(self) -> Any:
+        """Return the field as migrations know it: the database has no such rule."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs
 
 
 class Program(models.Model):
@@ -18,7 +38,7 @@ class Program(models.Model):
         on_delete=models.CASCADE,
         related_name="programs",
     )
-    title = models.CharField(_("title"), max_length=200)
+    title = TitleField(_("title"), max_length=200)
     description = models.TextField(_("description"), blank=True)
     dry_run = models.BooleanField(
         _("dry run"),
@@ -39,7 +59,7 @@ class Program(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return self.title
+        return str(self.title)
 
 
 def audio_name(talk: "Talk", filename: str) -> str:
@@ -54,7 +74,7 @@ class Talk(models.Model):
     program = models.ForeignKey(
         Program, verbose_name=_("program"), on_delete=models.CASCADE, related_name="talks"
     )
-    title = models.CharField(_("title"), max_length=200)
+    title = TitleField(_("title"), max_length=200)
     description = models.TextField(_("description"), blank=True)
     audio = models.FileField(_("audio"), upload_to=audio_name, blank=True, max_length=200)
     duration = models.FloatField(_("duration"), default=0, help_text=_("In seconds."))
@@ -76,7 +96,7 @@ class Talk(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return str(self.title)
 
     @transaction.atomic
     def save(self, *args: Any, **kwargs: Any) -> None:

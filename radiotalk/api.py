@@ -12,6 +12,8 @@ from rest_framework import renderers, status, views
 from rest_framework.exceptions import APIException, NotFound, ParseError
 from rest_framework.response import Response
 
+from programs.disk import DISK_FULL, DiskFullError
+
 logger = logging.getLogger(__name__)
 
 
@@ -21,6 +23,14 @@ class Conflict(APIException):
     status_code = status.HTTP_409_CONFLICT
     default_detail = _("What this is about was changed by another request. Try again.")
     default_code = "conflict"
+
+
+class InsufficientStorage(APIException):
+    """507: there is no room for what was sent (RFC 4918, 11.5)."""
+
+    status_code = status.HTTP_507_INSUFFICIENT_STORAGE
+    default_detail = DISK_FULL
+    default_code = "insufficient_storage"
 
 
 class EscapingJSONRenderer(renderers.JSONRenderer):
@@ -49,6 +59,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, IntegrityError):  # the database decides between requests at once
         logger.warning("request.conflict", extra={"error": str(error).partition("\n")[0]})
         error = Conflict()
+    if isinstance(error, DiskFullError):
+        error = InsufficientStorage()
     return views.exception_handler(error, context)
 
 

@@ -52,7 +52,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "radiotalk.middleware.host_names.HostNameMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -60,6 +60,8 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "radiotalk.urls"
+# They answer whoever asks: by any host name or address, and without TLS.
+PROBES = ["/healthz", "/readyz", "/metrics"]
 WSGI_APPLICATION = "radiotalk.wsgi.application"
 
 TEMPLATES = [
@@ -168,6 +170,10 @@ MEDIA_URL = "media/"
 AUDIO_MAX_BYTES = env.number("AUDIO_MAX_BYTES", default=200 * 1024 * 1024, least=1)
 AUDIO_MAX_SECONDS = env.number("AUDIO_MAX_SECONDS", default=3 * 3600, least=1)
 FILE_UPLOAD_PERMISSIONS = 0o644
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "programs.disk.TemporaryFileHandler",
+]
 
 # --- Static files: served by the project itself, without a build step ------------------------
 
@@ -186,7 +192,7 @@ TIME_ZONE = env.time_zone("TIME_ZONE", default="UTC")
 # --- Security ---------------------------------------------------------------------------------
 
 SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", default=ENVIRONMENT == "production")
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [f"^{path[1:]}$" for path in PROBES]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE_SSL_REDIRECT else 0  # one year
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_SSL_REDIRECT

@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from testbed import local_settings
 from testbed.process import LOOPBACK, ProcessFailed, free_port, listens, serving, start
 
 # fakeredis speaks Redis's protocol, Pub/Sub included: slowly, but wherever Python runs.
@@ -48,6 +49,13 @@ def answers(url: str) -> bool:
             return bool(client.ping())
     except RedisError:
         return False
+
+
+def documented_user() -> list[str]:
+    """Return the command by which docs/operations.md makes a user, whose password is PASSWORD."""
+    lines = (local_settings.ROOT / "docs" / "operations.md").read_text().splitlines()
+    [command] = [line for line in lines if line.startswith("ACL SETUSER ")]
+    return command.split()
 
 
 @contextmanager

@@ -133,22 +133,25 @@ class Deployment(Processes):
         """Return the answer to a real recording, posted by the program's owner."""
         return self.uploader(program, **headers)()
 
-    def uploader(self, program: Program, **headers: str) -> Callable[[], requests.Response]:
-        """Return what uploads when called, from any thread."""
+    def uploader(
+        self, program: Program, recording: bytes = b"", /, **headers: str
+    ) -> Callable[[], requests.Response]:
+        """Return what uploads this recording, or a real one, when called, from any thread."""
         token, _created = Token.objects.get_or_create(user=program.owner)
-        return partial(self._post_recording, program.id, f"Token {token.key}", headers)
+        headers["Authorization"] = f"Token {token.key}"
+        recording = recording or RECORDING.read_bytes()
+        return partial(self._post_recording, program.id, recording, headers)
 
     def _post_recording(
-        self, program_id: int, authorization: str, headers: dict[str, str]
+        self, program_id: int, recording: bytes, headers: dict[str, str]
     ) -> requests.Response:
-        with RECORDING.open("rb") as audio:
-            return requests.post(
-                f"http://127.0.0.1:{self.web_port}/api/v1/programs/{program_id}/talks/",
-                headers={"Authorization": authorization, **headers},
-                data={"title": "Hello"},
-                files={"audio": ("hello.ogg", audio)},
-                timeout=REQUEST_SECONDS,
-            )
+        return requests.post(
+            f"http://127.0.0.1:{self.web_port}/api/v1/programs/{program_id}/talks/",
+            headers=headers,
+            data={"title": "Hello"},
+            files={"audio": ("hello.ogg", recording)},
+            timeout=REQUEST_SECONDS,
+        )
 
     def get(self, address: str, **headers: str) -> Any:
         """Return the JSON that the web answers."""

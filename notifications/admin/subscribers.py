@@ -7,8 +7,9 @@ import redis
 
 from notifications import channel
 from notifications.redis_url import only_redis_errors
+from notifications.time_limit import Asker
 
-# A Redis that hangs holds a page up for at most twice this: once to connect, once to be answered.
+# A Redis that hangs, or a name server, holds a page up for at most twice this.
 TIMEOUT_SECONDS = 0.15
 
 # Every page shows the number, so Redis is asked again only when the last answer is this old.
@@ -24,6 +25,7 @@ class LastAnswer:
 
 
 last = LastAnswer()
+asking = Asker("count subscribers")
 
 
 def count() -> int | None:
@@ -39,13 +41,13 @@ def count() -> int | None:
 
 def ask() -> int | None:
     """Return how many listen now, None when Redis does not answer in time."""
-    client = None
     try:
-        client = channel.connect(timeout=TIMEOUT_SECONDS)
-        with only_redis_errors():
-            return int(client.pubsub_numsub(channel.TALK_POSTED_CHANNEL)[0][1])
+        return asking.ask(subscribers_of_redis, seconds=2 * TIMEOUT_SECONDS)
     except (redis.RedisError, OSError):
         return None
-    finally:
-        if client is not None:
-            client.close()
+
+
+def subscribers_of_redis() -> int:
+    """Return how many Redis counts."""
+    with channel.connect(timeout=TIMEOUT_SECONDS) as client, only_redis_errors():
+        return int(client.pubsub_numsub(channel.TALK_POSTED_CHANNEL)[0][1])

@@ -1,9 +1,11 @@
 """The JSON of devices and of a notification's progress."""
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from notifications.models import DeviceToken, Notification
 from notifications.models.device import MAX_TOKEN
+from programs.invisible import first_invisible
 
 
 class DeviceSerializer(serializers.ModelSerializer[DeviceToken]):
@@ -31,9 +33,15 @@ class RegistrationSerializer(serializers.ModelSerializer[DeviceToken]):
         }
 
     def validate_token(self, token: str) -> str:
-        """Return the token; raise ValidationError when its bytes are too many for an index."""
+        """Return the token; raise ValidationError for one that FCM cannot have given.
+
+        Its bytes are too many for an index, or something on its way put an invisible character in.
+        """
         if len(token.encode()) > MAX_TOKEN:
             self.fields["token"].fail("max_length", max_length=MAX_TOKEN)
+        if code_point := first_invisible(token):
+            message = _("There is an invisible character (%(code_point)s) in the token.")
+            raise serializers.ValidationError(message % {"code_point": code_point})
         return token
 
 

@@ -4,16 +4,18 @@ import json
 import logging
 import socket
 import timeit
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import redis
 from pytest_django import Settings
 
 from notifications import channel
+from testbed.hostile.name_server import silent_resolver
 from testbed.process import LOOPBACK, free_port
-from testbed.redis import running_redis
+from testbed.redis import documented_user, running_redis
 
 from .redis_urls import UNUSABLE
 
@@ -102,6 +104,20 @@ def test_an_upload_does_not_wait_for_a_redis_that_hangs(
     assert [record.message for record in caplog.records] == ["publish.failed"] * TIMES
 
 
+def test_no_upload_waits_for_a_silent_name_server_and_no_threads_pile_up(
+    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = "redis://redis.internal:6379/0"
+    monkeypatch.setattr(channel, "PUBLISH_TIMEOUT_SECONDS", 0.05)
+    with silent_resolver(monkeypatch) as asked:
+        for talk_id in range(10):
+            channel.publish(talk_id)
+
+        assert asked == ["redis.internal"]
+    assert [record.message for record in caplog.records] == ["publish.failed"] * 10
+    assert "no answer within" in vars(caplog.records[0])["error"]
+
+
 def test_a_failure_is_told_without_the_password(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -163,6 +179,37 @@ def test_an_upload_finds_a_redis_that_was_restarted(
         channel.publish(2)
 
     assert caplog.records == []
+
+
+RIGHTS: dict[str, Callable[[redis.Redis], Any]] = {
+    "publish": lambda client: client.publish(channel.TALK_POSTED_CHANNEL, "{}"),
+    "pubsub": lambda client: client.pubsub_numsub(channel.TALK_POSTED_CHANNEL),
+    "ping": lambda client: client.ping(),
+    "subscribe": lambda client: heard_by(client, channel.TALK_POSTED_CHANNEL),
+}
+
+
+def heard_by(client: redis.Redis, name: str) -> Any:
+    with client.pubsub() as pubsub:  # type: ignore[no-untyped-call]
+        pubsub.subscribe(name)
+        return pubsub.get_message(timeout=DEADLINE_SECONDS)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("right", RIGHTS)
+def test_each_right_that_is_documented_for_redis_is_needed_and_given(
+    settings: Settings, right: str
+) -> None:
+    with running_redis() as url, redis.Redis.from_url(url) as admin:
+        admin.execute_command(*documented_user())
+        settings.REDIS_URL = url.replace("//", "//radiotalk:PASSWORD@")
+        with channel.connect(timeout=DEADLINE_SECONDS) as client:
+            RIGHTS[right](client)
+
+            admin.execute_command("ACL", "SETUSER", "radiotalk", f"-{right}")
+
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                RIGHTS[right](client)
 
 
 @pytest.mark.engines

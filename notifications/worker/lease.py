@@ -20,6 +20,7 @@ from django.db.models import CharField, Max, PositiveBigIntegerField
 from notifications.models import Notification, Standby, WorkerLease
 from notifications.models.compiled import Given, Select
 from notifications.models.control import WorkerLeaseQuerySet
+from notifications.os_text import storable
 
 NAME = "sender"
 
@@ -48,7 +49,7 @@ class Holder:
 
 def new_holder() -> str:
     """Return a name that tells people where the worker runs, and that no other worker has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    return f"{storable(socket.gethostname())}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def last_epoch() -> int:

@@ -10,6 +10,7 @@ from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import DataAndFiles, MultiPartParser
 
 from programs.audio import too_large
+from programs.disk import raise_if_dropped
 
 
 class PayloadTooLarge(APIException):
@@ -45,7 +46,10 @@ class LimitHandler(FileUploadHandler):
 
 
 class RecordingParser(MultiPartParser):
-    """Reads a form with a recording; raises PayloadTooLarge for one over the limit."""
+    """Reads a form with a recording.
+
+    Raises PayloadTooLarge for one over the limit, DiskFullError for one that finds no room.
+    """
 
     def parse(
         self, stream: Any, media_type: Any = None, parser_context: Any = None
@@ -60,4 +64,5 @@ class RecordingParser(MultiPartParser):
             raise ParseError(_("The form has too many fields, or too long ones.")) from error
         if limit.is_exceeded:
             raise PayloadTooLarge({"audio": [str(too_large())]})
+        raise_if_dropped(request.upload_handlers)
         return parsed

@@ -89,6 +89,7 @@ class ProgramTalksView(generics.ListAPIView[Talk]):
             409: OpenApiResponse(description="The program went away meanwhile."),
             413: OpenApiResponse(description="The recording has too many bytes."),
             422: OpenApiResponse(description="The Idempotency-Key was used for another talk."),
+            507: OpenApiResponse(description="The server's disk is full; nothing was posted."),
         },
     )
     def post(self, request: Request, program_id: int) -> Response:

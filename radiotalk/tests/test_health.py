@@ -19,6 +19,7 @@ from notifications.tests.factories import (
 )
 
 READY = {"status": "ok", "database": "ok", "worker": "ok"}
+PROBES = ["/healthz", "/readyz", "/metrics"]
 
 
 @pytest.fixture
@@ -84,17 +85,47 @@ def test_it_is_alive_without_a_database(client: Client) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("path", PROBES)
 def test_nothing_is_changed_here(client: Client, path: str) -> None:
     assert client.post(path).status_code == 405
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("path", PROBES)
 def test_a_supervisor_asks_over_plain_http(client: Client, settings: Settings, path: str) -> None:
     settings.SECURE_SSL_REDIRECT = True
 
     assert client.get(path).status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("redirect", [True, False], ids=["TLS", "plain"])
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "10.0.0.7", "elsewhere.example", "", "a b"])
+@pytest.mark.parametrize("path", PROBES)
+def test_whoever_asks_is_answered_by_whatever_name(
+    client: Client,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    host: str,
+    redirect: bool,
+) -> None:
+    settings.ALLOWED_HOSTS = ["radiotalk.example"]
+    settings.SECURE_SSL_REDIRECT = redirect
+
+    answer = client.get(path, headers={"Host": host})
+
+    assert answer.status_code == 200
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("path", ["/", "/admin/login/", "/api/v1/docs/", "/healthz/", "/readyz/x"])
+def test_nothing_else_is_answered_by_a_wrong_name(
+    client: Client, settings: Settings, path: str
+) -> None:
+    settings.ALLOWED_HOSTS = ["radiotalk.example"]
+
+    assert client.get(path, headers={"Host": "10.0.0.7"}).status_code == 400
 
 
 @pytest.mark.django_db

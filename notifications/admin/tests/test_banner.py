@@ -15,6 +15,7 @@ from pytest_django import Settings
 from notifications.admin import subscribers
 from notifications.models import Notification, SendingSwitch, Standby
 from notifications.tests.redis_urls import UNUSABLE
+from testbed.hostile.name_server import silent_resolver
 from testbed.process import LOOPBACK
 
 from .rows import listing, notification, set_live, staff, superuser, worker
@@ -220,6 +221,20 @@ def test_a_redis_that_hangs_is_not_asked_by_every_page(
 
         assert first is None
         assert subscribers.count() is None
+
+
+def test_a_silent_name_server_breaks_no_page_and_keeps_no_threads(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = "redis://redis.internal:6379/0"
+    monkeypatch.setattr(subscribers, "KEPT_SECONDS", -1.0)
+    worker()
+    client = superuser()
+    with silent_resolver(monkeypatch) as asked:
+        pages = [needs(client) for _ in range(3)]
+
+        assert asked == ["redis.internal"]
+    assert all("Redis does not answer." in page for page in pages)
 
 
 def test_it_links_to_the_switch_only_for_who_may_see_it() -> None:

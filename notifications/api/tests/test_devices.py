@@ -115,6 +115,30 @@ def test_a_bad_registration_is_refused(api: APIClient, change: dict[str, str], f
     assert not DeviceToken.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "character",
+    ["\u200b", "\u200d", "\ufeff", "\u00ad", "\u3164", "\ufe0f", "\x7f", "\u00a0", "\n", " "],
+    ids=ascii,
+)
+def test_a_token_with_an_invisible_character_is_refused_and_told_which(
+    api: APIClient, character: str
+) -> None:
+    answer = api.put(DEVICES, {"token": f"abc{character}def", "platform": "web"})
+
+    assert answer.status_code == 400
+    told = f"There is an invisible character (U+{ord(character):04X}) in the token."
+    assert answer.json() == {"token": [told]}
+    assert not DeviceToken.objects.exists()
+
+
+@pytest.mark.parametrize("token", [f"\ufeff{TOKEN}", f"{TOKEN}\u200b"], ids=["before", "after"])
+def test_a_token_with_an_invisible_character_around_it_is_refused(
+    api: APIClient, token: str
+) -> None:
+    assert api.put(DEVICES, {"token": token, "platform": "web"}).status_code == 400
+    assert not DeviceToken.objects.exists()
+
+
 def test_the_platform_must_be_told(api: APIClient) -> None:
     assert api.put(DEVICES, {"token": TOKEN}).status_code == 400
 

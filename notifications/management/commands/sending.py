@@ -19,6 +19,7 @@ from notifications.models import Delivery
 from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
 from notifications.operators import acts, probe, status
 from notifications.operators.causes import explain
+from notifications.os_text import storable
 
 SWITCHES = {
     "dry-run": (acts.dry_run, "let FCM validate, deliver to nobody"),
@@ -45,7 +46,9 @@ class Command(DatabaseCommand):
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         every = [actions.add_parser("status", help="what would happen to a talk posted now, why")]
         live = actions.add_parser("live", help="send for real")
-        live.add_argument("--reason", required=True, metavar="TEXT", help="why, for the log")
+        live.add_argument(
+            "--reason", required=True, type=storable, metavar="TEXT", help="why, for the log"
+        )
         live.add_argument(
             "--for",
             dest="minutes",
@@ -135,7 +138,9 @@ class Command(DatabaseCommand):
 
 def with_reason(parser: ArgumentParser) -> ArgumentParser:
     """Return the parser after giving it a reason that may be left out."""
-    parser.add_argument("--reason", default="", metavar="TEXT", help="why, for the log")
+    parser.add_argument(
+        "--reason", default="", type=storable, metavar="TEXT", help="why, for the log"
+    )
     return parser
 
 
@@ -157,7 +162,9 @@ def add_unknown_arguments(parser: ArgumentParser) -> list[ArgumentParser]:
     abandon = choices.add_parser("abandon", help="leave it at that")
     for settling in (resend, abandon):
         settling.add_argument("notification", type=row_id, help="its number")
-        settling.add_argument("--reason", required=True, metavar="TEXT", help="why, for the log")
+        settling.add_argument(
+            "--reason", required=True, type=storable, metavar="TEXT", help="why, for the log"
+        )
         settling.add_argument(
             "--device", type=row_id, action="append", metavar="ID", help="only this one; repeatable"
         )
@@ -221,4 +228,4 @@ def operator() -> str:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = f"uid {os.getuid()}"
-    return f"{name}@{socket.gethostname()}"
+    return storable(f"{name}@{socket.gethostname()}")

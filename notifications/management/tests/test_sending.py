@@ -2,6 +2,8 @@
 
 import getpass
 import json
+import os
+import socket
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -138,6 +140,18 @@ def test_a_user_without_a_name_is_known_by_number(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(getpass, "getuser", nameless)
 
     assert run("pause")["changed_by"].startswith("uid ")
+
+
+def test_names_and_reasons_that_are_not_utf_8_keep_no_operator_from_pausing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    latin = os.fsdecode(b"caf\xe9")
+    monkeypatch.setattr(socket, "gethostname", lambda: latin)
+
+    told = run("pause", "--reason", latin)
+
+    assert told["changed_by"].endswith("@caf\N{REPLACEMENT CHARACTER}")
+    assert SendingSwitch.objects.current().paused_reason == "caf\N{REPLACEMENT CHARACTER}"
 
 
 # --- One notification, and what is unknown ---------------------------------------------------

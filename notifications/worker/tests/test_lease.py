@@ -1,5 +1,7 @@
 """The lease: one worker is active, and one that has lost the lease claims nothing."""
 
+import os
+import socket
 import threading
 from datetime import timedelta
 
@@ -27,6 +29,17 @@ def test_the_first_worker_gets_the_lease() -> None:
 
     assert lease.keep() is LeaseState.ACQUIRED
     assert lease.epoch == 1
+
+
+@pytest.mark.django_db
+def test_a_host_name_that_is_not_utf_8_keeps_no_worker_from_the_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: os.fsdecode(b"caf\xe9"))
+    lease = Lease(TTL)
+
+    assert lease.keep() is LeaseState.ACQUIRED
+    assert WorkerLease.objects.get().holder.startswith("caf\N{REPLACEMENT CHARACTER}:")
 
 
 @pytest.mark.django_db
