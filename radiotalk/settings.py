@@ -134,8 +134,11 @@ def database() -> dict[str, Any]:
             Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     else:
         config["OPTIONS"] = postgresql_options() | config.get("OPTIONS", {})
-        config["CONN_HEALTH_CHECKS"] = True
-        config["CONN_MAX_AGE"] = 60  # seconds a web thread keeps its connection
+        config.setdefault("CONN_HEALTH_CHECKS", True)
+        config.setdefault("CONN_MAX_AGE", 60)  # seconds a web thread keeps its connection
+        # Django would open them outside of transactions, for a form's choices for instance, and
+        # PgBouncer in transaction mode loses them.
+        config.setdefault("DISABLE_SERVER_SIDE_CURSORS", True)
     return config
 
 
