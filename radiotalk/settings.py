@@ -100,7 +100,10 @@ NOTIFY_SOCKET: str = env.str("NOTIFY_SOCKET", default="")
 
 
 def postgresql_options() -> dict[str, Any]:
-    """Return libpq's parameters; DATABASE_URL may overrule each."""
+    """Return libpq's parameters; DATABASE_URL may overrule each.
+
+    What safety rests on is not among them: sessions set it themselves (database_session.py).
+    """
     return {
         "connect_timeout": 10,  # seconds
         # A connection whose other end is gone is noticed within some 10 s.
@@ -108,13 +111,6 @@ def postgresql_options() -> dict[str, Any]:
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,  # milliseconds
-        # A worker that is stopped within a claim would keep the lease's row locked, and nobody
-        # could take over; PostgreSQL ends its transaction when its lease is over as well.
-        "options": f"-c idle_in_transaction_session_timeout={NOTIFICATIONS_LEASE_TTL}s"
-        # A claim is on the disk before its first byte is sent, whatever the server's default.
-        " -c synchronous_commit=on"
-        # Compiling a plan takes longer than any query here.
-        " -c jit=off",
     }
 
 

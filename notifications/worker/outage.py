@@ -14,20 +14,25 @@ DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 @dataclass
 class Outage:
-    """Whether something that the worker needs is away, and since when (monotonic seconds)."""
+    """Whether something that the worker needs is away, and since when (monotonic seconds).
+
+    `begins` and `ends` are the words that the log has for it.
+    """
 
     of: str
+    begins: str = "away"
+    ends: str = "back"
     since: float | None = None
 
     def begin(self, error: Exception) -> None:
         """Note that it is away; log only the first error of an outage."""
         if self.since is None:
             self.since = time.monotonic()
-            logger.error("%s.away", self.of, extra={"error": str(error).strip()})
+            logger.error("%s.%s", self.of, self.begins, extra={"error": str(error).strip()})
 
     def end(self) -> None:
         """Note that it is there."""
         if self.since is not None:
             seconds = round(time.monotonic() - self.since, 1)
-            logger.warning("%s.back", self.of, extra={"after_seconds": seconds})
+            logger.warning("%s.%s", self.of, self.ends, extra={"after_seconds": seconds})
             self.since = None

@@ -21,10 +21,12 @@ from notifications.management.errors import Refused
 from notifications.worker.inbox import Inbox, Stop
 from notifications.worker.invoker import Invoker
 from notifications.worker.lease import Lease
+from notifications.worker.outage import DATABASE_AWAY
 from notifications.worker.rate import Rate
 from notifications.worker.receiver import Receiver
 from notifications.worker.repository import Repository
 from notifications.worker.sender import Sender
+from notifications.worker.session import UnsafeSessionError, open_safely
 from notifications.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -82,12 +84,23 @@ class Command(BaseCommand):
             logger.info("proxy.used", extra={"proxy": endpoint.proxy_address[0]})
         look_for_garbage_seldom()
         with closing(sender):
+            open_session()
             receiver.start()
             try:
                 exit_code = invoker.run()
             finally:
                 receiver.stop()
         sys.exit(exit_code)
+
+
+def open_session() -> None:
+    """Connect to the database; raise Refused when the session lacks what safety rests on."""
+    try:
+        open_safely()
+    except UnsafeSessionError as error:
+        raise Refused(f"DATABASE_URL: {error}") from error
+    except DATABASE_AWAY:
+        pass  # the loop waits for the database, and says so
 
 
 def look_for_garbage_seldom() -> None:
