@@ -4,9 +4,12 @@ The session sets it by a statement. As startup parameters (libpq's `options`) th
 lost where DATABASE_URL has options of its own, and PgBouncer refuses such a session.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
@@ -40,8 +43,19 @@ def apply(connection: BaseDatabaseWrapper, values: dict[str, str]) -> None:
         cursor.execute(SET, [list(values), list(values.values())])
 
 
+@contextmanager
+def or_closed(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Close the connection if this fails: Django would go on with it as it is."""
+    try:
+        yield
+    except Error:
+        connection.close()
+        raise
+
+
 @receiver(connection_created, dispatch_uid="what_safety_rests_on_is_set")
 def begin(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """Set what safety rests on, in a session that was just connected."""
     if connection.vendor == "postgresql":
-        apply(connection, wanted())
+        with or_closed(connection):
+            apply(connection, wanted())

@@ -48,13 +48,12 @@ def make_safe(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """Set what safety rests on, ask it back, and raise UnsafeSessionError if it is not there."""
     if connection.vendor != "postgresql":
         return
-    pooled = is_pooled(connection)
-    if not pooled:
-        database_session.apply(connection, wanted())
-    if lacking := what_lacks(connection, pooled=pooled):
-        message = what_to_do(connection, lacking, pooled=pooled)
-        connection.close()
-        raise UnsafeSessionError(message)
+    with database_session.or_closed(connection):
+        pooled = is_pooled(connection)
+        if not pooled:
+            database_session.apply(connection, wanted())
+        if lacking := what_lacks(connection, pooled=pooled):
+            raise UnsafeSessionError(what_to_do(connection, lacking, pooled=pooled))
 
 
 def is_pooled(connection: BaseDatabaseWrapper) -> bool:
