@@ -11,7 +11,8 @@ class NotificationsConfig(AppConfig):
     verbose_name = _("Notifications")
 
     def ready(self) -> None:
-        from . import checks, failpoints, metrics, signals  # noqa: F401  (they register themselves)
+        # These register themselves, all but `failpoints`.
+        from . import checks, database_session, failpoints, metrics, signals  # noqa: F401
 
         try:
             failpoints.arm(settings.NOTIFICATIONS_FAILPOINTS)

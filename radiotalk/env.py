@@ -5,6 +5,7 @@ to write instead, so that a typo stops the start.
 """
 
 from typing import Any
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import environ
@@ -13,6 +14,47 @@ from django.core.exceptions import ImproperlyConfigured
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
 DATABASE_SCHEMES = ("postgres://", "postgresql://", "sqlite://")
+# What the database's address may say to Django after its `?`; all else is for libpq.
+DATABASE_SWITCHES = (
+    "atomic_requests",
+    "autocommit",
+    "conn_health_checks",
+    "disable_server_side_cursors",
+)
+
+
+def switched(word: str) -> bool | None:
+    """Return whether the word says on or off, None when it says neither."""
+    word = word.strip().lower()
+    return word in TRUE_WORDS if word in TRUE_WORDS | FALSE_WORDS else None
+
+
+def is_age(value: object) -> bool:
+    """Return whether Django keeps a connection for so long: seconds, or None for no end."""
+    return value is None or (type(value) is int and value >= 0)
+
+
+def socket_directory(address: str) -> str:
+    """Return the directory that an address names in place of a host, "" when it names a host.
+
+    As libpq reads it: postgres://USER@%2Fvar%2Frun%2Fpostgresql/NAME.
+    """
+    host, _, _port = urlsplit(address).netloc.rpartition("@")[2].partition(":")
+    return unquote(host) if host.upper().startswith("%2F") else ""
+
+
+def check_for_django(config: dict[str, Any], name: str) -> None:
+    """Parse what the address in the setting `name` says to Django: any word would do as "on"."""
+    for word in DATABASE_SWITCHES:
+        key = word.upper()
+        if key in config:
+            config[key] = switched(str(config[key]))
+            if config[key] is None:
+                raise ImproperlyConfigured(f"{name}: {word} is neither on nor off.")
+    if "CONN_MAX_AGE" in config and not is_age(config["CONN_MAX_AGE"]):
+        raise ImproperlyConfigured(
+            f"{name}: conn_max_age is no number of seconds, nor None for no end."
+        )
 
 
 class Env(environ.Env):  # type: ignore[misc]  # has no types
@@ -20,12 +62,13 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
 
     def boolean(self, name: str, *, default: bool) -> bool:
         """Return whether the setting is on; unlike `bool`, which reads "treu" as off, be strict."""
-        word = self.str(name, default="").strip().lower()
-        if word in TRUE_WORDS or word in FALSE_WORDS:
-            return word in TRUE_WORDS
-        if word == "":
+        word = self.str(name, default="")
+        if word.strip() == "":
             return default
-        raise ImproperlyConfigured(f"{name} is {word!r}: say on or off.")
+        on = switched(word)
+        if on is None:
+            raise ImproperlyConfigured(f"{name} is {word!r}: say on or off.")
+        return on
 
     def required(self, name: str, *, fallback: str | None) -> str:
         """Return the setting, or `fallback` when it is empty; raise when that is None."""
@@ -78,13 +121,18 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
         An address that is none is not shown, since there may be a password in it. Its scheme is
         looked at first: django-environ would warn of an unknown one, password and all.
         """
+        address = self.str(name, default=default)
         try:
-            if not self.str(name, default=default).startswith(DATABASE_SCHEMES):
+            if not address.startswith(DATABASE_SCHEMES):
                 raise ValueError
             config: dict[str, Any] = self.db(name, default=default)
+            directory = socket_directory(address)
         except ValueError:
             raise ImproperlyConfigured(
                 f"{name} is no address: say postgres://USER:PASSWORD@HOST:5432/NAME, "
                 "with %2F for / and %23 for # in the password."
             ) from None
+        if directory:
+            config["HOST"] = directory
+        check_for_django(config, name)
         return config

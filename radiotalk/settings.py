@@ -102,7 +102,10 @@ NOTIFY_SOCKET: str = env.str("NOTIFY_SOCKET", default="")
 
 
 def postgresql_options() -> dict[str, Any]:
-    """Return libpq's parameters; DATABASE_URL may overrule each."""
+    """Return libpq's parameters; DATABASE_URL may overrule each.
+
+    What safety rests on is not among them: sessions set it themselves (database_session.py).
+    """
     return {
         "connect_timeout": 10,  # seconds
         # A connection whose other end is gone is noticed within some 10 s.
@@ -110,13 +113,6 @@ def postgresql_options() -> dict[str, Any]:
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,  # milliseconds
-        # A worker that is stopped within a claim would keep the lease's row locked, and nobody
-        # could take over; PostgreSQL ends its transaction when its lease is over as well.
-        "options": f"-c idle_in_transaction_session_timeout={NOTIFICATIONS_LEASE_TTL}s"
-        # A claim is on the disk before its first byte is sent, whatever the server's default.
-        " -c synchronous_commit=on"
-        # Compiling a plan takes longer than any query here.
-        " -c jit=off",
     }
 
 
@@ -136,8 +132,11 @@ def database() -> dict[str, Any]:
             Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
     else:
         config["OPTIONS"] = postgresql_options() | config.get("OPTIONS", {})
-        config["CONN_HEALTH_CHECKS"] = True
-        config["CONN_MAX_AGE"] = 60  # seconds a web thread keeps its connection
+        config.setdefault("CONN_HEALTH_CHECKS", True)
+        config.setdefault("CONN_MAX_AGE", 60)  # seconds a web thread keeps its connection
+        # Django would open them outside of transactions, for a form's choices for instance, and
+        # PgBouncer in transaction mode loses them.
+        config.setdefault("DISABLE_SERVER_SIDE_CURSORS", True)
     return config
 
 

@@ -55,9 +55,22 @@ def snapshot() -> Iterator[None]:
     On SQLite the others wait: every transaction of Radiotalk there is a writer's.
     """
     nested = connection.in_atomic_block
-    with transaction.atomic():
+    with transaction.atomic(), server_side_cursors():
         if connection.vendor == "postgresql" and not nested:
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                cursor.execute("SET LOCAL statement_timeout = 0")
         yield
+
+
+@contextmanager
+def server_side_cursors() -> Iterator[None]:
+    """Have long results read piece by piece, within a transaction; the settings say never."""
+    name = "DISABLE_SERVER_SIDE_CURSORS"
+    theirs = connection.settings_dict.get(name, False)
+    connection.settings_dict[name] = False
+    try:
+        yield
+    finally:
+        connection.settings_dict[name] = theirs

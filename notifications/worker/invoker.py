@@ -26,6 +26,7 @@ from .recording import Recording
 from .repository import Repository
 from .rotation import Rotation
 from .sender import Sender
+from .session import UnsafeSessionError, was_canceled
 from .timer import Timer
 from .watchdog import Watchdog
 
@@ -45,6 +46,7 @@ GIVE_UP_SECONDS = 10
 
 EXIT_HELPER_DIED = 1
 EXIT_GAVE_UP = 1
+EXIT_UNSAFE = 2
 EXIT_LEASE_HELD = 3
 
 
@@ -89,6 +91,7 @@ class Invoker:
         self.give_up_timer = Timer(2 * settings.FCM_TIMEOUT + GIVE_UP_SECONDS)
         self.outage = Outage("database")
         self.reach = Reach()
+        self.cancels = Outage("statement", begins="canceled", ends="done")
         self.stopping = ""  # the reason, once told to stop
         self.exit_code = 0
 
@@ -123,6 +126,7 @@ class Invoker:
         found_an_end = self.may_claim() and self.claiming.claim(now)
         if looked or found_an_end or recorded:
             self.recording.close(now)
+        self.cancels.end()
         more = self.claiming.more or self.opening.timer.due()
         if self.once and may_claim and self.idle() and not more:
             self.stop("nothing is due")
@@ -143,7 +147,7 @@ class Invoker:
 
     def patience(self) -> float:
         """Return for how many seconds nothing is due, unless an event comes."""
-        if self.outage.since is not None:
+        if self.outage.since is not None or self.cancels.since is not None:
             return STANDBY_SECONDS
         now = time.monotonic()
         keeps_lease = self.lease.epoch or not self.stopping
@@ -266,9 +270,12 @@ class Invoker:
     def on_database_away(self, error: Exception) -> None:
         """Keep what was answered, and claim nothing until the database is back.
 
-        A statement failed, so nobody knows what was committed; a new epoch will find out.
+        A statement failed, so nobody knows what was committed; a new epoch will find out. A
+        database that canceled a statement is there, and the log says so.
         """
-        self.outage.begin(error)
+        (self.cancels if was_canceled(error) else self.outage).begin(error)
+        if isinstance(error, UnsafeSessionError):
+            self.stop(str(error), exit_code=EXIT_UNSAFE)
         connection.close()
         self.sender.expect(more=False)
         self.lease.doubt()

@@ -17,10 +17,13 @@ DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 class Outage:
     """Whether something that the worker needs is away, and since when (monotonic seconds).
 
-    It is when errors have come for `sure_after` seconds, and no sign that it is there.
+    It is when errors have come for `sure_after` seconds, and no sign that it is there. `begins` and
+    `ends` are the words that the log has for it.
     """
 
     of: str
+    begins: str = "away"
+    ends: str = "back"
     since: float | None = None
     sure_after: float = 0.0
     error: str = ""  # the last one
@@ -35,13 +38,14 @@ class Outage:
             self._first_at = now
         if self.since is None and now - self._first_at >= self.sure_after:
             self.since = self._first_at
-            logger.error("%s.away", self.of, extra={"error": self.error, **about})
+            logger.error("%s.%s", self.of, self.begins, extra={"error": self.error, **about})
 
     def end(self) -> None:
         """Note that it is there."""
         self._first_at = None
         if self.since is not None:
-            logger.warning("%s.back", self.of, extra={"after_seconds": round(self.seconds, 1)})
+            about = {"after_seconds": round(self.seconds, 1)}
+            logger.warning("%s.%s", self.of, self.ends, extra=about)
             self.since = None
 
     @property

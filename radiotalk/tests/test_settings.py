@@ -53,6 +53,12 @@ def test_a_laptop_needs_nothing_but_debug() -> None:
         ({**LAPTOP, "TIME_ZONE": ""}, "TIME_ZONE is ''"),
         ({**LAPTOP, "DATABASE_URL": ""}, "DATABASE_URL is no address"),
         ({**LAPTOP, "DATABASE_URL": "mysql://a:b@c/d"}, "DATABASE_URL is no address"),
+        ({**LAPTOP, "DATABASE_URL": "postgres://h/d?conn_max_age=1h"}, "conn_max_age is no number"),
+        ({**LAPTOP, "DATABASE_URL": "postgres://h/d?conn_max_age=-1"}, "conn_max_age is no number"),
+        (
+            {**LAPTOP, "DATABASE_URL": "postgres://h/d?disable_server_side_cursors=treu"},
+            "disable_server_side_cursors is neither on nor off",
+        ),
         ({**LAPTOP, "NOTIFICATIONS_FAILPOINTS": "after_claim"}, "after_claim is no failpoint"),
         ({**LAPTOP, "NOTIFICATIONS_FAILPOINTS": "x=kill"}, "x=kill is no failpoint"),
         # Numbers that PostgreSQL or Python's arithmetic cannot take.
@@ -83,6 +89,42 @@ def test_the_databases_password_is_never_told(address: str) -> None:
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1, done.stderr
     assert SECRET not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("says", "setting", "value"),
+    [
+        ("", "CONN_MAX_AGE", "60"),
+        ("?conn_max_age=0", "CONN_MAX_AGE", "0"),
+        ("?conn_max_age=300", "CONN_MAX_AGE", "300"),
+        ("?conn_max_age=None", "CONN_MAX_AGE", "None"),
+        ("", "CONN_HEALTH_CHECKS", "True"),
+        ("?conn_health_checks=false", "CONN_HEALTH_CHECKS", "False"),
+        ("", "DISABLE_SERVER_SIDE_CURSORS", "True"),
+        ("?disable_server_side_cursors=no", "DISABLE_SERVER_SIDE_CURSORS", "False"),
+    ],
+)
+def test_what_the_databases_address_says_of_connections_is_honoured(
+    says: str, setting: str, value: str
+) -> None:
+    expression = f"settings.DATABASES['default']['{setting}']"
+
+    assert value_of(expression, **LAPTOP, DATABASE_URL=f"postgres://me@db/name{says}") == value
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("postgres://me@%2Fvar%2Frun%2Fpostgresql/name", "/var/run/postgresql  name"),
+        ("postgres://me:a@%2Frun%2FMine:5433/name?sslmode=disable", "/run/Mine 5433 name"),
+        ("postgres://%2frun/name", "/run  name"),
+        ("postgres://me@db.internal:5432/name", "db.internal 5432 name"),
+    ],
+)
+def test_the_databases_address_may_name_a_sockets_directory(address: str, found: str) -> None:
+    keys = "*[settings.DATABASES['default'][key] for key in ('HOST', 'PORT', 'NAME')]"
+
+    assert value_of(keys, **LAPTOP, DATABASE_URL=address) == found
 
 
 def test_recordings_are_never_kept_and_served_beside_the_settings() -> None:

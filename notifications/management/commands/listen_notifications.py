@@ -25,6 +25,7 @@ from notifications.worker.rate import Rate
 from notifications.worker.receiver import Receiver
 from notifications.worker.repository import Repository
 from notifications.worker.sender import Sender
+from notifications.worker.session import UnsafeSessionError, open_safely
 from notifications.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -99,6 +100,7 @@ class Command(DatabaseCommand):
             logger.info("proxy.used", extra={"proxy": endpoint.proxy_address[0]})
         look_for_garbage_seldom()
         with closing(sender):
+            open_session()
             receiver.start()
             try:
                 exit_code = invoker.run()
@@ -126,6 +128,16 @@ def refuse_another_schema() -> None:
         return
     if problem:
         raise OtherSchema(problem)
+
+
+def open_session() -> None:
+    """Connect to the database; raise Refused when the session lacks what safety rests on."""
+    try:
+        open_safely()
+    except UnsafeSessionError as error:
+        raise Refused(f"DATABASE_URL: {error}") from error
+    except DATABASE_AWAY:
+        pass  # the loop waits for the database, and says so
 
 
 def look_for_garbage_seldom() -> None:
