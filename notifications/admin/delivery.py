@@ -11,8 +11,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from notifications.models import Delivery, DeviceToken, Notification
+from notifications.operators import causes
 
-from . import errors
 from .base import UncountedAdmin, exact
 from .controls import SETTLING
 from .filters import MAX_ID, PARAMETER, NotificationFilter
@@ -101,7 +101,7 @@ class DeliveryAdmin(UncountedAdmin):
     @admin.display(description=_("meaning"))
     def meaning(self, delivery: Delivery) -> Any:
         """Return what the error means and what to do."""
-        return errors.explain(delivery.outcome, delivery.error_code) or "–"
+        return causes.explain(delivery.outcome, delivery.error_code) or "–"
 
     @admin.display(description=_("controls"))
     def settle(self, delivery: Delivery) -> SafeString | str:

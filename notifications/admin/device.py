@@ -15,9 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from notifications import reasons
 from notifications.models import Delivery, DeviceToken
 from notifications.models.device import DeviceTokenQuerySet
-from notifications.operators import test_push
+from notifications.operators import causes, test_push
 
-from . import errors
 from .asking import Control, ControlsAdmin, Happened, log
 from .base import UncountedAdmin, exact
 from .filters import DisabledFilter, EnabledFilter, FreshnessFilter, MineFilter, freshness
@@ -45,7 +44,7 @@ class SendTest(Control[DeviceToken]):
         text = gettext("FCM did not take the test (%(code)s). %(meaning)s")
         about = {
             "code": result.code or "–",
-            "meaning": errors.explain(result.outcome, result.code),
+            "meaning": causes.explain(result.outcome, result.code),
         }
         return Happened(text % about, messages.ERROR)
 

@@ -10,10 +10,10 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from notifications.models import Batch, Delivery, DeviceToken, Notification
+from notifications.operators import causes
 from notifications.operators.why import Facts, Finding, explain
 from programs.models import Clip, Talk
 
-from . import errors
 
 MOST_DEVICES = 50
 MOST_TALKS = 10  # to choose from, when several have the title
@@ -95,7 +95,7 @@ def claimed(notification: Notification, device_ids: set[int]) -> frozenset[int]:
 def meaning_of(finding: Finding) -> Any:
     """Return what the error of a delivery means and what to do, "" when it has none."""
     line = finding.delivery
-    return errors.explain(line.outcome, line.error_code) if line and line.error_code else ""
+    return causes.explain(line.outcome, line.error_code) if line and line.error_code else ""
 
 
 def view(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:

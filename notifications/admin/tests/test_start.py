@@ -134,9 +134,9 @@ def test_silence_is_told_while_something_should_come() -> None:
 
 
 @pytest.mark.parametrize("outcome", Delivery.NOT_SENT)
-@pytest.mark.parametrize("code", [*errors.CODES, "HTTP_599", "FROM_ANOTHER_VERSION", ""])
+@pytest.mark.parametrize("code", [*causes.CODES, "HTTP_599", "FROM_ANOTHER_VERSION", ""])
 def test_every_error_is_explained(outcome: str, code: str) -> None:
-    assert len(str(errors.explain(outcome, code))) > 20
+    assert len(str(causes.explain(outcome, code))) > 20
 
 
 @pytest.mark.django_db

@@ -36,8 +36,8 @@ def sdk_retries() -> None:
     class SdkConnection(Connection):
         """Stands for ours: a thread a request."""
 
-        def __init__(self, endpoint: Endpoint, may_begin: Callable[[], bool]) -> None:
-            super().__init__(endpoint, may_begin)
+        def __init__(self, endpoint: Endpoint, **told: Any) -> None:
+            super().__init__(endpoint, **told)
             self.pool = ThreadPoolExecutor(max_workers=25)
             self.answers: SimpleQueue[tuple[object, Answer]] = SimpleQueue()
 

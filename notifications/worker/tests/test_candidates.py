@@ -271,7 +271,7 @@ def test_the_claims_sql_finds_whom_the_orm_calls_the_audience(program: Program) 
     found = list(targets_among(everybody, program.id, cutoff=NOW))
 
     audience = DeviceToken.objects.audience_of(program.id, cutoff=NOW)
-    assert found == list(audience.values_list("id", "kind", "token", "refreshed_at"))
+    assert found == list(audience.values_list(*COLUMNS))
     assert len(found) == 3
     assert targets_among([found[0][0]], program.id, cutoff=NOW) == found[:1]
     assert list(targets_among([muted.id], program.id, cutoff=NOW)) == []
