@@ -7,7 +7,6 @@ tagged by its concern, so that `manage.py check --tag fcm` runs those of FCM alo
 import ssl
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
@@ -16,7 +15,7 @@ from django.db import Error as DatabaseError
 
 from . import fcm_config, redis_url, schema
 from .fcm import service_account
-from .fcm.endpoint import is_address
+from .fcm.endpoint import is_address, is_proxy
 
 # The concerns, beside Django's own tags.
 FCM = "fcm"
@@ -89,9 +88,7 @@ def endpoint(**kwargs: Any) -> list[CheckMessage]:
 @register(FCM)
 def proxy(**kwargs: Any) -> list[CheckMessage]:
     """Tell when FCM_PROXY is no address of a proxy; it may hold a password, so it is not shown."""
-    if not settings.FCM_PROXY:
-        return []
-    if is_address(settings.FCM_PROXY, schemes=("http",)) and urlsplit(settings.FCM_PROXY).port:
+    if not settings.FCM_PROXY or is_proxy(settings.FCM_PROXY):
         return []
     return [
         Error(
@@ -176,7 +173,7 @@ def schema_in_production(**kwargs: Any) -> list[CheckMessage]:
     return told_of_schema(Error, "notifications.E008")
 
 
-def told_of_schema(level: type[CheckMessage], number: str) -> list[CheckMessage]:
+def told_of_schema(level: type[Error | Warning], number: str) -> list[CheckMessage]:
     """Return what is wrong with the schema, or that nobody knows."""
     try:
         problem = schema.problem()

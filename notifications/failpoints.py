@@ -19,6 +19,7 @@ PLACES = {
     "before_record": "answers are read, and not in the database",
     "before_close": "all answers are recorded, the notification is not done",
 }
+MOST_SHOWN = 30  # characters of what is no failpoint
 ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -47,8 +48,9 @@ def arm(wanted: Iterable[str]) -> None:
         action, at, nth = what.partition("@")
         is_one = place.partition("/")[0] in PLACES and action in ACTIONS
         if not is_one or (at and not nth.isdecimal()):
+            told = each if len(each) <= MOST_SHOWN else "A long text"  # a secret, by mistake
             raise ValueError(
-                f"{each} is no failpoint: say one of {', '.join(PLACES)} "
+                f"{told} is no failpoint: say one of {', '.join(PLACES)} "
                 f"with one of {', '.join(ACTIONS)}, such as after_claim=kill."
             )
         armed[place] = Failpoint(ACTIONS[action], int(nth or 1))

@@ -42,7 +42,8 @@ def pool(**ours: Any) -> redis.ConnectionPool:
     if problem := problem_of(settings.REDIS_URL):
         raise UnusableUrlError(f"REDIS_URL {problem}.")
     with only_redis_errors():
-        return redis.ConnectionPool(**parse_url(settings.REDIS_URL) | ours)
+        options = parse_url(settings.REDIS_URL)  # type: ignore[no-untyped-call]
+        return redis.ConnectionPool(**options | ours)
 
 
 def problem_of(url: str) -> str:

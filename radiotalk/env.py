@@ -1,9 +1,13 @@
 """How a setting is read from the environment; settings.py alone says which settings are read.
 
 Each parser takes the setting's name, and raises ImproperlyConfigured with one line that says what
-to write instead, so that a typo stops the start.
+to write instead, so that a typo stops the start. A value is shown only when it is as short as a
+typo: it may be a secret that was put under a wrong name.
 """
 
+import io
+import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
@@ -13,7 +17,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
-DATABASE_SCHEMES = ("postgres://", "postgresql://", "sqlite://")
+# Where a sqlite:// has a host, django-environ warns of it, password and all.
+DATABASE_SCHEMES = ("postgres://", "postgresql://", "sqlite:///", "sqlite://:memory:")
 # What the database's address may say to Django after its `?`; all else is for libpq.
 DATABASE_SWITCHES = (
     "atomic_requests",
@@ -21,6 +26,10 @@ DATABASE_SWITCHES = (
     "conn_health_checks",
     "disable_server_side_cursors",
 )
+
+# What django-environ takes for a setting in a file.
+LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=")
+MOST_SHOWN = 20  # characters
 
 
 def switched(word: str) -> bool | None:
@@ -60,6 +69,25 @@ def check_for_django(config: dict[str, Any], name: str) -> None:
 class Env(environ.Env):  # type: ignore[misc]  # has no types
     """django-environ's reader, with parsers that are strict."""
 
+    def read_file(self, file: Path) -> None:
+        """Read the settings of a file, if there is one; what is set in the environment stays.
+
+        Raise ImproperlyConfigured for a line that is no setting: django-environ would print it,
+        and it may be one of a private key's.
+        """
+        try:
+            content = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise ImproperlyConfigured(f"{file} is not UTF-8: save it as UTF-8.") from None
+        except OSError:
+            return
+        for number, line in enumerate(content.splitlines(), start=1):
+            if line.strip() and not line.startswith("#") and not LINE.match(line):
+                raise ImproperlyConfigured(
+                    f"{file}, line {number} is no setting: say NAME=VALUE, all of it in one line."
+                )
+        self.read_env(io.StringIO(content))
+
     def boolean(self, name: str, *, default: bool) -> bool:
         """Return whether the setting is on; unlike `bool`, which reads "treu" as off, be strict."""
         word = self.str(name, default="")
@@ -67,7 +95,7 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
             return default
         on = switched(word)
         if on is None:
-            raise ImproperlyConfigured(f"{name} is {word!r}: say on or off.")
+            raise ImproperlyConfigured(f"{name} is {shown(word)}: say on or off.")
         return on
 
     def required(self, name: str, *, fallback: str | None) -> str:
@@ -91,17 +119,19 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
             value = least - 1
         if value < least:
             raise ImproperlyConfigured(
-                f"{name} is {text!r}: say a whole number of at least {least}."
+                f"{name} is {shown(text)}: say a whole number of at least {least}."
             )
         if most is not None and value > most:
-            raise ImproperlyConfigured(f"{name} is {text!r}: say a whole number of at most {most}.")
+            raise ImproperlyConfigured(
+                f"{name} is {shown(text)}: say a whole number of at most {most}."
+            )
         return value
 
     def choice(self, name: str, *, default: str, among: tuple[str, ...]) -> str:
         """Return the setting, which is one of `among`."""
         value: str = self.str(name, default=default)
         if value not in among:
-            raise ImproperlyConfigured(f"{name} is {value!r}: say one of {', '.join(among)}.")
+            raise ImproperlyConfigured(f"{name} is {shown(value)}: say one of {', '.join(among)}.")
         return value
 
     def time_zone(self, name: str, *, default: str) -> str:
@@ -109,10 +139,10 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
         value: str = self.str(name, default=default)
         try:
             ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError):
             raise ImproperlyConfigured(
-                f"{name} is {value!r}: say a time zone such as Asia/Tokyo."
-            ) from error
+                f"{name} is {shown(value)}: say a time zone such as Asia/Tokyo."
+            ) from None
         return value
 
     def database(self, name: str, *, default: str) -> dict[str, Any]:
@@ -136,3 +166,8 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
             config["HOST"] = directory
         check_for_django(config, name)
         return config
+
+
+def shown(text: str) -> str:
+    """Return a wrong value for people, if it is as short as a typo; else only its length."""
+    return repr(text) if len(text) <= MOST_SHOWN else f"a text of {len(text)} characters"

@@ -14,7 +14,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
 env = Env()
-env.read_env(BASE_DIR / ".env")  # what is set in the environment stays
+env.read_file(BASE_DIR / ".env")  # what is set in the environment stays
 
 # --- The site -------------------------------------------------------------------------------
 
@@ -79,6 +79,9 @@ TEMPLATES = [
         },
     },
 ]
+
+# What the page of an error hides, which DEBUG shows.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "radiotalk.debug_page.HidesSecrets"
 
 # --- The worker -----------------------------------------------------------------------------
 

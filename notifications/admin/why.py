@@ -14,7 +14,6 @@ from notifications.operators import causes
 from notifications.operators.why import Facts, Finding, explain
 from programs.models import Clip, Talk
 
-
 MOST_DEVICES = 50
 MOST_TALKS = 10  # to choose from, when several have the title
 TEMPLATE = "admin/notifications/notification/why.html"

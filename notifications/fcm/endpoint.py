@@ -10,8 +10,8 @@ HTTPS_PORT = 443
 class Endpoint:
     """Where to POST, whom to trust, and how many seconds an answer may take.
 
-    Raise ValueError for a URL that is not https: a device token never leaves in the clear. The
-    message does not show the URL, which may hold a password.
+    Raise ValueError for a URL that is not https, since a device token never leaves in the clear,
+    and for a proxy that is none. Neither address is shown: there may be a password in it.
     """
 
     url: str
@@ -24,6 +24,8 @@ class Endpoint:
         # Whatever else HTTP/2 could not carry: FCM resets each stream, or each lane dies.
         if not is_address(self.url, schemes=("https",)) or not self.url.isascii():
             raise ValueError("FCM_ENDPOINT must be an https:// address in ASCII.")
+        if self.proxy and not is_proxy(self.proxy):
+            raise ValueError("FCM_PROXY is no address of an HTTP proxy.")
 
     @property
     def host(self) -> str:
@@ -68,3 +70,13 @@ def is_address(url: str, *, schemes: tuple[str, ...] = ("http", "https")) -> boo
     except ValueError:
         return False
     return bool(is_one) and url.isprintable() and not set(url) & {" ", "\\"}
+
+
+def is_proxy(url: str) -> bool:
+    """Return whether the URL is an HTTP proxy's, with its port: requests would take another one."""
+    if not is_address(url, schemes=("http",)):
+        return False
+    parts = urlsplit(url)
+    # What follows the port was a part of a password with a "/", "?" or "#".
+    is_complete = parts.path in ("", "/") and not parts.query and not parts.fragment
+    return parts.port is not None and is_complete

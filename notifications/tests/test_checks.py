@@ -198,6 +198,8 @@ def test_an_option_that_redis_py_does_not_know_is_named(settings: Settings) -> N
         "http://p:0",
         "http://p",  # requests would take another port than we
         "http://back\\slash@p:3128",
+        "http://p:1/slash@p:3128",
+        "http://p:1?question@p:3128",
     ],
 )
 def test_a_proxy_that_is_no_address_is_told_without_its_password(

@@ -59,7 +59,7 @@ class Receiver:
         try:
             with (
                 channel.connect(timeout=CONNECT_TIMEOUT_SECONDS) as client,
-                client.pubsub() as pubsub,  # type: ignore[no-untyped-call]
+                client.pubsub() as pubsub,
             ):
                 with only_redis_errors():
                     pubsub.subscribe(channel.TALK_POSTED_CHANNEL)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from notifications.admin import charts, errors
 from notifications.admin.progress import Progress
 from notifications.models import Delivery, Notification, SendingMinute, Standby
+from notifications.operators import causes
 
 from .rows import (
     batch,

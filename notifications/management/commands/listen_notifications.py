@@ -13,6 +13,7 @@ from django.conf import settings
 
 from notifications import fcm_config, schema
 from notifications.fcm.credentials import AccessToken
+from notifications.fcm.endpoint import Endpoint
 from notifications.management import arguments
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import OtherSchema, Refused
@@ -73,10 +74,9 @@ class Command(DatabaseCommand):
         inbox = Inbox()
         lease = Lease(timedelta(seconds=settings.NOTIFICATIONS_LEASE_TTL))
         access = access_token()
-        try:
-            endpoint = fcm_config.endpoint(access)
-        except ValueError as error:
-            raise Refused(str(error)) from error
+        endpoint = endpoint_for(access)
+        if settings.FCM_PROXY:
+            logger.info("proxy.used", extra={"proxy": endpoint.proxy_address[0]})
         descriptors.make_room(lanes=max_workers)
         sender = Sender(
             lanes=max_workers,
@@ -96,8 +96,6 @@ class Command(DatabaseCommand):
             once=once,
         )
         stop_by_signals(inbox)
-        if settings.FCM_PROXY:
-            logger.info("proxy.used", extra={"proxy": endpoint.proxy_address[0]})
         look_for_garbage_seldom()
         with closing(sender):
             open_session()
@@ -162,3 +160,11 @@ def access_token() -> AccessToken:
     except ValueError as error:
         told = fcm_config.said_of_file("GOOGLE_APPLICATION_CREDENTIALS", error)
         raise Refused(told) from error
+
+
+def endpoint_for(access: AccessToken) -> Endpoint:
+    """Return where FCM is by the settings; raise Refused when they cannot be used."""
+    try:
+        return fcm_config.endpoint(access)
+    except ValueError as error:
+        raise Refused(str(error)) from error

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from notifications.models import DeviceToken, Notification
 from notifications.tests.factories import DeviceTokenFactory
 from notifications.worker.repository import Claim, ClaimEnd, Repository, candidates
-from notifications.worker.repository.targets import targets_among
+from notifications.worker.repository.targets import COLUMNS, targets_among
 from programs.models import Clip, Program, Talk
 from programs.tests.factories import ProgramFactory
 
