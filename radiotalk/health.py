@@ -27,9 +27,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     Redis is not asked: without Redis the worker finds the same talks, up to a second later.
     """
     try:
-        if told := schema.problem():
-            logger.warning("readyz.failed", extra={"error": told})
-            return JsonResponse({"status": "unavailable", "database": told}, status=503)
+        if problem := schema.problem():
+            logger.warning("readyz.failed", extra={"error": problem})
+            return JsonResponse({"status": "unavailable", "database": problem}, status=503)
         found = problems(situation(now=timezone.now()), open_notifications())
     except Error as error:
         logger.warning("readyz.failed", extra={"error": type(error).__name__})

@@ -63,7 +63,7 @@ def test_an_app_that_was_removed_says_nothing(recorder: MigrationRecorder) -> No
 def squashed(name: str, *replaced: str) -> dict[schema.Name, Migration]:
     """Return a migration that stands for others."""
     migration = Migration(name, "notifications")
-    migration.replaces = [("notifications", each) for each in replaced]
+    migration.replaces = [("notifications", each) for each in replaced]  # type: ignore[misc]
     return {("notifications", name): migration}
 
 
