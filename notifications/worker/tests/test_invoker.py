@@ -635,3 +635,15 @@ def test_what_no_lane_has_begun_to_send_of_a_cancelled_one_is_taken_back() -> No
 
     assert sender.withdrawn == [{cancelled.id}]
     assert invoker.rotation.ids() == [going_on.id]
+
+
+def test_a_takeover_by_a_worker_with_other_settings_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for rate in (600, 600, 60):
+        invoker = worker()
+        invoker.lease.settings = {"RATE": rate}
+        invoker.run()
+
+    [record] = [each for each in caplog.records if each.getMessage() == "worker.settings_changed"]
+    assert vars(record)["changed"] == "RATE: 600 → 60"
