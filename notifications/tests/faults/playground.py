@@ -1,14 +1,19 @@
 """Where random rounds are played: each part is a process that can be killed, stopped and frozen."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import redis
 
+from fcm_emulator import oauth
 from fcm_emulator.process import running
+from notifications.tests.faults import name_server
+from testbed import pgbouncer
 from testbed.own_engines import crash
 from testbed.postgresql import Cluster
 from testbed.process import LOOPBACK, Child, eventually
@@ -22,7 +27,13 @@ LEASE_TTL_SECONDS = 2
 
 STOP_SECONDS = 240.0  # a deadline for a busy machine, not an expectation
 
-SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGTERM, "freeze": signal.SIGSTOP}
+SIGNALS = {
+    "kill": signal.SIGKILL,
+    "stop": signal.SIGTERM,
+    "hang up": signal.SIGHUP,
+    "quit": signal.SIGQUIT,
+    "freeze": signal.SIGSTOP,
+}
 
 Undo = Callable[[], None]
 
@@ -37,13 +48,29 @@ class Playground:
         self.cluster = cluster
         self.directory = directory
         self.system = System(directory, stack, latency_ms=LATENCY_MS)
-        self.system.env["NOTIFICATIONS_LEASE_TTL"] = str(LEASE_TTL_SECONDS)
+        self.system.env |= {
+            "NOTIFICATIONS_LEASE_TTL": str(LEASE_TTL_SECONDS),
+            "DJANGO_SETTINGS_MODULE": f"{__package__}.settings_names",
+            "REDIS_URL": f"redis://{name_server.REDIS}:{self.system.redis_port}/0",
+            name_server.SILENCE: str(directory / "name-server-is-silent"),
+        }
+        self.pooled = self._pooled(stack)
         self.workers: list[Child] = []
         self.exit_codes: list[int] = []
         self.redis = stack.enter_context(ExitStack())
         self.start_redis()
         self.system.web_port = self.system.reserve_port()
         self.start_web()
+
+    def _pooled(self, stack: ExitStack) -> dict[str, str]:
+        """Return the settings of a web behind PgBouncer, none where that is not installed."""
+        if pgbouncer.program() is None:
+            return {}
+        database = urlsplit(self.system.env["DATABASE_URL"])
+        url = stack.enter_context(
+            pgbouncer.running_pgbouncer(self.cluster.port, pool_mode="transaction")
+        )
+        return {"DATABASE_URL": f"{url}{database.path}"}
 
     # --- Parts ---------------------------------------------------------------------------------
 
@@ -56,7 +83,7 @@ class Playground:
     def start_web(self) -> None:
         """Start the web, where it always was. Without a database it ends at once."""
         address = f"{LOOPBACK}:{self.system.web_port}"
-        self.web = self.system.start("runserver", "--noreload", address)
+        self.web = self.system.start("runserver", "--noreload", address, **self.pooled)
 
     def start_fcm(self) -> None:
         """Start the emulator, where it always was; it goes on in its journal."""
@@ -77,6 +104,10 @@ class Playground:
         """Break a part in this way; return how to make it whole again."""
         if part == "postgresql":
             return self._break_postgresql(way)
+        if part == "key":
+            return self._rotate_key()
+        if part == "name server":
+            return self._silence_name_server()
         pid, start = self._process(part)
         if pid is None:  # it has ended, or is only about to be started
             return self.start_missing
@@ -89,6 +120,18 @@ class Playground:
         else:
             self.cluster.stop()
         return self.cluster.start
+
+    def _rotate_key(self) -> Undo:
+        file = self.system.fcm.service_account_file
+        other = file.with_suffix(".new")
+        oauth.write_service_account(other, json.loads(file.read_text())["token_uri"])
+        other.replace(file)
+        return lambda: None  # it is whole at once
+
+    def _silence_name_server(self) -> Undo:
+        silence = Path(self.system.env[name_server.SILENCE])
+        silence.touch()
+        return silence.unlink
 
     def _process(self, part: str) -> tuple[int | None, Undo]:
         """Return the process of a part, and how to start it again."""

@@ -50,7 +50,7 @@ AGAIN_SECONDS = 0.1  # how long a client waits before it repeats an upload
 
 # What a worker may end with: stopped, replaced, killed; or stopped before it could hear of it.
 EXIT_CODES = (0, 3, 128 + signal.SIGKILL)
-NOT_YET_LISTENING = 128 + signal.SIGTERM
+NOT_YET_LISTENING = {128 + each for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def found(
         )
     for worker in workers:
         code, log = worker.wrapper.returncode, worker.log.read_text()
-        if code == NOT_YET_LISTENING and "worker.started" not in log:
+        if code in NOT_YET_LISTENING and "worker.started" not in log:
             continue
         if code not in EXIT_CODES or "Traceback" in log:
             problems.append(f"{worker.log.name} ended with {code}:\n{worker.last_lines()}")

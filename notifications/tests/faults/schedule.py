@@ -12,22 +12,27 @@ LEAST_STEPS, MOST_STEPS = 3, 8
 
 # How each part may break; a worker is `worker 1` or `worker 2`.
 WAYS = {
-    "worker": ("kill", "stop", "freeze"),
+    "worker": ("kill", "stop", "hang up", "quit", "freeze"),
     "web": ("kill", "stop", "freeze"),
     "postgresql": ("kill", "stop"),
     "redis": ("kill", "stop", "freeze"),
     "fcm": ("kill", "freeze"),
+    "key": ("rotate",),  # the service account's
+    "name server": ("silence",),
 }
 # Workers are what it is about.
-WEIGHTS = {"worker": 4, "web": 1, "postgresql": 2, "redis": 1, "fcm": 1}
+WEIGHTS = {
+    "worker": 6, "web": 1, "postgresql": 2, "redis": 1, "fcm": 2, "key": 1, "name server": 1,
+}  # fmt: skip
 
 # Meanwhile so many listeners leave (listeners.py).
 LEAVINGS = 8
 WAYS_TO_LEAVE = ("unclip", "mute", "unregister", "move")
 
-# How long it stays so, in seconds: a moment, or a while; of a worker also past its lease.
+# How long it stays so, in seconds: a moment, or a while; of a worker also past its lease, and of
+# FCM so long that it is an outage.
 LASTS = ((0.05, 0.4), (0.4, 1.0))
-PAST_THE_LEASE = (2.2, 2.6)
+LONGER = {"worker": ((2.2, 2.6),), "fcm": ((5.0, 5.5),)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +103,7 @@ def steps(decide: random.Random, workers: int, *, gentle: bool) -> list[Step]:
         kind = decide.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
         part = f"worker {decide.randint(1, workers)}" if kind == "worker" else kind
         way = decide.choice(WAYS[kind])
-        spans = (*LASTS, PAST_THE_LEASE) if kind == "worker" else LASTS
-        lasts = decide.uniform(*decide.choice(spans))
+        lasts = decide.uniform(*decide.choice((*LASTS, *LONGER.get(kind, ()))))
         doubtful = way == "kill" and kind in ("worker", "fcm")
         if whole_again.get(part, 0) <= at and not (gentle and doubtful):
             found.append(Step(at, part, way, lasts))

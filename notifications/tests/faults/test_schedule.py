@@ -1,6 +1,6 @@
 """What a random round will do is decided before it begins."""
 
-from notifications.tests.faults.schedule import schedule
+from notifications.tests.faults.schedule import WAYS, schedule
 
 SEEDS = range(200)
 
@@ -22,9 +22,11 @@ def test_every_part_breaks_in_every_way_among_some_rounds() -> None:
 
     found = {(step.part, step.way) for step in steps}
 
-    assert {("worker 1", way) for way in ("kill", "stop", "freeze")} <= found
-    assert {("worker 2", way) for way in ("kill", "stop", "freeze")} <= found
+    assert {("worker 1", way) for way in WAYS["worker"]} <= found
+    assert {("worker 2", way) for way in WAYS["worker"]} <= found
     assert {("postgresql", "kill"), ("postgresql", "stop"), ("redis", "kill")} <= found
+    assert {("key", "rotate"), ("name server", "silence")} <= found
+    assert any(step.part == "fcm" and step.lasts >= 5 for step in steps)
     assert {("web", "kill"), ("fcm", "kill"), ("fcm", "freeze"), ("redis", "freeze")} <= found
 
 
