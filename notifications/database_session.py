@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.db import Error
+from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate, pre_migrate
 from django.dispatch import receiver
 
 # A version of PostgreSQL that does not know a parameter has no use for it.
@@ -51,6 +52,26 @@ def or_closed(connection: BaseDatabaseWrapper) -> Iterator[None]:
     except Error:
         connection.close()
         raise
+
+
+# A migration that waits for a lock has everybody wait behind it, the worker's claims too. So it
+# gives up soon; run it again.
+MIGRATING = {"lock_timeout": "5000"}  # milliseconds
+MIGRATED = {"lock_timeout": "0"}
+
+
+@receiver(pre_migrate, dispatch_uid="a_migration_waits_briefly")
+def begin_to_migrate(using: str, **kwargs: Any) -> None:
+    """Let migrations wait for a lock only briefly."""
+    if connections[using].vendor == "postgresql":
+        apply(connections[using], MIGRATING)
+
+
+@receiver(post_migrate, dispatch_uid="a_migration_has_waited")
+def end_migrating(using: str, **kwargs: Any) -> None:
+    """Let this process wait as before: a test goes on after it."""
+    if connections[using].vendor == "postgresql":
+        apply(connections[using], MIGRATED)
 
 
 @receiver(connection_created, dispatch_uid="what_safety_rests_on_is_set")

@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
 
 from notifications.models import Notification, WorkerLease
 from testbed.lasting_system import assert_outcomes, ended
-from testbed.process import LOOPBACK, listening
+from testbed.process import LOOPBACK, ProcessFailed, listening
 from testbed.system import System, outcomes, post, terminate
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
@@ -51,6 +52,24 @@ def test_a_lock_on_the_log_for_longer_than_the_lease_costs_nobody_anything(
     system.verify(kills=0)
 
 
+def test_a_migration_that_waits_for_a_lock_gives_up_and_is_run_again(system: System) -> None:
+    program = system.listeners(TARGETS)
+    call_command("migrate", "notifications", "0003", verbosity=0)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE notifications_workerlease IN ACCESS SHARE MODE")
+            with pytest.raises(ProcessFailed, match="lock timeout"):
+                system.manage("migrate", "notifications")
+    finally:
+        system.manage("migrate", "notifications")
+
+    system.start_worker()
+    notification = ended(system, post(program))
+
+    assert_outcomes(notification, sent=TARGETS)
+    system.verify(kills=0)
+
+
 def post_elsewhere(system: System, program_id: int) -> Notification:
     """Return the notification of a talk that another process posts, while this one holds a lock."""
     code = f"from programs.models import Talk; Talk.objects.create(program_id={program_id})"
@@ -58,14 +77,27 @@ def post_elsewhere(system: System, program_id: int) -> Notification:
     return Notification.objects.latest("id")
 
 
+def test_a_migration_that_has_landed_is_never_edited() -> None:
+    listed = git("ls-tree", "-r", "--name-only", PREVIOUS_RELEASE).decode().splitlines()
+
+    for file in [each for each in listed if "/migrations/0" in each]:
+        assert (ROOT / file).read_bytes() == git("show", f"{PREVIOUS_RELEASE}:{file}"), file
+
+
+def git(*arguments: str) -> bytes:
+    """Return what git says of this repository; skip the test where its history is not here."""
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip("the history of the repository is not here")
+    return done.stdout
+
+
 @pytest.fixture
 def release(tmp_path: Path) -> Path:
     """Return the code of the release before, as its commit has it."""
-    command = ["git", "archive", PREVIOUS_RELEASE]
-    archive = subprocess.run(command, cwd=ROOT, check=False, capture_output=True)
-    if archive.returncode:
-        pytest.skip("the history of the repository is not here")
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+    archive = git("archive", PREVIOUS_RELEASE)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(tmp_path / "release", filter="data")
     return tmp_path / "release"
 
