@@ -1,11 +1,12 @@
 """Programs, the talks posted to them, and the clips by which listeners follow them."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -31,7 +32,7 @@ class Program(models.Model):
         editable=False,
         help_text=_("Its owner cannot take the dry run away."),
     )
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("program")
@@ -45,7 +46,7 @@ class Program(models.Model):
 def audio_name(talk: "Talk", filename: str) -> str:
     """Return a generated name with the extension of `filename`, which the content has decided."""
     extension = filename.rpartition(".")[2].lower()
-    return f"talks/{timezone.now():%Y/%m}/{uuid.uuid4().hex}.{extension}"
+    return f"talks/{datetime.now(UTC):%Y/%m}/{uuid.uuid4().hex}.{extension}"
 
 
 class Talk(models.Model):
@@ -58,7 +59,7 @@ class Talk(models.Model):
     description = models.TextField(_("description"), blank=True)
     audio = models.FileField(_("audio"), upload_to=audio_name, blank=True, max_length=200)
     duration = models.FloatField(_("duration"), default=0, help_text=_("In seconds."))
-    posted_at = models.DateTimeField(_("posted at"), default=timezone.now)
+    posted_at = models.DateTimeField(_("posted at"), db_default=Now())
     # Null, not "", for no key: the unique constraint lets any number of talks have null.
     idempotency_key = models.CharField(  # noqa: DJ001
         max_length=255, null=True, blank=True, default=None, editable=False
@@ -104,7 +105,7 @@ class Clip(models.Model):
     muted = models.BooleanField(
         _("muted"), default=False, help_text=_("Follows the program without notifications.")
     )
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("clip")

@@ -4,9 +4,9 @@ import logging
 
 from django.db import Error
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from notifications import clock
 from notifications.operators.situation import open_notifications, situation
 from notifications.operators.troubles import problems
 
@@ -26,7 +26,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     Redis is not asked: without Redis the worker finds the same talks, up to a second later.
     """
     try:
-        found = problems(situation(now=timezone.now()), open_notifications())
+        found = problems(situation(now=clock.now()), open_notifications())
     except Error as error:
         logger.warning("readyz.failed", extra={"error": type(error).__name__})
         return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)

@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from notifications import clock
 from notifications.operators.situation import situation
 
 from .attention import look
@@ -13,7 +13,7 @@ from .attention import look
 
 def sending(request: HttpRequest) -> dict[str, Any]:
     """Return the context processor's variables; they query only where a template asks."""
-    current = SimpleLazyObject(lambda: situation(now=timezone.now()))
+    current = SimpleLazyObject(lambda: situation(now=clock.now()))
     return {
         "sending": current,
         "attention": SimpleLazyObject(lambda: look(current)),  # type: ignore[arg-type]  # the same

@@ -16,12 +16,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from notifications import policy, reasons
+from notifications import clock, policy, reasons
 from notifications.models import SendingSwitch
 from notifications.models.control import MAX_LIVE_MINUTES
 from notifications.operators import acts
@@ -78,7 +77,7 @@ class SwitchControl(Control[SendingSwitch]):
         """Set the switch."""
 
     def do(self, row: SendingSwitch, form: forms.Form, request: HttpRequest) -> Happened:
-        now = timezone.now()
+        now = clock.now()
         self.change(form, now=now, **who(request, form))
         text = _("Changed. A talk posted now %(verdict)s.")
         return Happened(text % {"verdict": situation(now=now).verdict})

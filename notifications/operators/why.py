@@ -11,7 +11,7 @@ from enum import Enum, auto
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from notifications import reasons
+from notifications import clock, reasons
 from notifications.models import Delivery, DeviceToken, Notification
 from programs.models import Clip, Talk
 
@@ -244,7 +244,7 @@ def of_passed_over(facts: Facts, row: Notification, device: DeviceToken) -> Find
 
 def passed_at(row: Notification) -> datetime:
     """Return when the last target was claimed at the latest."""
-    return row.finished_at or row.last_sent_at or timezone.now()
+    return row.finished_at or row.last_sent_at or clock.now()
 
 
 def shown(at: datetime | None) -> str:

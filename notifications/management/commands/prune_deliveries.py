@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
+from notifications import clock
 from notifications.management.arguments import whole_number
 from notifications.management.errors import Interrupted
 from notifications.operators import retention
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, days: int, verbosity: int, **options: Any) -> None:
-        now = timezone.now()
+        now = clock.now()
         deliveries = batches = 0
         try:
             for step in retention.prune(ended_before=now - timedelta(days=days), now=now):

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.core.management.base import BaseCommand
 from django.db import OperationalError
-from django.utils import timezone
 
+from notifications import clock
 from notifications.management.arguments import row_id, whole_number
 from notifications.management.errors import Failed, Refused
 from notifications.models import Delivery
@@ -75,7 +75,7 @@ class Command(BaseCommand):
             self.probe(as_json=options["json"])
             return
         try:
-            told = self.act(action, options, now=timezone.now())
+            told = self.act(action, options, now=clock.now())
         except acts.Refused as refusal:
             raise Refused(str(refusal)) from refusal
         except OperationalError as error:
