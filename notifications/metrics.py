@@ -1,13 +1,15 @@
 """What Prometheus reads at /metrics: taken from the database, where web and worker meet."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from radiotalk import clock
 
 from .models import Notification, SendingSwitch, WorkerLease
 from .operators.situation import OpenNotifications, open_notifications
@@ -21,11 +23,11 @@ class SendingCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        open_now = open_notifications()
+        open_now, now = open_notifications(), clock.now()
         yield self.by_state(open_now)
-        yield self.oldest_pending(open_now)
-        yield self.switch()
-        yield from self.worker()
+        yield self.oldest_pending(open_now, now)
+        yield self.switch(now)
+        yield from self.worker(now)
 
     def by_state(self, open_now: OpenNotifications) -> Metric:
         family = GaugeMetricFamily(
@@ -35,25 +37,25 @@ class SendingCollector(Collector):
             family.add_metric([state.value], getattr(open_now, state.value))
         return family
 
-    def oldest_pending(self, open_now: OpenNotifications) -> Metric:
+    def oldest_pending(self, open_now: OpenNotifications, now: datetime) -> Metric:
         oldest = open_now.oldest_at
-        age = (timezone.now() - oldest).total_seconds() if oldest else 0.0
+        age = (now - oldest).total_seconds() if oldest else 0.0
         return GaugeMetricFamily(
             "radiotalk_oldest_pending_seconds", "How long the oldest one has waited.", value=age
         )
 
-    def switch(self) -> Metric:
+    def switch(self, now: datetime) -> Metric:
         switch = SendingSwitch.objects.current()
         family = GaugeMetricFamily("radiotalk_switch", "The operators' switch.", labels=["is"])
-        family.add_metric(["live"], float(switch.is_live(now=timezone.now())))
+        family.add_metric(["live"], float(switch.is_live(now=now)))
         family.add_metric(["paused"], float(switch.paused))
         return family
 
-    def worker(self) -> Iterator[Metric]:
+    def worker(self, now: datetime) -> Iterator[Metric]:
         for lease in WorkerLease.objects.all():
             if lease.heartbeat_at is None:
                 continue
-            age = (timezone.now() - lease.heartbeat_at).total_seconds()
+            age = (now - lease.heartbeat_at).total_seconds()
             yield GaugeMetricFamily(
                 "radiotalk_worker_heartbeat_seconds", "Since the worker's last sign.", value=age
             )

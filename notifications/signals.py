@@ -5,9 +5,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
-from django.utils import timezone
 
 from programs.models import Talk
+from radiotalk import clock
 
 from . import channel
 from .models import Notification
@@ -21,6 +21,6 @@ def notify_listeners(instance: Talk, created: bool, raw: bool, **kwargs: Any) ->
     looks into the database at every tick.
     """
     if created and not raw:
-        Notification.objects.create_for(instance, now=timezone.now())
+        Notification.objects.create_for(instance, now=clock.now())
         # No partial: when a robust callback fails, Django logs its name, which a partial lacks.
         transaction.on_commit(lambda: channel.publish(instance.pk), robust=True)

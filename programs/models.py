@@ -1,13 +1,15 @@
 """Programs, the talks posted to them, and the clips by which listeners follow them."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from radiotalk import clock
 
 from .invisible import is_invisible
 
@@ -51,7 +53,7 @@ class Program(models.Model):
         editable=False,
         help_text=_("Its owner cannot take the dry run away."),
     )
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=clock.by_default, editable=False)
 
     class Meta:
         verbose_name = _("program")
@@ -65,7 +67,7 @@ class Program(models.Model):
 def audio_name(talk: "Talk", filename: str) -> str:
     """Return a generated name with the extension of `filename`, which the content has decided."""
     extension = filename.rpartition(".")[2].lower()
-    return f"talks/{timezone.now():%Y/%m}/{uuid.uuid4().hex}.{extension}"
+    return f"talks/{datetime.now(UTC):%Y/%m}/{uuid.uuid4().hex}.{extension}"
 
 
 class Talk(models.Model):
@@ -78,7 +80,7 @@ class Talk(models.Model):
     description = models.TextField(_("description"), blank=True)
     audio = models.FileField(_("audio"), upload_to=audio_name, blank=True, max_length=200)
     duration = models.FloatField(_("duration"), default=0, help_text=_("In seconds."))
-    posted_at = models.DateTimeField(_("posted at"), default=timezone.now)
+    posted_at = models.DateTimeField(_("posted at"), default=clock.by_default)
     # Null, not "", for no key: the unique constraint lets any number of talks have null.
     idempotency_key = models.CharField(  # noqa: DJ001
         max_length=255, null=True, blank=True, default=None, editable=False
@@ -124,7 +126,7 @@ class Clip(models.Model):
     muted = models.BooleanField(
         _("muted"), default=False, help_text=_("Follows the program without notifications.")
     )
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=clock.by_default, editable=False)
 
     class Meta:
         verbose_name = _("clip")

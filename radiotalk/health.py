@@ -4,12 +4,12 @@ import logging
 
 from django.db import Error
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from notifications import schema
 from notifications.operators.situation import open_notifications, situation
 from notifications.operators.troubles import problems
+from radiotalk import clock
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         if problem := schema.problem():
             logger.warning("readyz.failed", extra={"error": problem})
             return JsonResponse({"status": "unavailable", "database": problem}, status=503)
-        found = problems(situation(now=timezone.now()), open_notifications())
+        found = problems(situation(now=clock.now()), open_notifications())
     except Error as error:
         logger.warning("readyz.failed", extra={"error": type(error).__name__})
         return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)

@@ -24,7 +24,6 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -32,6 +31,7 @@ from notifications.models import AnsweredForm
 from notifications.models.control import MAX_REASON
 from notifications.operators import acts
 from programs.admin import SENT_BEFORE
+from radiotalk import clock
 
 from .base import ReadOnlyAdmin, exact
 
@@ -196,7 +196,7 @@ def once(request: HttpRequest, control: Control[Row], row: Row, form: forms.Form
         form.cleaned_data["once"],
         by=operator(request),
         asked=f"{control.label}: {control.subject(row)}",
-        now=timezone.now(),
+        now=clock.now(),
     )
     if not is_first:
         return Happened(before(answered), messages.WARNING)

@@ -4,13 +4,13 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from notifications import reasons
 from notifications.models import Delivery, Notification
 from notifications.operators import acts
+from radiotalk import clock
 
 from .asking import Control, Happened, ReasonForm, who
 from .filters import MAX_ID
@@ -47,7 +47,7 @@ class Cancel(NotificationControl):
         return [*will_stop(row), _("A cancelled notification cannot be sent again.")]
 
     def do(self, row: Notification, form: forms.Form, request: HttpRequest) -> Happened:
-        return stopped(acts.cancel(row.pk, now=timezone.now(), **who(request, form)))
+        return stopped(acts.cancel(row.pk, now=clock.now(), **who(request, form)))
 
 
 class Hold(NotificationControl):
@@ -63,7 +63,7 @@ class Hold(NotificationControl):
         return [*will_stop(row), _("It can be released or cancelled later.")]
 
     def do(self, row: Notification, form: forms.Form, request: HttpRequest) -> Happened:
-        return stopped(acts.hold(row.pk, now=timezone.now(), **who(request, form)))
+        return stopped(acts.hold(row.pk, now=clock.now(), **who(request, form)))
 
 
 class Release(NotificationControl):
@@ -89,7 +89,7 @@ class Release(NotificationControl):
 
 def will_stop(row: Notification) -> list[str]:
     """Return what stopping the notification now means."""
-    progress = Progress(row, timezone.now())
+    progress = Progress(row, clock.now())
     lines = [
         _("So far %(reached)s were reached.") % {"reached": f"{progress.reached:,}"},
         _("What is in flight (%(count)s now) may still go out; nothing more is claimed.")
@@ -140,7 +140,7 @@ class Retry(NotificationControl):
         ]
 
     def do(self, row: Notification, form: forms.Form, request: HttpRequest) -> Happened:
-        count = acts.retry_failed(row.pk, now=timezone.now(), **who(request, form))
+        count = acts.retry_failed(row.pk, now=clock.now(), **who(request, form))
         return attempted_again(count)
 
 
@@ -174,7 +174,7 @@ class ResendUnknown(NotificationControl):
     def do(self, row: Notification, form: forms.Form, request: HttpRequest) -> Happened:
         devices = devices_of(request, row)
         count = acts.resend_unknown(
-            row.pk, now=timezone.now(), device_ids=devices, **who(request, form)
+            row.pk, now=clock.now(), device_ids=devices, **who(request, form)
         )
         return attempted_again(count)
 

@@ -11,8 +11,9 @@ from django.contrib.admin.views.main import ChangeList
 from django.db import models
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from radiotalk import clock
 
 MAX_ID = models.BigIntegerField.MAX_BIGINT
 PARAMETER = "notification__id__exact"
@@ -104,7 +105,7 @@ class FreshnessFilter(admin.SimpleListFilter):
         asked = next((each for each in FRESHNESS if each.name == self.value()), None)
         if asked is None:
             return queryset
-        now = timezone.now()
+        now = clock.now()
         if asked.upto is not None:
             queryset = queryset.filter(refreshed_at__gte=now - asked.upto)
         if asked.name != "fresh":

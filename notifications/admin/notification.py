@@ -6,10 +6,10 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications import reasons
 from notifications.models import Delivery, Notification
 from programs.models import Program
+from radiotalk import clock
 
 from . import export, why
 from .asking import ControlsAdmin
@@ -74,9 +75,9 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Notification]:
-        """Return the rows with their talks and programs, in one query."""
+        """Return the rows with their talks and programs and the time, in one query."""
         rows: QuerySet[Notification] = super().get_queryset(request)
-        return rows.select_related("talk__program")
+        return rows.select_related("talk__program").annotate(now=Now())
 
     def get_urls(self) -> list[URLPattern]:
         """Put two more pages before the controls and Django's own addresses."""
@@ -117,8 +118,8 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
         return reasons.said(notification.reason) or "–"
 
     @admin.display(description=_("progress"), ordering="target_count")
-    def progress(self, notification: Notification) -> SafeString:
-        shown = Progress(notification, timezone.now())
+    def progress(self, notification: Any) -> SafeString:
+        shown = Progress(notification, notification.now)
         return render_to_string("admin/notifications/parts/list_progress.html", {"progress": shown})
 
     @admin.display(description=_("outcomes"), empty_value="–")
@@ -140,7 +141,7 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show progress, outcomes and controls above the fields that Django shows."""
         row: Notification = context["original"]
-        context["page"] = Page(row, timezone.now())
+        context["page"] = Page(row, clock.now())
         context["controls"] = self.offered(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -11,13 +11,13 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from notifications.models import DeviceToken, Notification
 from programs.admin import ProgramAdmin
 from programs.models import Clip, Program
+from radiotalk import clock
 
 from .asking import Control, ControlsAdmin, Happened
 from .progress import Progress
@@ -85,7 +85,7 @@ class ProgramDeskAdmin(ControlsAdmin, ProgramAdmin):
         """Show whom the program reaches, above the form of a program that exists."""
         program = kwargs.get("obj")
         if program is not None and request.user.has_perm("notifications.view_notification"):
-            context["page"] = Page(program, timezone.now())
+            context["page"] = Page(program, clock.now())
         if program is not None:
             context["controls"] = self.offered(request, program)
         return super().render_change_form(request, context, *args, **kwargs)

@@ -16,7 +16,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -26,6 +25,7 @@ from notifications.models import SendingSwitch
 from notifications.models.control import MAX_LIVE_MINUTES
 from notifications.operators import acts
 from notifications.operators.situation import open_notifications, situation
+from radiotalk import clock
 
 from .asking import Control, ControlsAdmin, Happened, ReasonForm, who
 
@@ -78,7 +78,7 @@ class SwitchControl(Control[SendingSwitch]):
         """Set the switch."""
 
     def do(self, row: SendingSwitch, form: forms.Form, request: HttpRequest) -> Happened:
-        now = timezone.now()
+        now = clock.now()
         self.change(form, now=now, **who(request, form))
         text = _("Changed. A talk posted now %(verdict)s.")
         return Happened(text % {"verdict": situation(now=now).verdict})

@@ -1,7 +1,6 @@
 """Who may see and change devices, and who may follow a notification, over HTTP."""
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, status
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from notifications import reasons
 from notifications.models import DeviceToken, Notification
 from notifications.models.device import DeviceTokenQuerySet
 from programs.api.querysets import user_of
+from radiotalk import clock
 
 from .serializers import DeviceSerializer, NotificationSerializer, RegistrationSerializer
 
@@ -43,7 +43,7 @@ class DevicesView(OwnDevices, generics.ListAPIView[DeviceToken]):
         registration = RegistrationSerializer(data=request.data)
         registration.is_valid(raise_exception=True)
         device, is_new = DeviceToken.objects.register(
-            user=user_of(request), now=timezone.now(), **registration.validated_data
+            user=user_of(request), now=clock.now(), **registration.validated_data
         )
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(DeviceSerializer(device).data, status=code)
@@ -55,7 +55,7 @@ class DeviceView(OwnDevices, generics.DestroyAPIView[DeviceToken]):
     def perform_destroy(self, instance: DeviceToken) -> None:
         """Disable the device; its row stays, since the send log refers to the row."""
         own = self.get_queryset().filter(pk=instance.pk)
-        own.disable(reason=reasons.UNREGISTERED_BY_USER, now=timezone.now())
+        own.disable(reason=reasons.UNREGISTERED_BY_USER, now=clock.now())
 
 
 class TalkNotificationView(generics.RetrieveAPIView[Notification]):

@@ -6,8 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from radiotalk import clock
 
 
 class AnsweredFormQuerySet(models.QuerySet["AnsweredForm"]):
@@ -26,7 +27,7 @@ class AnsweredForm(models.Model):
     id = models.UUIDField(_("form"), primary_key=True)
     by = models.CharField(_("by"), max_length=200)
     asked = models.TextField(_("asked"))
-    at = models.DateTimeField(_("at"), default=timezone.now)
+    at = models.DateTimeField(_("at"), default=clock.by_default)
     happened = models.TextField(
         _("what happened"), blank=True, help_text=_("Empty when it broke off: look, then ask anew.")
     )

@@ -8,8 +8,9 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from radiotalk import clock
 
 from .compiled import Select
 
@@ -55,7 +56,7 @@ class SendingSwitch(models.Model):
     reason = models.CharField(_("reason"), max_length=MAX_REASON, blank=True)
     paused_reason = models.CharField(_("paused because"), max_length=MAX_REASON, blank=True)
     changed_by = models.CharField(_("changed by"), max_length=200, blank=True)
-    changed_at = models.DateTimeField(_("changed at"), default=timezone.now)
+    changed_at = models.DateTimeField(_("changed at"), default=clock.by_default)
     live_until = models.DateTimeField(
         _("live until"), null=True, blank=True, help_text=_("Then it is a dry run again.")
     )
@@ -147,7 +148,7 @@ class WorkerLease(models.Model):
     name = models.CharField(_("name"), max_length=50, unique=True)
     holder = models.CharField(_("holder"), max_length=200, blank=True)
     epoch = models.PositiveBigIntegerField(_("epoch"), default=0)
-    expires_at = models.DateTimeField(_("expires at"), default=timezone.now)
+    expires_at = models.DateTimeField(_("expires at"), default=clock.by_default)
     heartbeat_at = models.DateTimeField(_("heartbeat at"), null=True, blank=True)
     acquired_at = models.DateTimeField(_("acquired at"), null=True, blank=True)
     turnaround_median = models.FloatField(

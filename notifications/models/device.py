@@ -10,10 +10,10 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, OuterRef, Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from programs.models import Clip
+from radiotalk import clock
 
 from . import id_lookup  # noqa: F401  (registers `id__among`)
 
@@ -69,11 +69,15 @@ class DeviceTokenQuerySet(models.QuerySet["DeviceToken"]):
         return self.filter(id__among=device_ids).audience_one_by_one(program_id, cutoff=cutoff)
 
     def younger(self) -> DeviceTokenQuerySet:
-        """Return a device's younger ones, for a subquery: of its user, on its platform, enabled."""
+        """Return a device's younger ones, for a subquery: of its user, on its platform, enabled.
+
+        Of two that were written by one statement, the later row is the younger one.
+        """
+        at_once = Q(created_at=OuterRef("created_at"), id__gt=OuterRef("id"))
         return self.enabled().filter(
+            Q(created_at__gt=OuterRef("created_at")) | at_once,
             user=OuterRef("user"),
             platform=OuterRef("platform"),
-            created_at__gt=OuterRef("created_at"),
         )
 
     def register(
@@ -153,9 +157,9 @@ class DeviceToken(models.Model):
     platform = models.CharField(
         _("platform"), max_length=7, choices=Platform, default=Platform.ANDROID
     )
-    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    created_at = models.DateTimeField(_("created at"), default=clock.by_default)
     refreshed_at = models.DateTimeField(
-        _("refreshed at"), default=timezone.now, help_text=_("When the app last registered it.")
+        _("refreshed at"), default=clock.by_default, help_text=_("When the app last registered it.")
     )
     disabled_at = models.DateTimeField(_("disabled at"), null=True, blank=True)
     disabled_reason = models.CharField(_("disabled because"), max_length=200, blank=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from notifications import reasons
+from radiotalk import clock
 
 from . import transitions
 from .control import MAX_REASON
@@ -68,7 +68,7 @@ class Notification(models.Model):
     body = models.CharField(_("text"), max_length=200)
     cutoff = models.DateTimeField(
         _("cutoff"),
-        default=timezone.now,
+        default=clock.by_default,
         help_text=_("Devices registered later are no targets."),
     )
     cursor = models.BigIntegerField(
@@ -88,7 +88,7 @@ class Notification(models.Model):
     unknown_count = models.PositiveIntegerField(_("unknown"), default=0)
     abandoned_count = models.PositiveIntegerField(_("abandoned"), default=0)
     skipped_count = models.PositiveIntegerField(_("skipped"), default=0)
-    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    created_at = models.DateTimeField(_("created at"), default=clock.by_default)
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     first_sent_at = models.DateTimeField(_("first sent at"), null=True, blank=True)
     last_sent_at = models.DateTimeField(_("last sent at"), null=True, blank=True)

@@ -95,7 +95,7 @@ class OpenNotifications:
 
 
 def open_notifications() -> OpenNotifications:
-    """Return what is open: one statement, over rows that indexes find."""
+    """Return what is open: one statement, two while anything is sent, over rows of indexes."""
     found = Notification.objects.filter(
         Q(state__in=Notification.OPEN_STATES) | Q(unknown_count__gt=0)
     ).aggregate(
@@ -105,6 +105,7 @@ def open_notifications() -> OpenNotifications:
         oldest_at=Min("created_at", filter=Q(state=State.PENDING)),
         oldest_id=Min("id", filter=Q(state=State.PENDING)),
         unknown=Sum("unknown_count", default=0),
-        stuck_id=Min("id", filter=Q(id__in=Notification.objects.stuck().values("id"))),
     )
-    return OpenNotifications(**found)
+    stuck = Notification.objects.stuck() if found["sending"] else Notification.objects.none()
+    oldest = stuck.order_by("id").values_list("id", flat=True).first()
+    return OpenNotifications(**found, stuck_id=oldest)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from notifications import reasons
 from notifications.models import Delivery, DeviceToken, Notification
 from programs.models import Clip, Talk
+from radiotalk import clock
 
 State = Notification.State
 Outcome = Delivery.Outcome
@@ -244,7 +245,7 @@ def of_passed_over(facts: Facts, row: Notification, device: DeviceToken) -> Find
 
 def passed_at(row: Notification) -> datetime:
     """Return when the last target was claimed at the latest."""
-    return row.finished_at or row.last_sent_at or timezone.now()
+    return row.finished_at or row.last_sent_at or clock.now()
 
 
 def shown(at: datetime | None) -> str:

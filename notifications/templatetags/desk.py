@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from notifications import reasons
+from radiotalk.clock import now
 
 if TYPE_CHECKING:
     from notifications.admin.start import StartPage
@@ -70,4 +71,4 @@ def start_page() -> "StartPage":
     """Return what the start page shows; its template alone uses this tag."""
     from notifications.admin.start import start_page as page  # the admin is loaded by now
 
-    return page(now=timezone.now())
+    return page(now=now())

@@ -12,9 +12,9 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection
-from django.utils import timezone
 
 from notifications.operators.differences import differences
+from radiotalk.clock import Clock
 
 from .claiming import Claiming
 from .inbox import Answered, Event, HelperDied, Inbox, Stop, TalkPosted, Tried, Wake
@@ -88,6 +88,7 @@ class Invoker:
         self.recording = Recording(
             repository=repository, sender=sender, rotation=self.rotation, ledger=self.ledger
         )
+        self.clock = Clock()
         self.lease_timer = Timer(min(STANDBY_SECONDS, lease.ttl.total_seconds() / 5))
         self.standby_timer = Timer(ANNOUNCE_SECONDS)
         self.give_up_timer = Timer(2 * settings.FCM_TIMEOUT + GIVE_UP_SECONDS)
@@ -105,7 +106,7 @@ class Invoker:
             self.receive(self.inbox.drain(timeout=self.patience()))
             self.watchdog.turned()
             try:
-                self.turn(timezone.now())
+                self.turn(self.clock.now())
             except LeaseLostError:
                 self.on_lease_lost()
             except DATABASE_AWAY as error:
@@ -200,12 +201,11 @@ class Invoker:
 
     def receive(self, events: Iterable[Event]) -> None:
         """Note what happened; the turn decides what to do about it."""
-        now = timezone.now()
         for event in events:
             match event:
                 case Answered():
                     self.reach.answered(event.results)
-                    if self.recording.take(event, now):
+                    if self.recording.take(event, self.clock.now()):
                         self.claiming.slow_down()
                 case Tried():
                     self.reach.tried(event)
@@ -228,6 +228,7 @@ class Invoker:
         self.lease_timer.restart()
         seen = self.lease.rival
         kept = self.lease.keep(**self.sender.figures(), **self.reach.figures())
+        self.clock.learn()
         self.outage.end()
         if kept is LeaseState.ACQUIRED:
             self.on_lease_acquired(now)

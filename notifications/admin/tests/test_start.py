@@ -238,7 +238,7 @@ def test_the_page_of_one_never_counts_its_log() -> None:
     log = [
         query["sql"]
         for query in queries
-        if 'FROM "notifications_delivery"' in query["sql"] and "oldest_id" not in query["sql"]
+        if 'FROM "notifications_delivery"' in query["sql"] and "next_attempt_at" not in query["sql"]
     ]
     assert len(log) == 1
     assert "LIMIT 5000" in log[0]

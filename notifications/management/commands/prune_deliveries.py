@@ -4,12 +4,11 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
-
 from notifications.management.arguments import whole_number
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Interrupted
 from notifications.operators import retention
+from radiotalk import clock
 
 MAX_DAYS = 36_500  # a hundred years
 
@@ -31,7 +30,7 @@ class Command(DatabaseCommand):
         )
 
     def handle(self, *, days: int, verbosity: int, **options: Any) -> None:
-        now = timezone.now()
+        now = clock.now()
         deliveries = batches = 0
         try:
             for step in retention.prune(ended_before=now - timedelta(days=days), now=now):

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import run_checks
-from django.utils import timezone
 
 from notifications.management.arguments import row_id, whole_number
 from notifications.management.base import DatabaseCommand
@@ -20,6 +19,7 @@ from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
 from notifications.operators import acts, probe, status
 from notifications.operators.causes import explain
 from notifications.os_text import storable
+from radiotalk import clock
 
 SWITCHES = {
     "dry-run": (acts.dry_run, "let FCM validate, deliver to nobody"),
@@ -79,7 +79,7 @@ class Command(DatabaseCommand):
             self.probe(as_json=options["json"])
             return
         try:
-            told = self.act(action, options, now=timezone.now())
+            told = self.act(action, options, now=clock.now())
         except acts.Refused as refusal:
             raise Refused(str(refusal)) from refusal
         if options["json"]:

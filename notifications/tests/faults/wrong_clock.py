@@ -1,38 +1,49 @@
-"""A worker whose wall clock a test sets: `python -m notifications.tests.faults.wrong_clock FILE`.
+"""`manage.py` with a wall clock that a test sets: libfaketime (Debian's package `faketime`).
 
-The file has the seconds by which the clock is wrong, and is read whenever the worker asks for the
-time. Its monotonic clock goes right, as when an operator or NTP sets a clock.
+Its monotonic clock goes right, as when an operator or NTP sets a host's clock.
 """
 
+import select
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import django
+LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
-def set_wrong(file: Path) -> None:
-    """Let Django, google-auth and this process believe the wrong time."""
-    from django.utils import timezone
-    from google.auth import _helpers
+class WrongClock:
+    """By how many seconds the clock is wrong of the processes that are started with it."""
 
-    right = time.time
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.set(0)
 
-    def seconds() -> float:
-        return right() + float(file.read_text())
+    def set(self, seconds: int) -> None:
+        """Set it at once: no reader sees half of it."""
+        new = self._file.with_suffix(".new")
+        new.write_text(f"{seconds:+}")
+        new.replace(self._file)
 
-    def now() -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=float(file.read_text()))
+    def manage_command(self, *arguments: str) -> list[str]:
+        """Return the command line of `manage.py ARGUMENTS` with this clock."""
+        variables = {
+            "LD_PRELOAD": LIBRARY,
+            "FAKETIME_TIMESTAMP_FILE": self._file,
+            "FAKETIME_NO_CACHE": 1,
+            "FAKETIME_DONT_FAKE_MONOTONIC": 1,
+            "NO_FAKE_STAT": 1,
+        }
+        settings = [f"{name}={value}" for name, value in variables.items()]
+        return ["env", *settings, sys.executable, "-m", __name__, *arguments]
 
-    time.time = seconds
-    timezone.now = now
-    _helpers.utcnow = lambda: now().replace(tzinfo=None)
+
+def sleep(seconds: float) -> None:
+    """Sleep; libfaketime fails Python's way, which is a sleep until a monotonic time."""
+    select.select([], [], [], seconds)
 
 
 if __name__ == "__main__":
-    set_wrong(Path(sys.argv[1]))
-    django.setup()
+    time.sleep = sleep
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(["manage.py", "listen_notifications"])
+    execute_from_command_line(["manage.py", *sys.argv[1:]])

@@ -36,6 +36,7 @@ from notifications.worker.sender import HELD_A_LANE, Sender
 from notifications.worker.watchdog import Watchdog
 from notifications.worker.work import Job, Result
 from programs.models import Clip, Program, Talk
+from radiotalk import clock
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("live")]
 AN_HOUR = 3600  # seconds
@@ -580,6 +581,20 @@ def test_the_lanes_know_until_when_the_lease_is_held() -> None:
     assert isinstance(invoker.sender, InstantSender)
     ttl = invoker.lease.ttl.total_seconds()
     assert began + ttl <= invoker.sender.until <= time.monotonic() + ttl
+
+
+def test_with_each_renewal_of_the_lease_the_worker_learns_the_databases_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    invoker = worker(once=False)
+    turn(invoker)
+    in_an_hour = timezone.now() + timedelta(hours=1)
+    monkeypatch.setattr(clock, "now", lambda: in_an_hour)
+
+    invoker.lease_timer.ring()
+    turn(invoker)
+
+    assert invoker.clock.now() >= in_an_hour
 
 
 def test_with_the_lease_what_no_lane_has_begun_to_send_is_given_up() -> None:
