@@ -13,6 +13,7 @@ from notifications.operators import acts
 from radiotalk import clock
 
 from .asking import Control, Happened, ReasonForm, who
+from .errors import LOOKED_AT
 from .filters import MAX_ID
 from .progress import Progress
 
@@ -80,6 +81,9 @@ class Release(NotificationControl):
         lines = [_("It was held because: %(reason)s") % {"reason": reasons.said(row.reason) or "–"}]
         if row.unclaimed_count is not None:
             lines.append(_("About %(count)s are left.") % {"count": f"{row.unclaimed_count:,}"})
+        if again := Delivery.objects.filter(notification=row).misconfigured().count():
+            text = _("%(count)s that FCM refused by a fault of ours are attempted again.")
+            lines.append(text % {"count": f"{again:,}"})
         return [*lines, mode_of(row)]
 
     def do(self, row: Notification, form: forms.Form, request: HttpRequest) -> Happened:
@@ -124,9 +128,11 @@ class Retry(NotificationControl):
     asks = gettext_lazy("Attempt again what FCM never accepted?")
 
     def applies(self, row: Notification) -> bool:
-        lines = Delivery.objects.filter(notification=row)
+        # Each look at the page asks, so only some are looked at.
+        rejected = Delivery.objects.filter(notification=row, outcome=Delivery.Outcome.REJECTED)
+        some = Delivery.objects.filter(id__in=rejected.order_by().values("id")[:LOOKED_AT])
         has_failed = row.abandoned_count > 0 or (
-            row.rejected_count > 0 and lines.misconfigured().exists()
+            row.rejected_count > 0 and some.misconfigured().exists()
         )
         return has_failed and may_attempt(row)
 

@@ -15,14 +15,12 @@ import requests
 from google.auth.transport.requests import Request
 
 from . import service_account
-from .key import (
-    REFRESH_TIMEOUT_SECONDS,
-    CredentialsRefusedError,
-    Key,
-    NoAccessTokenError,
-)
+from .key import REFRESH_TIMEOUT_SECONDS, Key, NoAccessTokenError
 
 logger = logging.getLogger(__name__)
+
+# How long a lane waits for a refresh while there is a token that will do.
+REFRESH_AHEAD_SECONDS = 1.0
 
 # How often to look whether the file is another one.
 LOOK_SECONDS = 1.0
@@ -60,34 +58,40 @@ class AccessToken:
         with self._lock:
             if time.monotonic() >= self._look_at:
                 self._look()
-            is_good = self._key.is_good and self._key.bearer != refused
-            if not (is_good or self._newer):
-                is_good = self._refresh()
-            if self._newer:
-                self._change_over(self._newer, is_needed=not is_good)
+            self._change_over(seconds=REFRESH_AHEAD_SECONDS)
+            is_refused = self._key.bearer == refused
+            if is_refused or not self._key.is_good:
+                self._refresh(is_needed=is_refused or not self._key.is_valid)
             return self._key.bearer
 
-    def _refresh(self) -> bool:
-        """Refresh the token; return False when the key is refused, and its file has another."""
-        try:
-            self._key.refresh()
-        except CredentialsRefusedError:
-            self._look()
-            if not self._newer:
-                raise
-            return False
-        return True
+    def _refresh(self, *, is_needed: bool) -> None:
+        """Refresh the token of the key in use, or of its file's newer one if that is refused.
 
-    def _change_over(self, newer: Key, *, is_needed: bool) -> None:
-        """Use the newer key as soon as it is given a token, which Google may refuse at first."""
+        Raise NoAccessTokenError if one is needed, and there is none.
+        """
+        seconds = REFRESH_TIMEOUT_SECONDS if is_needed else REFRESH_AHEAD_SECONDS
         try:
-            newer.refresh()
+            self._key.refresh(seconds=seconds)
         except NoAccessTokenError:
-            if is_needed:
+            self._look()
+            if not self._change_over(seconds=seconds) and is_needed:
                 raise
-            return
-        self._key, self._newer = newer, None
+
+    def _change_over(self, *, seconds: float) -> bool:
+        """Use the newer key as soon as it is given a token, which Google may refuse at first.
+
+        Return whether it was.
+        """
+        if not self._newer:
+            return False
+        try:
+            self._newer.refresh(seconds=seconds)
+        except NoAccessTokenError:
+            return False
+        self._key, self._newer = self._newer, None
+        self._key.failing = "token.failed"
         logger.info("credentials.changed", extra={"file": self._file})
+        return True
 
     def _look(self) -> None:
         """Take the key that the file holds by now; a file that cannot be used changes nothing."""
@@ -100,7 +104,7 @@ class AccessToken:
             account = service_account.load(self._file)
             if account["project_id"] != self.project_id:
                 raise ValueError("is of another project: restart the workers to change over to it")
-            self._newer = Key(account, self._request)
+            self._newer = Key(account, self._request, failing="credentials.unproven")
         except ValueError as error:
             then = "the key before stays in use"
             logger.error(

@@ -26,6 +26,8 @@ PAUSE_SECONDS = 2.0
 # where that is shorter, or each request would ask for a new one.
 REPLACED_BEFORE_SECONDS = 225.0
 USUAL_LIFE_SECONDS = 3600.0  # where the token endpoint names none
+# It will do until shortly before its end, which FCM's clock decides.
+VALID_SHARE = 0.99
 
 
 class NoAccessTokenError(Exception):
@@ -53,10 +55,14 @@ class Key:
     iamcredentials.googleapis.com for regions, which FCM does not need.
     """
 
-    def __init__(self, account: dict[str, Any], request: Callable[..., Any]) -> None:
+    def __init__(
+        self, account: dict[str, Any], request: Callable[..., Any], failing: str = "token.failed"
+    ) -> None:
+        self.failing = failing  # how the log tells that a refresh failed
         self._google = credentials.Certificate(account).get_credential()
         self._request = request
         self._good_until = 0.0
+        self._valid_until = 0.0
         self._paused_until = 0.0
         self._failed: type[NoAccessTokenError] | None = None  # the last time, and how
         self._refreshing = threading.Thread()  # none yet
@@ -71,23 +77,29 @@ class Key:
         """Return whether there is a token that lasts for a while."""
         return time.monotonic() < self._good_until
 
-    def refresh(self) -> None:
-        """Get another token; raise NoAccessTokenError when there is none."""
+    @property
+    def is_valid(self) -> bool:
+        """Return whether the token will do, though another one is wanted."""
+        return time.monotonic() < self._valid_until
+
+    def refresh(self, *, seconds: float) -> None:
+        """Get another token within so many seconds; raise NoAccessTokenError when there is none."""
         if self._failed and time.monotonic() < self._paused_until:
             raise self._failed
         try:
-            self._refresh_in_time()
+            self._refresh_in_time(seconds)
         except Exception as error:  # google-auth raises anything for a page where JSON should be
             kind = CredentialsRefusedError if is_refusal(error) else CredentialsUnavailableError
             if kind is not self._failed:  # once, however often it is tried again
-                logger.warning("token.failed", extra={"error": told(error)})
+                logger.warning(self.failing, extra={"error": told(error)})
             self._failed, self._paused_until = kind, time.monotonic() + PAUSE_SECONDS
             raise kind from error
         self._failed = None
         life = life_left(self._google.expiry)
         self._good_until = time.monotonic() + max(life - REPLACED_BEFORE_SECONDS, life / 2)
+        self._valid_until = time.monotonic() + life * VALID_SHARE
 
-    def _refresh_in_time(self) -> None:
+    def _refresh_in_time(self, seconds: float) -> None:
         """Refresh; raise TimeoutError when that takes too long in all.
 
         The timeout of `requests` is for each read, and an answer may come byte by byte.
@@ -104,7 +116,7 @@ class Key:
 
         self._refreshing = threading.Thread(target=refresh, name="token", daemon=True)
         self._refreshing.start()
-        self._refreshing.join(REFRESH_TIMEOUT_SECONDS)
+        self._refreshing.join(seconds)
         if self._refreshing.is_alive():
             raise TimeoutError
         if failures:

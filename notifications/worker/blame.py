@@ -3,8 +3,9 @@
     401 THIRD_PARTY_AUTH_ERROR, 401 twice, 403, 404, 400 (fcm/outcomes.py: misconfigured)
 
 FCM gives such an answer to a single device, too. So they hold a notification at once only while
-nobody at all is reached. Else it goes on, and they are judged at its end, platform by platform: a
-broken APNs key is the iPhones' trouble alone. What is held is attempted again when it is released.
+nobody is reached, or nobody any more. Else it goes on, and they are judged at its end, platform by
+platform: a broken APNs key is the iPhones' trouble alone. What was set aside is attempted again
+when the notification is released.
 """
 
 from collections import Counter
@@ -17,10 +18,13 @@ from notifications.fcm.outcomes import Meaning
 
 from .work import Target
 
-# So many different devices, without one that was reached in between: nobody is reached. No more
-# targets than that are answered before more are claimed (ledger.py), so only those that the lanes
-# hold have been claimed by then.
-IN_A_ROW = 20
+# So many different devices for each lane, without one that was reached in between: nobody is
+# reached. No more targets than that are answered before more are claimed (ledger.py), so only those
+# that the lanes hold have been claimed by then.
+IN_A_ROW_A_LANE = 20
+# Where somebody had been reached before, far more: one listener may have many devices, whose
+# numbers follow one another.
+IN_A_ROW_LATER = 200
 
 # At the end, of the answers for one platform.
 LEAST = 10
@@ -61,9 +65,9 @@ class Blame:
             if self.in_a_row:
                 self.in_a_row = {}
 
-    def reason(self, *, final: bool) -> str:
+    def reason(self, *, final: bool, lanes: int) -> str:
         """Return why an operator must look, "" to go on; `final` says that all answers are in."""
-        platforms = self._in_trouble() if final else self._unreached()
+        platforms = self._in_trouble() if final else self._unreached(lanes)
         if not platforms:
             return ""
         blamed = [each for each in self.devices.values() if each.platform in platforms]
@@ -77,18 +81,23 @@ class Blame:
         }
         return reasons.MANY_MISCONFIGURED % told
 
-    def platforms_alone(self) -> frozenset[str]:
+    def platforms_alone(self, *, lanes: int) -> frozenset[str]:
         """Return the platforms that are not reached, where that says nothing of the others."""
-        return self._unreached() if self._is_of_its_platform() else frozenset()
-
-    def _is_of_its_platform(self) -> bool:
-        return {each.code for each in self.in_a_row.values()} == {OF_ITS_PLATFORM}
-
-    def _unreached(self) -> frozenset[str]:
-        """Return the platforms of so many devices in a row that nobody seems to be reached."""
-        if len(self.in_a_row) < IN_A_ROW or (self.others_follow and self._is_of_its_platform()):
+        if not self._unreached(lanes) or len(self._of_everybody()) >= self._many(lanes):
             return frozenset()
         return frozenset(each.platform for each in self.in_a_row.values())
+
+    def _unreached(self, lanes: int) -> frozenset[str]:
+        """Return the platforms of so many devices in a row that nobody seems to be reached."""
+        row = self._of_everybody() if self.others_follow else list(self.in_a_row.values())
+        return frozenset(each.platform for each in row if len(row) >= self._many(lanes))
+
+    def _of_everybody(self) -> list[Blamed]:
+        return [each for each in self.in_a_row.values() if each.code != OF_ITS_PLATFORM]
+
+    def _many(self, lanes: int) -> int:
+        many = IN_A_ROW_A_LANE * lanes
+        return max(many, IN_A_ROW_LATER) if self.anybody_is_reached else many
 
     def _in_trouble(self) -> frozenset[str]:
         """Return the platforms on which too many were not reached, all in all."""

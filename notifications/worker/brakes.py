@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from notifications import reasons
 from notifications.fcm.outcomes import NOT_YET, REFUSED, Meaning
+from notifications.models import Notification
 
 from .blame import Blame
 from .work import Target
@@ -54,6 +55,13 @@ class Tally:
     blame: Blame = field(default_factory=Blame)
     credentials_refused: bool = False
 
+    @classmethod
+    def of(cls, notification: Notification) -> "Tally":
+        """Return the tally of a notification that begins, or goes on."""
+        is_reached = notification.sent_count + notification.simulated_count > 0
+        seen = frozenset(notification.brake.split())
+        return cls(seen=seen, blame=Blame(anybody_is_reached=is_reached))
+
     def count(self, meaning: Meaning, target: Target, code: str = "") -> None:
         """Count a final answer; an answer that leads to a retry says nothing about the device."""
         if meaning in NOT_YET:
@@ -76,16 +84,17 @@ class Tally:
         self.suspects[Meaning.UNREGISTERED] = left
         self.answers[Meaning.UNREGISTERED] -= len(suspects) - len(left)
 
-    def objection(self, *, final: bool = False) -> Objection | None:
+    def objection(self, *, final: bool = False, lanes: int = 1) -> Objection | None:
         """Return why the notification must be held, with what to do; None to go on.
 
-        `final` says that all answers are in.
+        `final` says that all answers are in, `lanes` how many send at once.
         """
         if self.credentials_refused:
             code = "CREDENTIALS_REFUSED"
             advice = reasons.ADVICE[code]
             return Objection(reasons.MISCONFIGURED % {"code": code, "advice": advice})
-        if Meaning.MISCONFIGURED not in self.seen and (reason := self.blame.reason(final=final)):
+        may_blame = Meaning.MISCONFIGURED not in self.seen
+        if may_blame and (reason := self.blame.reason(final=final, lanes=lanes)):
             return Objection(reason, brake=Meaning.MISCONFIGURED)
         if self._too_many(
             Meaning.UNREGISTERED,
@@ -105,8 +114,8 @@ class Tally:
         """Return the devices that may be disabled now; each is returned once.
 
         No device may be disabled before there are enough answers for the brake to judge by; `final`
-        says that all answers are in. INVALID disables a device only after FCM has accepted the same
-        body for another one, MISMATCHED only at the end.
+        says that all answers are in. INVALID and MISMATCHED disable a device only where FCM has
+        accepted the same for another one, MISMATCHED only at the end.
         """
         total = self.answers.total()
         proven = set()
@@ -114,18 +123,22 @@ class Tally:
             proven.add(Meaning.UNREGISTERED)
         if self.answers[Meaning.ACCEPTED] and (final or total >= INVALID_LEAST_ANSWERS):
             proven.add(Meaning.INVALID)
-        if final:
+        if self.answers[Meaning.ACCEPTED] and final:
             proven.add(Meaning.MISMATCHED)
         return {meaning: self.suspects.pop(meaning) for meaning in proven & set(self.suspects)}
+
+    @property
+    def _total(self) -> int:
+        return self.answers.total() + len(self.superseded)
 
     def _too_many(
         self, meaning: Meaning, *, most_share: float, least: int = 1, least_answers: int = 1
     ) -> bool:
-        total = self.answers.total()
+        total = self._total
         count = self.answers[meaning]
         too_many = total >= least_answers and count >= least and count > most_share * total
         return too_many and meaning not in self.seen
 
     def _objection(self, meaning: Meaning, template: str) -> Objection:
-        share = {"count": self.answers[meaning], "total": self.answers.total()}
+        share = {"count": self.answers[meaning], "total": self._total}
         return Objection(template % share, brake=meaning)

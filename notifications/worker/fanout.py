@@ -50,7 +50,7 @@ class Fanout:
             deadline=notification.created_at + max_age(),
             counted=notification.audience_count is not None,
             retry_5xx=settings.NOTIFICATIONS_ON_5XX == "retry",
-            tally=Tally(seen=frozenset(notification.brake.split())),
+            tally=Tally.of(notification),
             encoded_at=now,
         )
 

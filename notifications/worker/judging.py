@@ -1,24 +1,32 @@
 """Judging: holds notifications whose answers blame us, and disables devices that are gone."""
 
 import logging
+from collections import deque
+from collections.abc import Collection
 from datetime import datetime
 
 from notifications import reasons
 from notifications.fcm.outcomes import Meaning
 
-from .brakes import Objection, Tally
+from .brakes import Objection
 from .fanout import Fanout
 from .repository import Repository
+from .work import Target
 
 logger = logging.getLogger(__name__)
+
+# How many devices are pruned at once; the loop turns in between.
+SLICE = 1_000
 
 
 class Judging:
     """Asks the brakes of a notification, and the database what they cannot know."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, *, lanes: int) -> None:
         self._due = repository.due
         self._results = repository.results
+        self._lanes = lanes
+        self._to_prune: deque[tuple[int, list[Target]]] = deque()
 
     def hold(self, fanout: Fanout, now: datetime, *, final: bool) -> bool:
         """Leave the notification to an operator if its answers say so; return whether they do.
@@ -35,29 +43,40 @@ class Judging:
         return True
 
     def disable_refused(self, fanout: Fanout, now: datetime, *, final: bool) -> None:
-        """Send no more to the devices that FCM proved to be gone."""
-        tally = fanout.tally
-        refused = tally.to_disable(final=final)
-        if final and tally.superseded:
-            replaced = self._results.replaced(fanout.notification_id, tally.superseded)
-            refused[Meaning.UNREGISTERED] = [*refused.get(Meaning.UNREGISTERED, ()), *replaced]
-        for meaning, devices in refused.items():
-            count = self._results.disable(devices, reason=reasons.REFUSED[meaning], now=now)
-            about = {"reason": meaning.value, "count": count}
-            logger.info("devices.disabled", extra={"notification": fanout.notification_id, **about})
+        """Send no more to the devices that FCM proved to be gone; at the end, prune by and by."""
+        for meaning, devices in fanout.tally.to_disable(final=final).items():
+            self._disable(fanout.notification_id, devices, meaning, now)
+        superseded = fanout.tally.superseded if final else []
+        for at in range(0, len(superseded), SLICE):
+            self._to_prune.append((fanout.notification_id, superseded[at : at + SLICE]))
+
+    def prune(self, now: datetime) -> None:
+        """Disable the next devices whose users were reached on younger ones."""
+        if self._to_prune:
+            notification_id, devices = self._to_prune[0]
+            replaced = self._results.replaced(notification_id, devices)
+            self._disable(notification_id, replaced, Meaning.UNREGISTERED, now)
+            self._to_prune.popleft()
+
+    def _disable(
+        self, notification_id: int, devices: Collection[Target], meaning: Meaning, now: datetime
+    ) -> None:
+        count = self._results.disable(devices, reason=reasons.REFUSED[meaning], now=now)
+        about = {"reason": meaning.value, "count": count}
+        logger.info("devices.disabled", extra={"notification": notification_id, **about})
 
     def _objection(self, fanout: Fanout, *, final: bool) -> Objection | None:
-        tally = fanout.tally
-        objection = tally.objection(final=final)
+        """Return the brakes' objection, unless what the database knows explains it away."""
+        blame = fanout.tally.blame
+        objection = fanout.tally.objection(final=final, lanes=self._lanes)
+        if objection and not final and (platforms := blame.platforms_alone(lanes=self._lanes)):
+            # Where all is claimed, the others' answers are waited for.
+            blame.others_follow = fanout.exhausted or self._due.others_follow(
+                fanout.notification_id, platforms
+            )
+            objection = fanout.tally.objection(final=final, lanes=self._lanes)
         if objection and objection.brake == Meaning.UNREGISTERED:
-            self._excuse_superseded(tally)
-            objection = tally.objection(final=final)
-        if objection and not final and (platforms := tally.blame.platforms_alone()):
-            others = self._due.others_follow(fanout.notification_id, platforms)
-            tally.blame.others_follow = others
-            objection = tally.objection(final=final)
+            suspects = [each.device_id for each in fanout.tally.suspects[Meaning.UNREGISTERED]]
+            fanout.tally.excuse(self._results.superseded(suspects))
+            objection = fanout.tally.objection(final=final, lanes=self._lanes)
         return objection
-
-    def _excuse_superseded(self, tally: Tally) -> None:
-        suspects = [each.device_id for each in tally.suspects.get(Meaning.UNREGISTERED, ())]
-        tally.excuse(self._results.superseded(suspects))

@@ -103,10 +103,10 @@ class Lease:
         if not lease_row().exists():
             WorkerLease.objects.get_or_create(name=NAME, defaults={"epoch": last_epoch()})
         if lease_row().acquire(holder=self.holder, ttl=self.ttl, settings=self.settings):
-            self.epoch = lease_row().get().epoch
-            self.until = until
-            self.rival = None
+            epoch = lease_row().get().epoch
             Standby.objects.withdraw(holder=self.holder)
+            # Last: what fails before is begun anew, in an epoch that settles the ones before it.
+            self.epoch, self.until, self.rival = epoch, until, None
             return LeaseState.ACQUIRED
         return self._watch()
 

@@ -17,6 +17,9 @@ from .work import Result
 
 # For so long nothing but failures must have come: a connection may fail beside others that do not.
 SURE_SECONDS = 1.0
+# Where requests had left, so many different devices must have had no good answer: one that FCM
+# always answers with an error is none.
+SURE_DEVICES = 5
 
 # FCM is there, whatever it thinks of the target.
 ANSWERED = frozenset(Meaning) - {
@@ -25,6 +28,8 @@ ANSWERED = frozenset(Meaning) - {
     Meaning.UNKNOWN,
     Meaning.CREDENTIALS_REFUSED,
 }
+# The request had left, and it may be its device to which FCM does not give a good answer.
+LEFT = frozenset({Meaning.UNAVAILABLE, Meaning.UNKNOWN})
 # These say nothing of FCM: sending was stopped, or other requests had failed before.
 NO_SIGN = frozenset({"", Failure.NOT_SENT})
 OF_CREDENTIALS = frozenset(
@@ -45,16 +50,22 @@ class Reach:
     def __init__(self) -> None:
         self._fcm = Outage("fcm", sure_after=SURE_SECONDS)
         self._credentials = Outage("credentials")
+        self._unanswered: set[int] = set()  # devices, since FCM's last answer
 
     def answered(self, results: Iterable[Result]) -> None:
         """Note what came: one answer of FCM's outweighs all failures."""
         failures = set()
         for result in results:
-            if result.verdict.meaning in ANSWERED:
+            meaning, code, _ = result.verdict
+            if meaning in ANSWERED:
                 self._fcm.end()
                 self._credentials.end()
+                self._unanswered.clear()
                 return
-            failures.add(result.verdict.code)
+            if meaning in LEFT:
+                self._unanswered.add(result.target.device_id)
+            if meaning not in LEFT or len(self._unanswered) >= SURE_DEVICES:
+                failures.add(code)
         for code in failures - NO_SIGN:
             self._fail(code)
 

@@ -28,7 +28,7 @@ class Recording:
         self, *, repository: Repository, sender: Sender, rotation: Rotation, ledger: Ledger
     ) -> None:
         self._repository = repository
-        self._judging = Judging(repository)
+        self._judging = Judging(repository, lanes=sender.lanes)
         self._sender = sender
         self._rotation = rotation
         self._ledger = ledger
@@ -73,6 +73,7 @@ class Recording:
 
     def close(self, now: datetime) -> None:
         """Finish each notification that has nothing left to claim, to await or to write."""
+        self._judging.prune(now)
         for fanout in [each for each in self._rotation if each.seems_finished]:
             if self._judging.hold(fanout, now, final=True):
                 self._rotation.drop(fanout.notification_id)

@@ -30,6 +30,7 @@ class Sender:
         access: AccessToken,
         report: Callable[[Event], None],
     ) -> None:
+        self.lanes = lanes
         self.capacity = HELD_A_LANE * lanes  # targets that may be handed over at once
         self.in_flight = 0  # targets that were handed over and are not answered yet
         self._report = report

@@ -1,8 +1,8 @@
 """The worker's sessions with PostgreSQL: what its safety rests on is set, and asked back.
 
 A pooler in transaction mode gives each transaction another server connection, so what a session
-sets does not stay with it, and comes upon others. Behind any pooler the worker therefore sets
-nothing, and wants a role whose sessions begin with the right values.
+sets does not stay with it, and comes upon others. Behind any pooler the worker therefore rests on
+nothing that was set, and wants a role whose sessions begin with the right values.
 """
 
 from contextlib import suppress
@@ -29,7 +29,7 @@ CANCELED = {"57014", "55P03"}
 # Who keeps others out of a table of ours, a migration for instance: the beginning of the statement.
 HOLDERS = """
     SELECT string_agg(DISTINCT format(
-        'pid %s: %s', activity.pid, array_to_string((string_to_array(query, ' '))[1:3], ' ')
+        'pid %%s: %%s', activity.pid, array_to_string((string_to_array(query, ' '))[1:3], ' ')
     ), ', ')
     FROM pg_locks JOIN pg_stat_activity AS activity USING (pid)
     WHERE granted AND relation = ANY(%s::regclass[]) AND pid <> pg_backend_pid()

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from fcm_emulator import certificates, oauth
-from notifications.fcm import key
+from notifications.fcm import credentials, key
 from notifications.fcm.credentials import AccessToken
 from notifications.fcm.key import CredentialsRefusedError, CredentialsUnavailableError
 from testbed.process import LOOPBACK, free_port
@@ -308,11 +308,10 @@ def test_a_new_key_is_used_without_a_restart(
 def test_a_new_key_is_looked_for_when_the_old_one_is_refused(
     access: AccessToken, endpoint: TokenEndpoint, account: Path
 ) -> None:
-    endpoint.reply = lambda n: (400, REFUSAL) if n == 1 else token(n)
-
     new = rotate(endpoint, account)
+    endpoint.reply = lambda n: token(n) if key_of(endpoint.requests[-1]) == new else (400, REFUSAL)
 
-    assert access.header() == "Bearer at-2"  # nothing has failed for want of a second
+    assert access.header().startswith("Bearer at-")  # nothing has failed for want of a second
     assert key_of(endpoint.requests[-1]) == new
 
 
@@ -328,6 +327,40 @@ def test_the_old_key_is_used_until_google_knows_the_new_one(
 
     pass_time(monkeypatch, seconds=5)
     assert access.header() == "Bearer at-3"
+
+
+def test_a_key_that_google_never_takes_changes_nothing(
+    access: AccessToken,
+    endpoint: TokenEndpoint,
+    account: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    access.header()
+    bad = rotate(endpoint, account)
+    endpoint.reply = lambda n: (400, REFUSAL) if key_of(endpoint.requests[-1]) == bad else token(n)
+    pass_time(monkeypatch, seconds=2)
+    assert access.header() == "Bearer at-1"
+    assert [record.getMessage() for record in caplog.records] == ["credentials.unproven"]
+
+    pass_time(monkeypatch, seconds=3600)  # the token of the old key is over
+
+    assert access.header().startswith("Bearer at-")
+    assert access.header() != "Bearer at-1"
+
+
+def test_a_token_is_used_until_its_end_when_there_is_no_other(
+    access: AccessToken, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access.header()
+    endpoint.reply = lambda n: (502, PAGE)
+
+    pass_time(monkeypatch, seconds=3400)  # another one is wanted
+    assert access.header() == "Bearer at-1"
+
+    pass_time(monkeypatch, seconds=190)
+    with pytest.raises(CredentialsUnavailableError):
+        access.header()
 
 
 @pytest.mark.parametrize(
@@ -447,7 +480,7 @@ def test_an_authority_that_is_not_trusted_gets_no_assertion(
 def test_an_endpoint_that_answers_byte_by_byte_does_not_hold_the_lanes(
     account: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key, "REFRESH_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(credentials, "REFRESH_TIMEOUT_SECONDS", 0.3)
     enough = threading.Event()
 
     class Dripping(BaseHTTPRequestHandler):

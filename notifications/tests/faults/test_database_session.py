@@ -30,6 +30,7 @@ SAFE_ROLE = {
     "idle_in_transaction_session_timeout": f"{SHORT_TTL}s",
     "jit": "off",
     "statement_timeout": "45s",
+    "lock_timeout": f"{SHORT_TTL * 1000 // 3}ms",
 }
 
 

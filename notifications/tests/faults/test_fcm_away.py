@@ -144,10 +144,10 @@ def test_an_outage_of_fcm_is_told_everywhere_from_its_start_to_its_end(system: S
     system.wait_for_the_log("fcm.away", worker)  # though no talk was posted
 
     system.wait(lambda: readiness(system).status_code == 503)
-    assert "has not reached FCM" in readiness(system).text
+    assert "Nothing has got through to FCM" in readiness(system).text
     system.wait(lambda: "Look at the network" in readiness(system).text)
     assert "NOT_CONNECTED" in problems()[0]
-    assert "has not reached FCM" in problems()[0]
+    assert "Nothing has got through to FCM" in problems()[0]
     assert away_seconds(system) > 0
 
     with emulator(system.directory / "fcm", port=port):

@@ -33,7 +33,7 @@ class Answers:
 
     def hold(self, *, final: bool = False) -> bool:
         """Return whether the notification must be held."""
-        return bool(self.blame.reason(final=final))
+        return bool(self.blame.reason(final=final, lanes=1))
 
 
 def answers(meaning: Meaning, count: int, platform: str = "android", **given: str) -> Answers:
@@ -44,7 +44,20 @@ def answers(meaning: Meaning, count: int, platform: str = "android", **given: st
 def test_twenty_in_a_row_hold_it_at_once() -> None:
     assert not answers(MISCONFIGURED, 19).hold()
     assert answers(MISCONFIGURED, 20).hold()
-    assert answers(ACCEPTED, 10_000).come(MISCONFIGURED, 20).hold()
+
+
+def test_with_more_lanes_more_come_before_the_first_one_that_is_reached() -> None:
+    given = answers(MISCONFIGURED, 199)
+
+    assert not given.blame.reason(final=False, lanes=10)
+    assert given.come(MISCONFIGURED, 1).blame.reason(final=False, lanes=10)
+
+
+def test_where_others_were_reached_before_one_listener_s_many_devices_do_not_hold_it() -> None:
+    given = answers(ACCEPTED, 10_000).come(MISCONFIGURED, 199)
+
+    assert not given.hold()
+    assert given.come(MISCONFIGURED, 1).hold()
 
 
 def test_one_device_that_was_reached_in_between_lets_it_go_on() -> None:
@@ -88,7 +101,7 @@ def test_at_the_end_each_platform_is_judged_by_itself() -> None:
 
     assert not given.hold()
     assert given.hold(final=True)
-    assert "10 of 10 answers for ios" in given.blame.reason(final=True)
+    assert "10 of 10 answers for ios" in given.blame.reason(final=True, lanes=1)
 
 
 def test_two_that_blame_us_among_many_that_are_gone_do_not_hold_it() -> None:
@@ -99,8 +112,8 @@ def test_a_third_party_s_refusal_says_nothing_of_the_other_platforms() -> None:
     apns = answers(MISCONFIGURED, 20, "ios", code=THIRD_PARTY)
     project = answers(MISCONFIGURED, 20, "ios", code="PERMISSION_DENIED")
 
-    assert apns.blame.platforms_alone() == {"ios"}
-    assert project.blame.platforms_alone() == set()
+    assert apns.blame.platforms_alone(lanes=1) == {"ios"}
+    assert project.blame.platforms_alone(lanes=1) == set()
 
 
 def test_it_goes_on_for_the_other_platforms_that_follow() -> None:
@@ -114,6 +127,17 @@ def test_it_goes_on_for_the_other_platforms_that_follow() -> None:
     assert apns.hold(final=True)
 
 
+@pytest.mark.parametrize("others_follow", [False, True])
+def test_one_device_of_another_code_does_not_make_it_everybodys_trouble(
+    others_follow: bool,
+) -> None:
+    apns = answers(MISCONFIGURED, 20, "ios", code=THIRD_PARTY).come(MISCONFIGURED, 1, "ios")
+    apns.blame.others_follow = others_follow
+
+    assert apns.hold() is not others_follow
+    assert apns.blame.platforms_alone(lanes=1) == (set() if others_follow else {"ios"})
+
+
 def test_the_others_that_follow_hold_it_when_they_are_not_reached_either() -> None:
     all_of_it = answers(MISCONFIGURED, 20, "ios", code=THIRD_PARTY)
     all_of_it.blame.others_follow = True
@@ -123,9 +147,18 @@ def test_the_others_that_follow_hold_it_when_they_are_not_reached_either() -> No
 
 @pytest.mark.parametrize("code", sorted(set(ADVICE) - {"CREDENTIALS_REFUSED"}))
 def test_the_reason_names_the_code_and_says_what_to_do(code: str) -> None:
-    reason = answers(MISCONFIGURED, 20, "web", code=code).blame.reason(final=False)
+    reason = answers(MISCONFIGURED, 20, "web", code=code).blame.reason(final=False, lanes=1)
 
     assert reason.startswith("20 of 20 answers for web")
     assert code in reason
     assert ADVICE[code] in reason
     assert "release" in reason
+
+
+def test_who_was_reached_before_a_retry_is_remembered() -> None:
+    retried = answers(MISCONFIGURED, 2)
+    assert retried.hold(final=True)
+
+    retried.blame.anybody_is_reached = True
+
+    assert not retried.hold(final=True)

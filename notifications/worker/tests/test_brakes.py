@@ -140,7 +140,16 @@ def test_those_without_a_younger_registration_speak_for_a_mistake_as_before() ->
 
     objection = misconfigured.objection()
     assert objection is not None
-    assert objection.reason.startswith("200 of 200 answers")
+    assert objection.reason.startswith("200 of 400 answers")
+
+
+def test_a_change_over_does_not_make_a_few_that_were_uninstalled_many() -> None:
+    # The old tokens, which have lower numbers, are answered before the younger registrations.
+    after_a_change_over = tally(unregistered=10_000)
+
+    after_a_change_over.excuse(set(range(1, 9_901)))
+
+    assert after_a_change_over.objection() is None
 
 
 @pytest.mark.parametrize("meaning", ["unreached", "throttled", "unavailable"])
@@ -193,6 +202,11 @@ def test_a_mismatched_device_waits_until_all_answers_are_in() -> None:
 
     assert counted.to_disable(final=False) == {}
     assert ids(counted.to_disable(final=True)) == {Meaning.MISMATCHED: [101]}
+
+
+def test_nobody_is_mismatched_where_nobody_is_reached() -> None:
+    # With the key of another project every device of a small program would be disabled.
+    assert tally(mismatched=9).to_disable(final=True) == {}
 
 
 @pytest.mark.parametrize(

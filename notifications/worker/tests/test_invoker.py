@@ -48,6 +48,7 @@ class InstantSender(Sender):
     """A sender without network: a token `unregistered-7` is answered `unregistered`."""
 
     def __init__(self, inbox: Inbox, *, lanes: int = 2) -> None:
+        self.lanes = lanes
         self.capacity = HELD_A_LANE * lanes
         self.in_flight = 0
         self.inbox = inbox

@@ -33,16 +33,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def result(meaning: Meaning, code: str = "") -> Result:
+def result(meaning: Meaning, code: str = "", *, device: int = 5) -> Result:
     """Return what became of an attempt."""
-    return Result(1, 7, Target(5, "token", "t"), Verdict(meaning, code))
+    return Result(1, 7, Target(device, "token", "t"), Verdict(meaning, code))
 
 
-def fail(reach: Reach, clock: Clock, code: str, *, seconds: float = 1.0) -> None:
-    """Let FCM fail now, and again after a while."""
-    reach.answered([result(Meaning.UNREACHED, code)])
+def fail(reach: Reach, clock: Clock, code: str, *, seconds: float = 1.0, devices: int = 5) -> None:
+    """Let FCM fail now for so many devices, and again after a while."""
+    meaning = Meaning.UNREACHED if code in NOTHING_WAS_SENT else Meaning.UNAVAILABLE
+    results = [result(meaning, code, device=each) for each in range(devices)]
+    reach.answered(results)
     clock.go_on(seconds)
-    reach.answered([result(Meaning.UNREACHED, code)])
+    reach.answered(results)
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -128,6 +130,16 @@ def test_where_fcm_takes_connections_and_does_not_serve_a_connection_is_no_end(
     assert reach.figures()["fcm_away_code"] == code
     clock.go_on(2)
     assert reach.figures() == NOBODY  # nothing has been sent for long: who knows
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "INTERNAL", "TIMED_OUT"])
+def test_one_device_that_fcm_gives_no_good_answer_is_no_outage(code: str, clock: Clock) -> None:
+    reach = Reach()
+
+    for _ in range(5):
+        fail(reach, clock, code, seconds=60, devices=1)
+
+    assert reach.figures() == NOBODY
 
 
 def test_requests_that_were_stopped_here_say_nothing_of_fcm(clock: Clock) -> None:

@@ -31,15 +31,15 @@ def setting(name: str) -> str:
 def test_each_session_of_the_worker_has_its_limits_and_none_of_its_roles(
     settings: Settings,
 ) -> None:
-    settings.NOTIFICATIONS_LEASE_TTL = 17
+    settings.NOTIFICATIONS_LEASE_TTL = 18
     open_safely()
     assert setting("statement_timeout") == "45s"
 
     connection.close()
 
     assert setting("statement_timeout") == "45s"
-    assert setting("lock_timeout") == "0"
-    assert setting("idle_in_transaction_session_timeout") == "17s"
+    assert setting("lock_timeout") == "6s"
+    assert setting("idle_in_transaction_session_timeout") == "18s"
 
 
 @pytest.mark.usefixtures("opened")
