@@ -198,8 +198,8 @@ def test_the_page_of_an_error_shows_no_value(settings: Settings) -> None:
     for name in FREE_TEXT:
         setattr(settings, name, CANARY)
     settings.DEBUG = True
-    environment = dict.fromkeys([*FREE_TEXT, "DATABASE_URL"], CANARY)  # `runserver` hands it on
-    request = RequestFactory().get("/", **environment)
+    request = RequestFactory().get("/")
+    request.META |= dict.fromkeys([*FREE_TEXT, "DATABASE_URL"], CANARY)  # as `runserver` does
 
     reporter = ExceptionReporter(request, RuntimeError, RuntimeError("a defect"), None)
 
