@@ -35,6 +35,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
         logger.warning("readyz.failed", extra={"error": type(error).__name__})
         return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
     if found:
-        told = {"status": "unavailable", "database": "ok", "worker": found}
-        return JsonResponse(told, status=503)
+        answer = {"status": "unavailable", "database": "ok", "worker": found}
+        return JsonResponse(answer, status=503)
     return JsonResponse({"status": "ok", "database": "ok", "worker": "ok"})

@@ -239,6 +239,7 @@ def test_another_schema_is_told_where_the_database_is_asked() -> None:
     assert found() == {}  # each command runs these, also without a database
 
 
+@pytest.mark.django_db  # with `databases`, Django's own checks ask it too
 def test_a_database_that_does_not_answer_is_told_where_it_is_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -62,9 +62,11 @@ def test_an_app_that_was_removed_says_nothing(recorder: MigrationRecorder) -> No
 
 def squashed(name: str, *replaced: str) -> dict[schema.Name, Migration]:
     """Return a migration that stands for others."""
-    migration = Migration(name, "notifications")
-    migration.replaces = [("notifications", each) for each in replaced]  # type: ignore[misc]
-    return {("notifications", name): migration}
+
+    class Squashed(Migration):
+        replaces = [("notifications", each) for each in replaced]
+
+    return {("notifications", name): Squashed(name, "notifications")}
 
 
 def test_migrations_that_were_squashed_since_are_known(
