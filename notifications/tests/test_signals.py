@@ -6,6 +6,7 @@ from unittest import mock
 import pytest
 from django.core import serializers
 from django.db import transaction
+from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks
 
@@ -92,7 +93,8 @@ def test_a_changed_talk_notifies_nobody_again(
 def test_a_fixture_notifies_nobody(
     published: list[int], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    talk = Talk(pk=42, program=ProgramFactory.create(), title="From a fixture")
+    program, posted_at = ProgramFactory.create(), timezone.now()
+    talk = Talk(pk=42, program=program, title="From a fixture", posted_at=posted_at)
     dump = serializers.serialize("json", [talk])
 
     with django_capture_on_commit_callbacks(execute=True):

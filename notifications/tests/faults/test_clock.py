@@ -14,7 +14,7 @@ from rest_framework.authtoken.models import Token
 
 from notifications.models import Notification, WorkerLease
 from notifications.operators import acts
-from notifications.tests.faults.wrong_clock import LIBRARY, WrongClock
+from notifications.tests.faults.wrong_clock import LIBRARY, WrongClock, clear_away
 from programs.models import Clip, Program
 from testbed.ci import must_be_there
 from testbed.hostile.fcm import HostileFcm
@@ -37,6 +37,7 @@ def clocks(tmp_path: Path) -> Callable[[int], WrongClock]:
     """Return a function that returns a clock, which is wrong by so many seconds."""
     if LIBRARY is None:
         (pytest.fail if must_be_there() else pytest.skip)("apt-get install faketime")
+    clear_away()
 
     def make(seconds: int) -> WrongClock:
         clock = WrongClock(tmp_path / f"clock{seconds:+}")
