@@ -81,8 +81,9 @@ class Release(NotificationControl):
         lines = [_("It was held because: %(reason)s") % {"reason": reasons.said(row.reason) or "–"}]
         if row.unclaimed_count is not None:
             lines.append(_("About %(count)s are left.") % {"count": f"{row.unclaimed_count:,}"})
-        if again := Delivery.objects.filter(notification=row).misconfigured().count():
-            text = _("%(count)s that FCM refused by a fault of ours are attempted again.")
+        misconfigured = Delivery.objects.filter(notification=row).misconfigured()
+        if again := row.retry_count + misconfigured.count():
+            text = _("%(count)s that FCM had not accepted are attempted again.")
             lines.append(text % {"count": f"{again:,}"})
         return [*lines, mode_of(row)]
 

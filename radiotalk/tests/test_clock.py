@@ -1,10 +1,12 @@
 """The one clock: the database's, and the worker's that goes on from it."""
 
+import itertools
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.apps import apps
+from django.db import connection
 from django.db.models import DateTimeField, Exists
 from django.utils import timezone
 
@@ -55,19 +57,19 @@ def test_of_two_devices_that_were_written_by_one_statement_the_later_is_younger(
 
 
 def test_many_rows_at_once_ask_the_database_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(clock, "now", lambda: asked.append(1) or NOON)
-    monkeypatch.setattr(clock.connection, "vendor", "postgresql")
+    asked = itertools.count()
+    monkeypatch.setattr(clock, "now", lambda: NOON + next(asked) * timedelta())
+    monkeypatch.setattr(connection, "vendor", "postgresql")
     clock.of_the_thread.__dict__.clear()
 
     times = [clock.by_default() for _ in range(100)]
 
-    assert len(asked) == 1
+    assert next(asked) == 1
     assert NOON <= times[0] <= times[-1]
     later = time.monotonic() + clock.TOLD_FOR_SECONDS
     monkeypatch.setattr(time, "monotonic", lambda: later)
     clock.by_default()
-    assert len(asked) == 2
+    assert next(asked) == 3
     clock.of_the_thread.__dict__.clear()
 
 

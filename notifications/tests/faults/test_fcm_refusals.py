@@ -120,7 +120,7 @@ def test_a_broken_apns_key_is_the_iphones_trouble_alone(system: System) -> None:
 
     assert held.state == Notification.State.HELD
     assert "300 of 300 answers for ios" in held.reason
-    assert_outcomes(held, sent=300, rejected=300)
+    assert_outcomes(held, sent=300, retry=300)
 
     mend(held)
     release(held)
@@ -133,7 +133,7 @@ def test_a_broken_apns_key_is_the_iphones_trouble_alone(system: System) -> None:
 def test_a_release_is_remembered_and_what_failed_can_be_tried_again(system: System) -> None:
     notification = notify(system, "notfound", good=5)
     assert notification.state == Notification.State.HELD  # at the end
-    assert_outcomes(notification, sent=250, rejected=250)
+    assert_outcomes(notification, sent=250, retry=250)
 
     release(notification)
 

@@ -110,9 +110,14 @@ class Due:
         return True
 
     def hold(self, notification_id: int, *, reason: str, now: datetime, brake: str = "") -> None:
-        """Leave a notification to an operator; once it is released, `brake` is off for it."""
+        """Leave a notification to an operator; once it is released, `brake` is off for it.
+
+        What was set aside for our configuration is attempted again then.
+        """
         row = Notification.objects.filter(id=notification_id)
-        row.hold(reason=reason, now=now, brake=brake)
+        with transaction.atomic():
+            if row.hold(reason=reason, now=now, brake=brake):
+                row.retry_misconfigured()
         tell_held(notification_id, reason)
 
     def cancel(self, notification_id: int, *, reason: str, now: datetime) -> int:

@@ -20,6 +20,7 @@ from django.db.models.functions import Coalesce
 from notifications import reasons
 from notifications.models import Batch, Delivery, DeviceToken, Notification, SendingMinute
 from notifications.models.compiled import Given, Select, Update
+from notifications.models.delivery import OF_THE_DEVICE
 from notifications.models.id_lookup import Ids
 
 from ..work import Target
@@ -28,6 +29,7 @@ from .log import Entry
 
 logger = logging.getLogger(__name__)
 
+State = Notification.State
 RETRY = Delivery.Outcome.RETRY
 ACCEPTED = (Delivery.Outcome.SENT, Delivery.Outcome.SIMULATED)
 NOTIFICATION_AND_OUTCOME = itemgetter(0, 2)  # of an Entry
@@ -70,7 +72,9 @@ class Results:
         with transaction.atomic():
             states = self._lock({entry.notification_id for entry in latest})
             told = [
-                entry_for(states[entry.notification_id], entry) if entry.outcome == RETRY else entry
+                entry
+                if entry.outcome in ACCEPTED  # as almost all are
+                else entry_for(states[entry.notification_id], entry, now=now)
                 for entry in latest
                 if entry.notification_id in states
             ]
@@ -177,11 +181,18 @@ def weight(entry: Entry) -> tuple[bool, int]:
     return entry.outcome in ACCEPTED, entry.attempts
 
 
-def entry_for(state: str, entry: Entry) -> Entry:
-    """Return the `retry` for a notification in this state: none where it was ended early."""
-    if state not in (Notification.State.CANCELLED, Notification.State.EXPIRED):
-        return entry
-    return entry._replace(outcome=Delivery.Outcome.ABANDONED, next_attempt_at=None)
+def entry_for(state: str, entry: Entry, *, now: datetime) -> Entry:
+    """Return the entry for a notification in this state.
+
+    Where it was ended early, nothing is attempted again. Where it is held, what blames our
+    configuration is, once it is released.
+    """
+    if entry.outcome == RETRY and state in (State.CANCELLED, State.EXPIRED):
+        return entry._replace(outcome=Delivery.Outcome.ABANDONED, next_attempt_at=None)
+    is_refused = entry.outcome == Delivery.Outcome.REJECTED
+    if is_refused and state == State.HELD and entry.error_code not in OF_THE_DEVICE:
+        return entry._replace(outcome=RETRY, next_attempt_at=now)
+    return entry
 
 
 def count(
