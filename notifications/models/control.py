@@ -145,6 +145,18 @@ class WorkerLease(models.Model):
     expires_at = models.DateTimeField(_("expires at"), default=timezone.now)
     heartbeat_at = models.DateTimeField(_("heartbeat at"), null=True, blank=True)
     acquired_at = models.DateTimeField(_("acquired at"), null=True, blank=True)
+    commits = models.PositiveBigIntegerField(
+        _("commits"),
+        default=0,
+        db_default=0,
+        help_text=_("Transactions under this lease so far. They only grow, unless it is restored."),
+    )
+    remembered_epoch = models.PositiveBigIntegerField(
+        _("epoch that a worker remembers"),
+        null=True,
+        blank=True,
+        help_text=_("While it is set nobody gets the lease: the database seems to be restored."),
+    )
     turnaround_median = models.FloatField(
         _("turn-around, median"),
         null=True,
