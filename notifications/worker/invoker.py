@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.conf import settings
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.utils import timezone
 
 from .claiming import Claiming
@@ -26,7 +26,7 @@ from .recording import Recording
 from .repository import Repository
 from .rotation import Rotation
 from .sender import Sender
-from .session import UnsafeSessionError, was_canceled
+from .session import UnsafeSessionError, lacks_tables, was_canceled
 from .timer import Timer
 from .watchdog import Watchdog
 
@@ -110,6 +110,10 @@ class Invoker:
             except RestoredError as error:
                 self.on_restored(error)
             except DATABASE_AWAY as error:
+                self.on_database_away(error)
+            except ProgrammingError as error:
+                if not lacks_tables(error):
+                    raise
                 self.on_database_away(error)
             self.take_back()
         self.release()

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, NoReturn
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import CharField, F, Max, PositiveBigIntegerField
 
 from notifications.models import Notification, Standby, WorkerLease
@@ -33,6 +33,10 @@ BIG = PositiveBigIntegerField()
 
 class LeaseLostError(Exception):
     """Another worker has taken over: nothing more may be begun under this lease."""
+
+
+class LeaseGoneError(OperationalError):
+    """The row of the lease is gone, as it is while a backup is restored: the database is away."""
 
 
 class RestoredError(Exception):
@@ -148,7 +152,7 @@ class Lease:
 
     def look(self) -> WorkerLease:
         """Return the row, and remember how far it has come; raise RestoredError if it fell back."""
-        row, _created = WorkerLease.objects.get_or_create(name=NAME, defaults={"epoch": last_epoch})
+        row = lease_row().first() or self._new_row()
         if not self._known().exists():
             remembered = max(row.remembered_epoch or 0, self.seen_epoch)
             raise RestoredError(remembered=remembered, found=row.epoch)
@@ -178,6 +182,13 @@ class Lease:
     def _known(self) -> WorkerLeaseQuerySet:
         """Return the one row, unless it has fallen behind what this worker has seen."""
         return lease_row().knowing(epoch=self.seen_epoch, commits=self.seen_commits)
+
+    def _new_row(self) -> WorkerLease:
+        """Return the row after creating it; not where it has been before: it may come back."""
+        if self.seen_epoch:
+            raise LeaseGoneError("the lease's row is gone: is a backup being restored?")
+        row, _created = WorkerLease.objects.get_or_create(name=NAME, defaults={"epoch": last_epoch})
+        return row
 
     def _committed(self) -> None:
         self.seen_commits += 1

@@ -21,6 +21,7 @@ ASK = "SELECT name, setting, reset_val FROM pg_settings WHERE name = ANY(%s)"
 
 # SQLSTATE of a statement that PostgreSQL canceled: it took too long, or somebody wanted it.
 QUERY_CANCELED = "57014"
+UNDEFINED_TABLE = "42P01"
 
 
 class UnsafeSessionError(OperationalError):
@@ -89,6 +90,11 @@ def what_to_do(connection: BaseDatabaseWrapper, lacking: dict[str, str], *, pool
         f"sessions begin with it: {' '.join(statements)} Then have the pooler connect anew "
         "(PgBouncer: RECONNECT)."
     )
+
+
+def lacks_tables(error: Exception) -> bool:
+    """Return whether a table is missing, as while a backup is restored in place."""
+    return getattr(error.__cause__, "sqlstate", None) == UNDEFINED_TABLE
 
 
 def was_canceled(error: Exception) -> bool:

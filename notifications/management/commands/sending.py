@@ -207,8 +207,8 @@ def after_restore(who: dict[str, Any], *, now: datetime) -> dict[str, Any]:
         "epoch": done.epoch,
         "ids_skipped": SKIPPED_IDS,
         "told": (
-            f"Sending is paused. Open notifications that are cancelled now: {len(done.cancelled):,}. "
-            "No earlier worker can go on, and no earlier number is given again."
+            "Sending is paused, no earlier worker can go on, and no earlier number is given again. "
+            f"Open notifications that are cancelled now: {len(done.cancelled):,}."
         ),
         "next": "Start a worker, or let one start by itself, then: manage.py sending resume",
     }

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -387,3 +387,15 @@ def test_a_worker_that_slept_through_restore_and_remedy_has_lost_its_lease() -> 
         slept.keep()
     with pytest.raises(LeaseLostError), transaction.atomic():
         slept.fence()
+
+
+@pytest.mark.django_db
+def test_while_a_backup_is_restored_in_place_the_database_is_away() -> None:
+    """Its row would be in the backup's way; and without it nobody knows what it will say."""
+    lease = kept_three_times()
+    WorkerLease.objects.all().delete()
+
+    for _ in range(2):  # it is lost, and then awaited
+        with pytest.raises(OperationalError, match="is a backup being restored"):
+            lease.keep()
+    assert not WorkerLease.objects.exists()
