@@ -6,13 +6,14 @@ well while a release is brought in. No sequence makes it, so no restore of a bac
 
 from typing import Any
 
-from django.db.models import CharField, Func
+from django.db.models import CharField, Expression
 
 
-class RandomWord(Func):
+class RandomWord(Expression):
     """A word that no row had before, in this database or in one that it is a backup of."""
 
     output_field = CharField()
+    allowed_default = True
 
     def as_postgresql(self, *args: Any, **kwargs: Any) -> tuple[str, list[Any]]:
         """Return the SQL for it; the generator is PostgreSQL's own since 13."""

@@ -112,11 +112,9 @@ class Lease:
     seen_commits: int = 0
 
     def keep(self, **figures: Any) -> LeaseState:
-        """Renew the lease, or try to get it; raise LeaseLostError if it was taken over.
+        """Renew the lease, or try to get it, and show these figures of the worker with it.
 
-        Raise RestoredError if the database was put back.
-
-        With the lease the worker shows these figures of its own.
+        Raise LeaseLostError if it was taken over, RestoredError if the database was put back.
         """
         until = time.monotonic() + self.ttl.total_seconds()
         if self.epoch:
@@ -187,7 +185,9 @@ class Lease:
         """Return the row after creating it; not where it has been before: it may come back."""
         if self.seen_epoch:
             raise LeaseGoneError("the lease's row is gone: is a backup being restored?")
-        row, _created = WorkerLease.objects.get_or_create(name=NAME, defaults={"epoch": last_epoch})
+        row, _created = WorkerLease.objects.get_or_create(
+            name=NAME, defaults={"epoch": last_epoch()}
+        )
         return row
 
     def _committed(self) -> None:
