@@ -101,7 +101,7 @@ def measure(system: Bench, worker: Worker, program: Program, targets: int) -> Me
     now = worker.usage()
     database_now = database_cpu()
     notification.refresh_from_db()
-    counted = system.stub.counts()[str(notification.id)]
+    counted = system.stub.counts()[notification.tag]
     return Measured(
         first=counted["first_at"] - answered_at,
         last=counted["last_at"] - answered_at,

@@ -36,7 +36,7 @@ REQUESTS_AT_ONCE: Final = 50_000
 JSON: Final = [("content-type", "application/json; charset=UTF-8")]
 
 TARGET = re.compile(rb'"(?:token|fid)": ?"([^"]*)"')
-NOTIFICATION = re.compile(rb'"notification_id": ?"(\d+)"')
+NOTIFICATION = re.compile(rb'"notification_id": ?"([^"]+)"')
 
 
 @dataclass

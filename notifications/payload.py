@@ -28,15 +28,17 @@ def encode(notification: Notification, *, now: datetime) -> tuple[bytes, bytes]:
 def build(notification: Notification, *, ttl: timedelta, now: datetime) -> messaging.Message:
     """Return the SDK's message.
 
-    The tag protects the device from a doubled push: a notification replaces one with its tag.
+    The tag protects the device from a doubled push: a notification replaces one with its tag. So
+    it must never be another notification's, and no number of ours does: after a restore of the
+    database its sequences give the same numbers once more.
     Never a collapse_key: FCM keeps four of them per device and drops the rest.
     """
-    tag = f"talk-{notification.talk_id}"
+    tag = notification.tag
     expiration = str(int((now + ttl).timestamp()))  # APNs wants a Unix time
     return messaging.Message(
         fid=ANY_TARGET,
         notification=messaging.Notification(title=notification.title, body=notification.body),
-        data={"talk_id": str(notification.talk_id), "notification_id": str(notification.id)},
+        data={"talk_id": str(notification.talk_id), "notification_id": tag},
         android=messaging.AndroidConfig(
             ttl=timedelta(seconds=int(ttl.total_seconds())),
             priority="high",

@@ -100,7 +100,5 @@ def assert_ended_early(system: System, notification: Notification) -> None:
 def journal_of(system: System, notification: Notification) -> list[dict[str, Any]]:
     """Return the requests for it that FCM received completely."""
     return [
-        entry
-        for entry in system.journal()
-        if entry["data"]["notification_id"] == str(notification.id)
+        entry for entry in system.journal() if entry["data"]["notification_id"] == notification.tag
     ]

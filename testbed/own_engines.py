@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,31 @@ def own_postgresql(cluster: Cluster) -> Iterator[None]:
     if not cluster.runs():
         cluster.start()
     once_unused(cluster, f"DROP DATABASE {OWN} WITH (FORCE)")
+
+
+def dump(cluster: Cluster, file: Path) -> None:
+    """Back the test's own database up, as an operator does at night."""
+    run_of(cluster, "pg_dump", "--format=custom", f"--file={file}", f"{cluster.url}/{OWN}")
+
+
+def restore(cluster: Cluster, file: Path) -> None:
+    """Restore the test's own database from this backup into a new one of its name."""
+    connection.close()
+    once_unused(cluster, f"DROP DATABASE {OWN} WITH (FORCE)")
+    cluster.execute(f"CREATE DATABASE {OWN} TEMPLATE template0")
+    run_of(cluster, "pg_restore", f"--dbname={cluster.url}/{OWN}", "--exit-on-error", file)
+
+
+def restore_in_place(cluster: Cluster, file: Path) -> None:
+    """Restore the tables one by one, under whoever is connected."""
+    clean = ("--clean", "--if-exists", "--exit-on-error")
+    run_of(cluster, "pg_restore", f"--dbname={cluster.url}/{OWN}", *clean, file)
+    connection.close()
+
+
+def run_of(cluster: Cluster, program: str, *arguments: str | Path) -> None:
+    """Run a program of PostgreSQL's, which lies beside its server."""
+    subprocess.run([cluster.postgres.parent / program, *arguments], check=True)
 
 
 @contextmanager

@@ -244,7 +244,7 @@ class System(Deployment):
         return Counter(str(entry["verdict"]) for entry in self.fcm.entries())
 
     def accepted(self) -> Counter[tuple[str, str]]:
-        """Return how often each (notification, token) was accepted."""
+        """Return how often each (notification's tag, token) was accepted."""
         return Counter(
             (str(entry["data"]["notification_id"]), str(entry["token"]))
             for entry in self.journal()

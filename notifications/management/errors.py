@@ -8,6 +8,7 @@
 | 3 | another worker holds the lease | what the Invoker returns to `listen_notifications` |
 | 4 | the database lacks migrations of this code, or has later ones | `OtherSchema` |
 | 5 | nothing could be checked: nobody knows whether it holds | `Unchecked` |
+| 6 | the database was put back to an earlier state | returned by the Invoker, as 3 is |
 | 130 | Ctrl-C came in the middle, and the command ended in order | `Interrupted` |
 
 Django adds to these: 1 for a system check that fails and for a traceback, 2 for an option that

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils.translation import gettext_lazy as _
 
 from radiotalk import clock
@@ -132,14 +132,27 @@ class WorkerLeaseQuerySet(models.QuerySet["WorkerLease"]):
         """Free the lease at once."""
         return self.filter(holder=holder, epoch=epoch).update(holder="", expires_at=Now())
 
-    def fenced(self, *, name: Any, holder: Any, epoch: Any) -> models.QuerySet[Any, tuple[int]]:
-        """Return the epoch if the lease is still held, and lock it until the transaction ends.
+    def knowing(self, *, epoch: Any, commits: Any) -> WorkerLeaseQuerySet:
+        """Return the lease unless it was put back behind these, as no worker ever moves it."""
+        return self.filter(epoch__gte=epoch, commits__gte=commits, remembered_epoch=None)
 
-        A worker that takes the lease over waits for that transaction, and a worker that has lost
-        the lease is told so. Thus no claim commits after one of a later epoch. No clock is asked.
+    def distrust(self, *, epoch: int) -> int:
+        """Give the lease to nobody any more: a worker remembers this epoch, or more within it."""
+        remembered = Greatest(Coalesce("remembered_epoch", 0), epoch)
+        return self.update(remembered_epoch=remembered)
+
+    def trust_again(self, *, leap: int) -> int:
+        """Free the lease, further on than any worker has seen it before the database was put back.
+
+        A worker that is still of that time finds that its epoch is over.
         """
-        held = self.filter(name=name, holder=holder, epoch=epoch)
-        return held.select_for_update().order_by().values_list("epoch")
+        return self.update(
+            holder="",
+            expires_at=Now(),
+            epoch=Greatest("epoch", Coalesce("remembered_epoch", 0)) + leap,
+            commits=F("commits") + leap,
+            remembered_epoch=None,
+        )
 
 
 class WorkerLease(models.Model):
@@ -151,6 +164,18 @@ class WorkerLease(models.Model):
     expires_at = models.DateTimeField(_("expires at"), default=clock.by_default)
     heartbeat_at = models.DateTimeField(_("heartbeat at"), null=True, blank=True)
     acquired_at = models.DateTimeField(_("acquired at"), null=True, blank=True)
+    commits = models.PositiveBigIntegerField(
+        _("commits"),
+        default=0,
+        db_default=0,
+        help_text=_("Transactions under this lease so far. They only grow, unless it is restored."),
+    )
+    remembered_epoch = models.PositiveBigIntegerField(
+        _("epoch that a worker remembers"),
+        null=True,
+        blank=True,
+        help_text=_("While it is set nobody gets the lease: the database seems to be restored."),
+    )
     turnaround_median = models.FloatField(
         _("turn-around, median"),
         null=True,

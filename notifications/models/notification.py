@@ -16,6 +16,7 @@ from radiotalk import clock
 from . import transitions
 from .control import MAX_REASON
 from .delivery import Delivery
+from .random_word import RandomWord
 
 if TYPE_CHECKING:
     from programs.models import Talk
@@ -59,6 +60,13 @@ class Notification(models.Model):
         on_delete=models.SET_NULL,
         null=True,
         related_name="notification",
+    )
+    tag = models.CharField(
+        _("tag"),
+        max_length=64,  # bytes: APNs takes no longer collapse id
+        db_default=RandomWord(),
+        editable=False,
+        help_text=_("What devices know it by. Numbers repeat after a restore, and this does not."),
     )
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.PENDING)
     dry_run = models.BooleanField(
@@ -140,6 +148,9 @@ class Notification(models.Model):
             ("release_notification", "Can release notification"),
             ("retry_failed", "Can retry what failed"),
             ("settle_unknown", "Can settle what is unknown"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["tag"], name="notification_tag_is_unique"),
         ]
         indexes = [
             # The worker's look for what is due: a few rows of a large table.

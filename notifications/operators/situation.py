@@ -46,8 +46,15 @@ class Situation:
         return self.holder is not None and self.silence is not None
 
     @property
+    def is_restored(self) -> bool:
+        """Return whether a worker has found the database put back, and nobody has acted on it."""
+        return self.lease is not None and self.lease.remembered_epoch is not None
+
+    @property
     def verdict(self) -> str:
         """Return what happens to a talk posted now: the end of a sentence about the talk."""
+        if self.is_restored:
+            return _("waits: the database was put back to an earlier state")
         if self.switch.paused:
             return _("waits: sending is paused")
         if self.holder is None:
@@ -63,6 +70,8 @@ class Situation:
     @property
     def because(self) -> str:
         """Return why that would happen."""
+        if self.is_restored:
+            return _("Run: manage.py sending restored --reason TEXT")
         if self.switch.paused:
             return self.switch.paused_reason or _("The sending switch is paused.")
         if self.holder is None or self.worker_is_silent:

@@ -75,7 +75,17 @@ def problems(situation: Situation, open_now: OpenNotifications) -> list[str]:
 
 
 def of_the_worker(situation: Situation) -> Iterator[Trouble]:
-    """Yield that no worker is active, or that the active one has fallen silent."""
+    """Yield that no worker may be active or none is, or that the active one has fallen silent."""
+    if situation.is_restored:
+        yield Trouble(
+            _(
+                "The database was put back to an earlier state: a worker remembers more than it "
+                "knows. Nothing is sent, since it would be sent again."
+            ),
+            _("Run: manage.py sending restored --reason TEXT"),
+            unready=True,
+        )
+        return
     start = _("Start one: manage.py listen_notifications --standby")
     holder, silence = situation.holder, situation.silence
     if holder is None:

@@ -11,11 +11,14 @@ from pytest_django import Settings
 from notifications import payload
 from notifications.fcm.message import ANY_TARGET, complete
 from notifications.models import Notification
+from notifications.tests.factories import NotificationFactory
+from programs.tests.factories import TalkFactory
 
 NOW = datetime(2026, 11, 23, 22, 37, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MOST_BYTES = 4096
 DEVICE = "device-1"
+TAG = "9f0c53ab4e1d4c58a90f6d2b7e31c804"
 
 # A family of four: seven characters, 25 bytes, and one sign to whoever reads it.
 FAMILY = "👨‍👩‍👧‍👦"
@@ -26,6 +29,7 @@ def notification(**values: Any) -> Notification:
     given = {
         "id": 7,
         "talk_id": 42,
+        "tag": TAG,
         "title": "夜のラジオ",
         "body": 'Episode "42"',
         "dry_run": False,
@@ -84,21 +88,38 @@ def test_the_title_and_text_arrive_as_they_were_written() -> None:
 def test_the_app_learns_which_talk_it_is() -> None:
     data = request(notification())["message"]["data"]
 
-    assert data == {"talk_id": "42", "notification_id": "7"}
+    assert data == {"talk_id": "42", "notification_id": TAG}
 
 
 def test_a_doubled_push_replaces_the_first_on_every_platform() -> None:
     message = request(notification())["message"]
 
-    assert message["android"]["notification"]["tag"] == "talk-42"
-    assert message["apns"]["headers"]["apns-collapse-id"] == "talk-42"
-    assert message["webpush"]["notification"]["tag"] == "talk-42"
+    assert message["android"]["notification"]["tag"] == TAG
+    assert message["apns"]["headers"]["apns-collapse-id"] == TAG
+    assert message["webpush"]["notification"]["tag"] == TAG
 
 
-def test_the_apns_collapse_id_is_short_enough_for_any_talk() -> None:
-    headers = request(notification(talk_id=2**63 - 1))["message"]["apns"]["headers"]
+@pytest.mark.django_db
+def test_the_apns_collapse_id_is_short_enough() -> None:
+    one = NotificationFactory.create()
 
-    assert len(headers["apns-collapse-id"].encode()) <= 64
+    headers = request(one)["message"]["apns"]["headers"]
+
+    assert 0 < len(headers["apns-collapse-id"].encode()) <= 64
+
+
+@pytest.mark.django_db
+def test_no_notification_has_the_tag_of_another_that_had_its_numbers() -> None:
+    talk = TalkFactory.create()
+    before = talk.notification
+    Notification.objects.all().delete()
+
+    again = Notification.objects.create(id=before.id, talk=talk)
+
+    seen, sent = (request(one)["message"] for one in (before, again))
+    assert sent["data"]["talk_id"] == seen["data"]["talk_id"]
+    assert sent["data"]["notification_id"] != seen["data"]["notification_id"]
+    assert sent["android"]["notification"]["tag"] != seen["android"]["notification"]["tag"]
 
 
 def test_fcm_is_not_asked_to_drop_any() -> None:

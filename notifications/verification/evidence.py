@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 
-from notifications.models import Batch, Delivery
+from notifications.models import Batch, Delivery, Notification
 
 if TYPE_CHECKING:
     from fcm_emulator.journal import Entry
@@ -63,11 +63,15 @@ class Request(NamedTuple):
 
 
 class Journal:
-    """The requests of each (notification, token), in the order of FCM's verdicts."""
+    """The requests of each (notification, token), in the order of FCM's verdicts.
+
+    `unknown` are those of notifications that the database does not have, by the word that they
+    name: somebody deleted the notification, or the database was put back to an earlier state.
+    """
 
     def __init__(self, file: Path) -> None:
-        self.requests: defaultdict[tuple[int, str], list[Request]] = defaultdict(list)
-        self.notifications_of_talk: defaultdict[str, set[int]] = defaultdict(set)
+        self._read: defaultdict[tuple[str, str], list[Request]] = defaultdict(list)
+        self.words_of_talk: defaultdict[str, set[str]] = defaultdict(set)
         self.strays = 0  # requests that name no notification
         try:
             with file.open() as lines:
@@ -76,14 +80,23 @@ class Journal:
                         self._enter(json.loads(line))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnusableEvidenceError(f"{file} is no journal of the emulator: {error}") from error
+        ids = ids_of({word for word, _token in self._read})
+        self.requests: dict[tuple[int, str], list[Request]] = {
+            (ids[word], token): requests
+            for (word, token), requests in self._read.items()
+            if word in ids
+        }
+        self.unknown: dict[tuple[str, str], list[Request]] = {
+            key: requests for key, requests in self._read.items() if key[0] not in ids
+        }
 
     def _enter(self, entry: "Entry") -> None:
         data, token = entry["data"], entry["token"]
-        named = data.get("notification_id", "") if isinstance(data, dict) else ""
-        if not (token and str(named).isdecimal()):
+        word = data.get("notification_id") if isinstance(data, dict) else None
+        if not (token and word):
             self.strays += 1
             return
-        self.requests[int(named), token].append(
+        self._read[word, token].append(
             Request(
                 entry["at"],
                 entry["verdict"],
@@ -93,8 +106,22 @@ class Journal:
                 entry["tag"],
             )
         )
-        if str(data.get("talk_id", "")).isdecimal():
-            self.notifications_of_talk[data["talk_id"]].add(int(named))
+        if talk_id := data.get("talk_id"):
+            self.words_of_talk[talk_id].add(word)
+
+    def all(self) -> Iterator[tuple[tuple[int | str, str], list[Request]]]:
+        """Yield the requests of all notifications, whether the database has them or not."""
+        yield from self.requests.items()
+        yield from self.unknown.items()
+
+
+def ids_of(words: Collection[str]) -> dict[str, int]:
+    """Return the number of each notification that requests name by one of these words.
+
+    The word is its tag; the releases before named the number itself, and no tag is a number.
+    """
+    rows = Notification.objects.order_by().values_list("id", "tag").iterator(CHUNK)
+    return {word: id for id, tag in rows for word in (str(id), tag) if word in words}
 
 
 class Line(NamedTuple):

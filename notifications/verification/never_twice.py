@@ -37,7 +37,7 @@ def check(evidence: Evidence) -> Finding:
         return finding
     settled = settled_by_operators()
     excused = resent = 0
-    for (notification_id, token), requests in evidence.journal.requests.items():
+    for (notification_id, token), requests in evidence.journal.all():
         again = repetitions(requests, on_5xx=evidence.given.on_5xx)
         excused += again[True]
         if (notification_id, token) in settled:
@@ -47,9 +47,9 @@ def check(evidence: Evidence) -> Finding:
                 again[False],
                 [f"notification {notification_id} was accepted again for {told(token)}"],
             )
-    for talk_id, notification_ids in evidence.journal.notifications_of_talk.items():
-        if len(notification_ids) > 1:
-            finding.add(f"talk {talk_id} was announced by notifications {sorted(notification_ids)}")
+    for talk_id, words in evidence.journal.words_of_talk.items():
+        if len(words) > 1:
+            finding.add(f"talk {talk_id} was announced by several notifications: {sorted(words)}")
     finding.remark(
         f"{excused:,} accepted again after a 500 or 503 that had accepted", count=excused
     )
@@ -57,7 +57,7 @@ def check(evidence: Evidence) -> Finding:
     return finding
 
 
-def settled_by_operators() -> set[tuple[int, str]]:
+def settled_by_operators() -> set[tuple[int | str, str]]:
     """Return (notification, token) of each delivery that an operator has settled."""
     settled = Delivery.objects.exclude(note="").order_by()
     return set(settled.values_list("notification_id", "device__token").iterator(CHUNK))

@@ -123,7 +123,7 @@ def check_disabled(finding: Finding, journal: Journal) -> None:
     """Count the devices that were disabled for an answer that FCM never gave."""
     answers = {
         (token, request.error)
-        for (_notification_id, token), requests in journal.requests.items()
+        for (_notification_id, token), requests in journal.all()
         for request in requests
         if request.verdict == "refused"
     }

@@ -80,6 +80,7 @@ def check(evidence: Evidence) -> Finding:
             )
         denied += is_denied(line, requests)
     check_unlogged(finding, evidence, evidence.journal, unlogged)
+    check_unknown(finding, evidence.journal)
     strays = evidence.journal.strays
     if strays:
         finding.add_all(strays, [f"{strays:,} requests named no notification"])
@@ -128,6 +129,16 @@ def check_unlogged(
     finding.remark(f"{gone:,} accepted for devices that were deleted since", count=gone)
     waiting = len(evidence.in_flight)
     finding.remark(f"{waiting:,} still in flight, not looked at", count=waiting)
+
+
+def check_unknown(finding: Finding, journal: Journal) -> None:
+    """Count what FCM took for notifications that the database does not have."""
+    for (word, token), requests in journal.unknown.items():
+        if any(request.taken for request in requests):
+            finding.add(
+                f"FCM accepted notification {word!r} for {told(token)}, and there is none: it was "
+                "deleted, or the database was put back to an earlier state"
+            )
 
 
 def device_ids(tokens: set[str]) -> dict[str, int]:

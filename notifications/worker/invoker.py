@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.conf import settings
-from django.db import connection
+from django.db import ProgrammingError, connection
 
 from notifications.operators.differences import differences
 from radiotalk.clock import Clock
 
 from .claiming import Claiming
 from .inbox import Answered, Event, HelperDied, Inbox, Stop, TalkPosted, Tried, Wake
-from .lease import Lease, LeaseLostError, LeaseState
+from .lease import Lease, LeaseLostError, LeaseState, RestoredError
 from .ledger import Ledger
 from .opening import TICK_SECONDS, Opening
 from .outage import DATABASE_AWAY, Outage
@@ -28,7 +28,7 @@ from .recording import Recording
 from .repository import Repository
 from .rotation import Rotation
 from .sender import Sender
-from .session import UnsafeSessionError, holders_of_locks, was_canceled
+from .session import UnsafeSessionError, holders_of_locks, lacks_tables, was_canceled
 from .timer import Timer
 from .watchdog import Watchdog
 
@@ -50,6 +50,7 @@ EXIT_HELPER_DIED = 1
 EXIT_GAVE_UP = 1
 EXIT_UNSAFE = 2
 EXIT_LEASE_HELD = 3
+EXIT_RESTORED = 6
 
 
 class Invoker:
@@ -109,7 +110,13 @@ class Invoker:
                 self.turn(self.clock.now())
             except LeaseLostError:
                 self.on_lease_lost()
+            except RestoredError as error:
+                self.on_restored(error)
             except DATABASE_AWAY as error:
+                self.on_database_away(error)
+            except ProgrammingError as error:
+                if not lacks_tables(error):
+                    raise
                 self.on_database_away(error)
             self.take_back()
         self.release()
@@ -223,12 +230,15 @@ class Invoker:
 
     def keep_lease(self, now: datetime) -> None:
         """Renew the lease, or try to get it."""
-        if not self.lease_timer.due() or (self.stopping and not self.lease.epoch):
+        if not self.lease_timer.due():
             return
         self.lease_timer.restart()
+        if self.stopping and not self.lease.epoch:
+            self.lease.look()  # a database that was put back gets no answers
+            return
         seen = self.lease.rival
+        self.clock.learn()  # first: nothing may fail between getting the lease and settling
         kept = self.lease.keep(**self.sender.figures(), **self.reach.figures())
-        self.clock.learn()
         self.outage.end()
         if kept is LeaseState.ACQUIRED:
             self.on_lease_acquired(now)
@@ -280,6 +290,21 @@ class Invoker:
         self.rotation.clear()
         if not self.standby:
             self.stop("another worker has taken over", exit_code=EXIT_LEASE_HELD)
+
+    def on_restored(self, error: RestoredError) -> None:
+        """Send nothing under a database that was put back, and write nothing into it but that."""
+        try:
+            self.lease.tell_restored()
+        except DATABASE_AWAY as away:
+            self.on_database_away(away)  # which finds it again, once the database is back
+            return
+        logger.error("database.restored", extra={"worker": self.lease.holder})
+        self.sender.hold_lease(until=0)
+        self.sender.give_up()
+        self.rotation.clear()
+        self.stop(str(error))
+        self.exit_code = EXIT_RESTORED
+        self.give_up_timer.ring()
 
     def on_database_away(self, error: Exception) -> None:
         """Keep what was answered, and claim nothing until the database is back.

@@ -25,6 +25,7 @@ ASK = "SELECT name, setting, reset_val FROM pg_settings WHERE name = ANY(%s)"
 # SQLSTATEs of a statement that PostgreSQL canceled: it took too long, or somebody wanted it; it
 # waited too long for a lock. Nothing of its transaction was committed.
 CANCELED = {"57014", "55P03"}
+UNDEFINED_TABLE = "42P01"
 
 # Who keeps others out of a table of ours, a migration for instance: the beginning of the statement.
 HOLDERS = """
@@ -105,6 +106,11 @@ def what_to_do(connection: BaseDatabaseWrapper, lacking: dict[str, str], *, pool
         f"sessions begin with it: {' '.join(statements)} Then have the pooler connect anew "
         "(PgBouncer: RECONNECT)."
     )
+
+
+def lacks_tables(error: Exception) -> bool:
+    """Return whether a table is missing, as while a backup is restored in place."""
+    return getattr(error.__cause__, "sqlstate", None) == UNDEFINED_TABLE
 
 
 def was_canceled(error: Exception) -> bool:

@@ -50,8 +50,9 @@ NEW_OBJECTS = 50_000
 class Command(DatabaseCommand):
     help = (
         "Send the notifications of posted talks. One worker is active at a time; exit 3 when "
-        "another one is, unless --standby, and 4 when the database has another schema than this "
-        "code. SIGTERM, SIGHUP, SIGQUIT and Ctrl-C finish what is in flight first."
+        "another one is, unless --standby, 4 when the database has another schema than this code, "
+        "and 6 when it was put back to an earlier state. SIGTERM, SIGHUP, SIGQUIT and Ctrl-C "
+        "finish what is in flight first."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

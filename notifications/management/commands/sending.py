@@ -1,4 +1,4 @@
-"""The operators' command line: status, switch, stops, the unknown, the probe."""
+"""The operators' command line: status, switch, stops, the unknown, the probe, after a restore."""
 
 import getpass
 import json
@@ -17,6 +17,7 @@ from notifications.management.errors import Failed, Refused, Unwell
 from notifications.models import Delivery, Notification
 from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
 from notifications.operators import acts, probe, status
+from notifications.operators.acts.restored import SKIPPED_IDS
 from notifications.operators.causes import explain
 from notifications.os_text import storable
 from radiotalk import clock
@@ -66,6 +67,13 @@ class Command(DatabaseCommand):
             one = with_reason(actions.add_parser(name, help=told))
             one.add_argument("notification", type=row_id, help="its number")
             every.append(one)
+        restored = actions.add_parser(
+            "restored", help="after a restore: pause, and cancel all that would be sent again"
+        )
+        restored.add_argument(
+            "--reason", required=True, type=storable, metavar="TEXT", help="why, for the log"
+        )
+        every.append(restored)
         unknown = actions.add_parser("unknown", help="what may or may not have been delivered")
         every += add_unknown_arguments(unknown)
         every.append(actions.add_parser("probe", help="whether a worker could send from here"))
@@ -102,6 +110,8 @@ class Command(DatabaseCommand):
         if action == "release":
             acts.release(options["notification"], **who)
             return {"notification": options["notification"], "told": "released"}
+        if action == "restored":
+            return after_restore(who, now=now)
         if action == "live":
             acts.go_live(now=now, until=end_of_live(options["minutes"], now=now), **who)
         elif action in SWITCHES:
@@ -227,6 +237,24 @@ def settle(options: dict[str, Any], who: dict[str, Any], *, now: datetime) -> An
         return {"notification": number, "told": f"{count:,} are sent again"}
     count = acts.abandon_unknown(number, device_ids=devices, **who)
     return {"notification": number, "told": f"{count:,} are abandoned"}
+
+
+def after_restore(who: dict[str, Any], *, now: datetime) -> dict[str, Any]:
+    """Make the restored database safe to send from, and return what was done and what is next."""
+    if not who["reason"].strip():
+        raise Refused("Nothing was done: --reason is empty.")
+    done = acts.restored(now=now, **who)
+    return {
+        "paused": True,
+        "cancelled": done.cancelled,
+        "epoch": done.epoch,
+        "ids_skipped": SKIPPED_IDS,
+        "told": (
+            "Sending is paused, no earlier worker can go on, and no earlier number is given again. "
+            f"Open notifications that are cancelled now: {len(done.cancelled):,}."
+        ),
+        "next": "Start a worker, or let one start by itself, then: manage.py sending resume",
+    }
 
 
 def unknown_rows(notification_id: int | None, *, limit: int) -> list[dict[str, Any]]:

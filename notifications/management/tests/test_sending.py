@@ -86,10 +86,25 @@ def test_status_is_read_by_a_person() -> None:
     assert "a talk posted now" in out.getvalue()
 
 
+def test_after_a_restore_one_command_says_what_it_did_and_what_is_next() -> None:
+    pending = NotificationFactory.create()
+    WorkerLeaseFactory.create(epoch=5)
+
+    told = run("restored", "--reason", "last night's backup")
+
+    assert (told["paused"], told["cancelled"]) == (True, [pending.id])
+    assert told["epoch"] == WorkerLease.objects.get().epoch > 5
+    assert "cancelled now: 1." in told["told"]
+    assert "sending resume" in told["next"]
+    assert run("restored", "--reason", "again")["cancelled"] == []
+    assert run("resume")["paused"] is False
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ("live", "--reason", " "),
+        ("restored", "--reason", " "),
         ("live", "--reason", "x" * (MAX_REASON + 1)),
         ("live", "--reason", "launch", "--for", "0"),
         ("live", "--reason", "launch", "--for", str(MAX_LIVE_MINUTES + 1)),

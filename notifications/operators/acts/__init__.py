@@ -2,12 +2,13 @@
 
     notification  cancel, hold, release, retry or settle one notification
     switch        steer everything: pause, resume, dry run, live
+    restored      make a database that was put back to an earlier state safe to send from
     record        how an act ends: refused, or written down with who did it and why
 
 Each act is somebody's (`by`), for a `reason`. It takes effect before the next batch is claimed, and
 returns what happened. An act that cannot be done raises Refused, whose message says why.
-Every act locks in one order: the switch, notifications by id, the rest. The worker locks in the
-same order, without the switch: the worker only reads it.
+Every act locks in one order: the lease, the switch, notifications by id, the rest. The worker locks
+in the same order, without the switch: the worker only reads it.
 """
 
 from .notification import (
@@ -20,10 +21,12 @@ from .notification import (
     retry_failed,
 )
 from .record import Refused
+from .restored import Restored, restored
 from .switch import dry_run, go_live, pause, resume
 
 __all__ = [
     "Refused",
+    "Restored",
     "Stop",
     "abandon_unknown",
     "cancel",
@@ -33,6 +36,7 @@ __all__ = [
     "pause",
     "release",
     "resend_unknown",
+    "restored",
     "resume",
     "retry_failed",
 ]

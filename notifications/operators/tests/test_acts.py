@@ -7,13 +7,16 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from notifications.models import Delivery, Notification, SendingSwitch
+from notifications.models import Delivery, Notification, SendingSwitch, WorkerLease
 from notifications.operators import acts
 from notifications.tests.factories import (
     DeliveryFactory,
+    DeviceTokenFactory,
     NotificationFactory,
     SendingSwitchFactory,
+    WorkerLeaseFactory,
 )
+from programs.tests.factories import TalkFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("production")]
 
@@ -264,3 +267,62 @@ def test_a_held_notification_stays_held_when_its_unknowns_are_to_be_sent_again()
 
     notification.refresh_from_db()
     assert notification.state == State.HELD
+
+
+# --- After a restore -----------------------------------------------------------------------------
+
+
+def test_after_a_restore_nothing_that_was_open_is_sent_and_sending_is_paused() -> None:
+    half = half_sent()
+    pending = NotificationFactory.create()
+    held = NotificationFactory.create(state=State.HELD)
+    done = with_deliveries("sent")
+
+    told = acts.restored(by="anna", reason="last night's backup", now=NOW)
+
+    assert told.cancelled == [half.id, pending.id, held.id]
+    for each in (half, pending, held, done):
+        each.refresh_from_db()
+    assert [each.state for each in (half, pending, held)] == [State.CANCELLED] * 3
+    assert half.reason == "Cancelled after a restore by anna: last night's backup"
+    assert done.state == State.DONE
+    switch = SendingSwitch.objects.current()
+    assert (switch.paused, switch.paused_reason) == (True, "last night's backup")
+
+
+def test_after_a_restore_no_number_that_apps_may_know_is_given_again() -> None:
+    def numbers() -> list[int]:
+        """Return the number of a new row of each kind."""
+        talk = TalkFactory.create()
+        device = DeviceTokenFactory.create()
+        return [talk.program.id, talk.id, talk.notification.id, device.id]
+
+    lost = numbers()
+
+    acts.restored(by="anna", reason="", now=NOW)
+
+    for before, after in zip(lost, numbers(), strict=True):
+        assert after > before + 1_000_000
+
+
+def test_the_lease_goes_on_beyond_each_epoch_that_a_worker_may_remember() -> None:
+    WorkerLeaseFactory.create(epoch=5, commits=70, remembered_epoch=9)
+
+    told = acts.restored(by="anna", reason="", now=NOW)
+
+    lease = WorkerLease.objects.get()
+    assert lease.epoch == told.epoch >= 1_000_000_009
+    assert (lease.holder, lease.remembered_epoch) == ("", None)
+    assert lease.commits > 1_000_000_000
+
+
+def test_done_twice_after_a_restore_it_is_as_safe_as_done_once() -> None:
+    half_sent()
+    WorkerLeaseFactory.create()
+    first = acts.restored(by="anna", reason="restored", now=NOW)
+
+    second = acts.restored(by="anna", reason="restored, to be sure", now=NOW)
+
+    assert second.cancelled == []
+    assert second.epoch > first.epoch
+    assert SendingSwitch.objects.current().paused

@@ -38,6 +38,10 @@ def worker_that_left() -> None:
     WorkerLeaseFactory.create(holder="", heartbeat_at=NOW - timedelta(seconds=45))
 
 
+def restored_database() -> None:
+    WorkerLeaseFactory.create(heartbeat_at=NOW - timedelta(seconds=45), remembered_epoch=7)
+
+
 def all_troubles() -> list[Trouble]:
     """Return what the desk tells, with a Redis that knows as many workers as the database."""
     current = situation(now=NOW)
@@ -45,7 +49,9 @@ def all_troubles() -> list[Trouble]:
     return list(find(current, open_notifications(), Listening(counted=known, known=known)))
 
 
-@pytest.mark.parametrize("arrange", [silent_worker, waiting_notification, worker_that_left])
+@pytest.mark.parametrize(
+    "arrange", [silent_worker, waiting_notification, worker_that_left, restored_database]
+)
 def test_the_desk_the_status_and_readyz_say_the_same(arrange: Callable[[], None]) -> None:
     arrange()
 
@@ -53,6 +59,15 @@ def test_the_desk_the_status_and_readyz_say_the_same(arrange: Callable[[], None]
 
     assert problems(situation(now=NOW), open_notifications()) == [str(trouble)]
     assert status(now=NOW)["problems"] == [str(trouble)]
+
+
+def test_a_restored_database_is_told_with_the_command_that_helps() -> None:
+    restored_database()
+
+    told = status(now=NOW)
+
+    assert told["a_talk_posted_now"] == "waits: the database was put back to an earlier state"
+    assert told["because"] == "Run: manage.py sending restored --reason TEXT"
 
 
 def test_a_silent_worker_is_named_with_how_long_it_is_silent_and_what_to_do() -> None:

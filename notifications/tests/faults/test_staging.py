@@ -19,7 +19,7 @@ def verdicts_by_notification(system: System, notification: Notification) -> set[
     return {
         entry["verdict"]
         for entry in system.journal()
-        if entry["data"]["notification_id"] == str(notification.id)
+        if entry["data"]["notification_id"] == notification.tag
     }
 
 

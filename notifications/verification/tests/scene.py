@@ -87,9 +87,9 @@ class Scene:
             "body": "Hello",
             "data": {
                 "talk_id": str(notification.talk_id),
-                "notification_id": str(notification.id),
+                "notification_id": notification.tag,
             },
-            "tag": f"talk-{notification.talk_id}",
+            "tag": notification.tag,
             "http": "2",
             "access_token": "abc",
         }

@@ -51,7 +51,7 @@ def test_i1_two_acceptances_behind_a_5xx_need_the_same_tag(scene: Scene) -> None
     other = scene.notification()
     scene.claim(other)
     for each in scene.devices:
-        scene.saw(other, each, **ACCEPTED_503, tag=f"talk-{notification.talk_id}")
+        scene.saw(other, each, **ACCEPTED_503, tag=notification.tag)
         scene.saw(other, each)
         scene.log(other, each, "sent", attempts=2)
 
@@ -72,7 +72,7 @@ def test_i1_what_an_operator_sent_again_is_told_apart(scene: Scene) -> None:
 def test_i1_a_talk_announced_by_two_notifications(scene: Scene) -> None:
     first = scene.went_well()
     second = scene.went_well()
-    data = {"talk_id": str(first.talk_id), "notification_id": str(second.id)}
+    data = {"talk_id": str(first.talk_id), "notification_id": second.tag}
     scene.saw(second, scene.devices[0], data=data, verdict="refused", status=401)
 
     assert scene.report().violations == {"I1": 1}
@@ -258,3 +258,26 @@ def test_something_else_than_a_journal_is_refused(tmp_path: Path, content: str) 
 
     with pytest.raises(UnusableEvidenceError, match="is no journal of the emulator"):
         verify(file)
+
+
+def test_i1_the_same_message_twice_for_a_notification_that_the_database_does_not_have(
+    scene: Scene,
+) -> None:
+    notification = scene.went_well()
+    scene.saw(notification, scene.devices[0])
+    Notification.objects.all().delete()
+
+    assert scene.report().violations == {"I1": 1, "I3": 3}
+
+
+def test_the_requests_of_the_releases_before_name_the_number_of_their_notification(
+    scene: Scene,
+) -> None:
+    notification = scene.notification()
+    scene.claim(notification)
+    data = {"talk_id": str(notification.talk_id), "notification_id": str(notification.id)}
+    for device in scene.devices:
+        scene.saw(notification, device, data=data)
+        scene.log(notification, device, "sent")
+
+    assert scene.report().violations == {}

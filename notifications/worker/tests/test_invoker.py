@@ -26,7 +26,12 @@ from notifications.models import (
 )
 from notifications.operators import acts
 from notifications.worker.inbox import Answered, HelperDied, Inbox, Stop, TalkPosted
-from notifications.worker.invoker import EXIT_GAVE_UP, EXIT_HELPER_DIED, Invoker
+from notifications.worker.invoker import (
+    EXIT_GAVE_UP,
+    EXIT_HELPER_DIED,
+    EXIT_RESTORED,
+    Invoker,
+)
 from notifications.worker.lease import Lease, LeaseLostError
 from notifications.worker.rate import Rate
 from notifications.worker.repository import Entry, Repository
@@ -663,3 +668,79 @@ def test_a_takeover_by_a_worker_with_other_settings_is_told(
 
     [record] = [each for each in caplog.records if each.getMessage() == "worker.settings_changed"]
     assert vars(record)["changed"] == "RATE: 600 → 60"
+
+
+def put_back_while_it_sends(caplog: pytest.LogCaptureFixture) -> tuple[Invoker, PatientSender]:
+    """Return a worker with some answers unwritten, and its lanes, under a database put back."""
+    post(program_with("ok", count=FULL))
+    invoker, sender = patient_worker()
+    turn(invoker)
+    sender.answer(batches=2)
+    Batch.objects.all().delete()
+    Notification.objects.update(cursor=0, target_count=0)
+    WorkerLease.objects.update(commits=0)
+    invoker.lease_timer.ring()
+    caplog.clear()
+    return invoker, sender
+
+
+def test_a_database_that_was_put_back_gets_nothing_and_nothing_is_sent_under_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    invoker, sender = put_back_while_it_sends(caplog)
+    handed_over = len(sender.jobs)
+
+    assert invoker.run() == EXIT_RESTORED
+
+    assert len(sender.jobs) == handed_over
+    assert (sender.until, sender.gave_up > 0) == (0, True)
+    assert not Delivery.objects.exists()
+    assert not Batch.objects.exists()
+    assert "restored?" in invoker.stopping
+    assert "sending restored" in invoker.stopping
+    assert "database.restored" in caplog.messages
+
+
+def test_a_worker_that_was_told_to_stop_writes_nothing_into_a_database_put_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    invoker, _sender = put_back_while_it_sends(caplog)
+    invoker.on_database_away(OperationalError("away"))
+    invoker.inbox.put(Stop("SIGTERM"))
+
+    assert invoker.run() == EXIT_RESTORED
+
+    assert not Delivery.objects.exists()
+
+
+def test_a_worker_started_anew_after_a_restore_stops_until_an_operator_has_acted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    put_back_while_it_sends(caplog)[0].run()
+    WorkerLease.objects.update(expires_at=timezone.now())
+    new = worker()
+
+    assert new.run() == EXIT_RESTORED
+    acts.restored(by="anna", reason="last night's", now=timezone.now())
+    assert worker().run() == 0
+
+    assert jobs_of(new) == []
+    assert Notification.objects.get().state == Notification.State.CANCELLED
+
+
+def test_that_it_was_put_back_is_found_again_when_it_cannot_be_told_at_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoker, _sender = put_back_while_it_sends(caplog)
+    tell = invoker.lease.tell_restored
+    tries = iter([OperationalError("away")])
+
+    def tell_at_the_second_try() -> None:
+        for error in tries:
+            raise error
+        tell()
+
+    monkeypatch.setattr(invoker.lease, "tell_restored", tell_at_the_second_try)
+
+    assert invoker.run() == EXIT_RESTORED
+    assert WorkerLease.objects.get().remembered_epoch == 1

@@ -4,14 +4,17 @@ import os
 import socket
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from notifications.models import Notification, Standby, WorkerLease
+from notifications.operators import acts
 from notifications.tests.faults.locks import somebody_waits_for_a_lock
-from notifications.worker.lease import Lease, LeaseLostError, LeaseState
+from notifications.worker.lease import Lease, LeaseLostError, LeaseState, RestoredError
 from testbed.process import eventually
 
 TTL = timedelta(seconds=15)
@@ -278,3 +281,148 @@ def test_a_standby_shows_its_settings() -> None:
     standby.announce()
 
     assert Standby.objects.get().settings == {"RATE": 60}
+
+
+# --- A database that was put back to an earlier state --------------------------------------------
+
+
+def kept_three_times() -> Lease:
+    """Return a lease in epoch 3."""
+    lease = Lease(TTL)
+    for _ in range(3):
+        lease.doubt()
+        lease.keep()
+    return lease
+
+
+def commit(lease: Lease) -> None:
+    """Commit something under the lease, as a claim does."""
+    with transaction.atomic():
+        lease.fence()
+
+
+def put_back(**values: Any) -> None:
+    """Put the lease back, as it was given back in the night of the backup."""
+    WorkerLease.objects.update(holder="", expires_at=Now(), **values)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_in_doubt", [False, True], ids=["", "its connection was cut"])
+def test_a_worker_that_remembers_a_later_epoch_does_not_go_on(is_in_doubt: bool) -> None:
+    lease = kept_three_times()
+    put_back(epoch=2)
+    if is_in_doubt:
+        lease.doubt()
+
+    with pytest.raises(RestoredError, match=r"epoch 3 .* epoch 2 .* sending restored"):
+        lease.keep()
+    assert lease.epoch == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_in_doubt", [False, True], ids=["", "its connection was cut"])
+def test_a_worker_that_remembers_more_of_the_same_epoch_does_not_go_on(is_in_doubt: bool) -> None:
+    lease = Lease(TTL)
+    lease.keep()
+    commit(lease)
+    backup = WorkerLease.objects.get()
+    commit(lease)
+
+    backup.save()
+    if is_in_doubt:
+        lease.doubt()
+
+    with pytest.raises(RestoredError):
+        lease.keep()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_claimed_under_it_even_before_the_next_renewal() -> None:
+    lease = Lease(TTL)
+    lease.keep()
+    backup = WorkerLease.objects.get()
+    commit(lease)
+
+    backup.save()
+
+    with pytest.raises(RestoredError):
+        commit(lease)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_more_than_a_worker_remembers_is_no_restore() -> None:
+    """The answer to its last COMMIT may have been lost."""
+    lease = Lease(TTL)
+    lease.keep()
+    commit(lease)
+    WorkerLease.objects.update(commits=2)
+    lease.doubt()
+
+    assert lease.keep() is LeaseState.ACQUIRED
+    commit(lease)
+
+
+@pytest.mark.django_db
+def test_a_standby_remembers_what_it_has_seen_of_others() -> None:
+    kept_three_times()
+    standby = Lease(TTL)
+    standby.keep()
+    put_back(epoch=2)
+
+    with pytest.raises(RestoredError, match="remembers epoch 3"):
+        standby.keep()
+
+
+@pytest.mark.django_db
+def test_once_it_is_told_no_worker_gets_the_lease_be_it_new_or_at_work() -> None:
+    remembers = kept_three_times()
+    put_back(epoch=2)
+    knows_nothing = Lease(TTL)
+    assert knows_nothing.keep() is LeaseState.ACQUIRED
+    with pytest.raises(LeaseLostError):  # it is in epoch 3 again
+        remembers.keep()
+
+    remembers.seen_epoch += 1
+    remembers.tell_restored()
+
+    for lease in (remembers, knows_nothing, Lease(TTL)):
+        with pytest.raises(RestoredError, match="remembers epoch 4"):
+            lease.keep()
+
+
+@pytest.mark.django_db
+def test_after_sending_restored_everybody_may_go_on_in_an_epoch_that_nobody_had() -> None:
+    remembers = kept_three_times()
+    put_back(epoch=1)
+    with pytest.raises(RestoredError):
+        remembers.keep()
+    remembers.tell_restored()
+
+    done = acts.restored(by="anna", reason="last night's", now=timezone.now())
+
+    assert remembers.keep() is LeaseState.ACQUIRED
+    assert remembers.epoch == done.epoch + 1 > 1_000_000_000
+
+
+@pytest.mark.django_db
+def test_a_worker_that_slept_through_restore_and_remedy_has_lost_its_lease() -> None:
+    slept = kept_three_times()
+    put_back(epoch=1)
+    acts.restored(by="anna", reason="last night's", now=timezone.now())
+
+    with pytest.raises(LeaseLostError):
+        slept.keep()
+    with pytest.raises(LeaseLostError), transaction.atomic():
+        slept.fence()
+
+
+@pytest.mark.django_db
+def test_while_a_backup_is_restored_in_place_the_database_is_away() -> None:
+    """Its row would be in the backup's way; and without it nobody knows what it will say."""
+    lease = kept_three_times()
+    WorkerLease.objects.all().delete()
+
+    for _ in range(2):  # it is lost, and then awaited
+        with pytest.raises(OperationalError, match="is a backup being restored"):
+            lease.keep()
+    assert not WorkerLease.objects.exists()
