@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from programs.tests.factories import TalkFactory
 
+from .history import PREVIOUS_RELEASE, ROOT, git
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BEFORE_TAGS = "0006_database_clock"
@@ -68,3 +70,10 @@ def test_what_is_half_sent_keeps_its_tag_and_what_comes_gets_one_of_its_own(
     assert len({tag for tag in others if len(tag) == 32 and tag.isalnum()}) == 3
     with pytest.raises(IntegrityError):
         after.filter(talk=None).update(tag=half_sent.tag)
+
+
+def test_a_migration_that_has_landed_is_never_edited() -> None:
+    listed = git("ls-tree", "-r", "--name-only", PREVIOUS_RELEASE).decode().splitlines()
+
+    for file in [each for each in listed if "/migrations/0" in each]:
+        assert (ROOT / file).read_bytes() == git("show", f"{PREVIOUS_RELEASE}:{file}"), file

@@ -1,7 +1,6 @@
 """A schema that changes under running workers: locks, and the code of the release before."""
 
 import io
-import subprocess
 import sys
 import tarfile
 import time
@@ -12,6 +11,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 
 from notifications.models import Notification, WorkerLease
+from notifications.tests.history import PREVIOUS_RELEASE, git
 from testbed.lasting_system import assert_outcomes, ended
 from testbed.process import LOOPBACK, ProcessFailed, listening
 from testbed.system import System, outcomes, post, terminate
@@ -20,10 +20,6 @@ pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
 TARGETS = 300
 LEASE_SECONDS = 3
-ROOT = Path(__file__).resolve().parents[3]
-
-# The last landed commit whose schema was another one. Move it on with each release.
-PREVIOUS_RELEASE = "fa6ae08a5b68fcdf87bf8cd2c91f497704b3d78d"
 
 
 def test_a_lock_on_the_log_for_longer_than_the_lease_costs_nobody_anything(
@@ -75,22 +71,6 @@ def post_elsewhere(system: System, program_id: int) -> Notification:
     code = f"from programs.models import Talk; Talk.objects.create(program_id={program_id})"
     system.manage("shell", "-c", code)
     return Notification.objects.latest("id")
-
-
-def test_a_migration_that_has_landed_is_never_edited() -> None:
-    listed = git("ls-tree", "-r", "--name-only", PREVIOUS_RELEASE).decode().splitlines()
-
-    for file in [each for each in listed if "/migrations/0" in each]:
-        assert (ROOT / file).read_bytes() == git("show", f"{PREVIOUS_RELEASE}:{file}"), file
-
-
-def git(*arguments: str) -> bytes:
-    """Return what git says of this repository; skip the test where its history is not here."""
-    command = ["git", *arguments]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True)
-    if done.returncode:
-        pytest.skip("the history of the repository is not here")
-    return done.stdout
 
 
 @pytest.fixture
