@@ -24,6 +24,11 @@ class SendingCollector(Collector):
         open_now = open_notifications()
         yield self.by_state(open_now)
         yield self.oldest_pending(open_now)
+        yield GaugeMetricFamily(
+            "radiotalk_unknown_deliveries",
+            "Deliveries that may or may not have arrived, until an operator settles them.",
+            value=open_now.unknown,
+        )
         yield self.switch()
         yield from self.worker()
 

@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 
 import requests
 from google.auth.transport.requests import Request
@@ -48,7 +49,9 @@ class AccessToken:
         self._look_at = time.monotonic() + LOOK_SECONDS
         account = service_account.load(service_account_file)
         self.project_id: str = account["project_id"]
-        self._key = Key(account, self._request)
+        # How often one was asked for, by what was wrong; "" when it was given.
+        self.refreshes = Counter({"": 0})
+        self._key = Key(account, self._request, self.refreshes)
         self._newer: Key | None = None  # that has been given no token yet
         self._lock = threading.Lock()
 
@@ -100,7 +103,7 @@ class AccessToken:
             account = service_account.load(self._file)
             if account["project_id"] != self.project_id:
                 raise ValueError("is of another project: restart the workers to change over to it")
-            self._newer = Key(account, self._request)
+            self._newer = Key(account, self._request, self.refreshes)
         except ValueError as error:
             then = "the key before stays in use"
             logger.error(

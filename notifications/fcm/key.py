@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -50,12 +51,16 @@ class Key:
     """Not thread-safe. `account` is what a service account file holds, `request` google-auth's way.
 
     google-auth's `before_request` is not called: it starts a thread that asks
-    iamcredentials.googleapis.com for regions, which FCM does not need.
+    iamcredentials.googleapis.com for regions, which FCM does not need. `refreshes` counts how often
+    a token was asked for, by the code of what was wrong.
     """
 
-    def __init__(self, account: dict[str, Any], request: Callable[..., Any]) -> None:
+    def __init__(
+        self, account: dict[str, Any], request: Callable[..., Any], refreshes: Counter[str]
+    ) -> None:
         self._google = credentials.Certificate(account).get_credential()
         self._request = request
+        self._refreshes = refreshes
         self._good_until = 0.0
         self._paused_until = 0.0
         self._failed: type[NoAccessTokenError] | None = None  # the last time, and how
@@ -81,8 +86,10 @@ class Key:
             kind = CredentialsRefusedError if is_refusal(error) else CredentialsUnavailableError
             if kind is not self._failed:  # once, however often it is tried again
                 logger.warning("token.failed", extra={"error": told(error)})
+            self._refreshes[kind.verdict.code] += 1
             self._failed, self._paused_until = kind, time.monotonic() + PAUSE_SECONDS
             raise kind from error
+        self._refreshes[""] += 1
         self._failed = None
         life = life_left(self._google.expiry)
         self._good_until = time.monotonic() + max(life - REPLACED_BEFORE_SECONDS, life / 2)

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
 
-from . import turnaround
+from . import answer_times, turnaround
 from .ahead import Ahead
+from .answer_times import Histogram
 from .inbox import Answered, Event
 from .lane import Lane
 from .work import Job, Result
@@ -48,6 +49,14 @@ class Sender:
     def figures(self) -> dict[str, float]:
         """Return how long streams stood idle lately; nothing when none was used twice."""
         return turnaround.figures(lane.turnaround for lane in self._lanes)
+
+    def requests(self) -> list[int]:
+        """Return how many requests each lane has in flight; from any thread."""
+        return [lane.in_flight for lane in self._lanes]
+
+    def answer_times(self) -> Histogram:
+        """Return how long FCM took to answer; from any thread."""
+        return answer_times.in_all(lane.answer_times for lane in self._lanes)
 
     def expect(self, *, more: bool) -> None:
         """Note whether there is something to send that is not claimed yet, for want of room."""

@@ -33,6 +33,7 @@ from notifications.worker.repository import Entry, Repository
 from notifications.worker.repository.recovery import Recovery
 from notifications.worker.repository.results import Results
 from notifications.worker.sender import HELD_A_LANE, Sender
+from notifications.worker.telemetry import Telemetry
 from notifications.worker.watchdog import Watchdog
 from notifications.worker.work import Job, Result
 from programs.models import Clip, Program, Talk
@@ -214,6 +215,7 @@ def worker(
         sender=sender(inbox),
         rate=rate or Rate(600_000),
         watchdog=Watchdog(""),
+        telemetry=Telemetry(),
         once=once,
     )
 
