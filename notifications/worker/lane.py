@@ -20,8 +20,8 @@ from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
 from notifications.fcm.sending import STREAMS
 
 from .ahead import Ahead
-from .answer_times import AnswerTimes
 from .inbox import Answered, Event, HelperDied, Tried
+from .latency import Latency
 from .timer import Timer
 from .turnaround import Turnaround
 from .work import Job, Result, Target
@@ -73,7 +73,7 @@ class Lane:
         self._lulls = 0  # of what waits ahead, as far as the turn-around knows
         self._connection: Connection | None = None
         self.turnaround = Turnaround()
-        self.answer_times = AnswerTimes()
+        self.latency = Latency()
         self._warm_timer = Timer(WARM_SECONDS)
         self._failing: set[bool] = set()  # what could not be had: credentials, a connection
 
@@ -188,7 +188,7 @@ class Lane:
                 continue
             answered.append(number)
             results.append(result_of(attempt, verdict, answer.retry_after))
-        self.answer_times.note(began)
+        self.latency.note(began)
         self._note_idle_streams(len(answered))
         self._end(answered, results)  # before a refresh of the access token, which may fail
         for number, verdict in refused:

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
 
-from . import answer_times, turnaround
+from . import latency, turnaround
 from .ahead import Ahead
-from .answer_times import Histogram
 from .inbox import Answered, Event
 from .lane import Lane
+from .latency import Histogram
 from .work import Job, Result
 
 # How many targets may be in doubt for each lane: a hundred in flight, those that take a stream as
@@ -54,9 +54,9 @@ class Sender:
         """Return how many requests each lane has in flight; from any thread."""
         return [lane.in_flight for lane in self._lanes]
 
-    def answer_times(self) -> Histogram:
+    def latency(self) -> Histogram:
         """Return how long FCM took to answer; from any thread."""
-        return answer_times.in_all(lane.answer_times for lane in self._lanes)
+        return latency.in_all(lane.latency for lane in self._lanes)
 
     def expect(self, *, more: bool) -> None:
         """Note whether there is something to send that is not claimed yet, for want of room."""

@@ -25,7 +25,7 @@ from notifications.fcm.credentials import AccessToken
 from notifications.models import Delivery, SendingSwitch
 from notifications.models.delivery import WORKER_LOST
 
-from .answer_times import BOUNDS
+from .latency import BOUNDS
 from .lease import Lease
 from .rate import Rate
 from .repository import Entry
@@ -155,7 +155,7 @@ class Readings(Collector):
             self._rate.share_at(time.monotonic()) * self._rate.per_minute / 60,
         )
         yield from self._of_the_active_worker()
-        yield self._answer_times()
+        yield self._latency()
         yield self._token_refreshes()
 
     def _of_the_active_worker(self) -> Iterator[Metric]:
@@ -176,8 +176,8 @@ class Readings(Collector):
             max(self._telemetry.live_until - now, 0.0),
         )
 
-    def _answer_times(self) -> Metric:
-        counts, seconds = self._sender.answer_times()
+    def _latency(self) -> Metric:
+        counts, seconds = self._sender.latency()
         bounds = [*map(str, BOUNDS), "+Inf"]
         return HistogramMetricFamily(
             f"{PREFIX}_answer_seconds",

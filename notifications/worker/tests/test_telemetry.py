@@ -11,7 +11,7 @@ from django.utils import timezone
 from prometheus_client import generate_latest
 
 from notifications.models import SendingSwitch
-from notifications.worker.answer_times import BOUNDS, AnswerTimes, in_all
+from notifications.worker.latency import BOUNDS, Latency, in_all
 from notifications.worker.rate import RECOVERY_SECONDS, Rate
 from notifications.worker.repository import Entry
 from notifications.worker.telemetry import MOST_ERRORS, Readings, Telemetry
@@ -32,11 +32,11 @@ def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
 def scraped(*, epoch: int = 1, rate: Rate | None = None, lanes: int = 2) -> Telemetry:
     """Return the telemetry of a worker in this epoch, one of whose lanes has requests in flight."""
     telemetry = Telemetry()
-    times = [AnswerTimes() for _ in range(lanes)]
+    times = [Latency() for _ in range(lanes)]
     times[0].note([time.monotonic() - 0.22])
     parts: dict[str, Any] = {
         "sender": SimpleNamespace(
-            requests=lambda: [7] + [0] * (lanes - 1), answer_times=lambda: in_all(times)
+            requests=lambda: [7] + [0] * (lanes - 1), latency=lambda: in_all(times)
         ),
         "lease": SimpleNamespace(epoch=epoch),
         "rate": rate or Rate(600_000),
@@ -170,7 +170,7 @@ def test_a_standby_tells_nothing_of_a_queue_that_it_does_not_see() -> None:
     assert value(telemetry, "live_left_seconds") is None
 
 
-# --- Answer times --------------------------------------------------------------------------------
+# --- Latency -------------------------------------------------------------------------------------
 
 
 def test_answer_times_of_all_lanes_are_one_histogram() -> None:
@@ -183,7 +183,7 @@ def test_answer_times_of_all_lanes_are_one_histogram() -> None:
 
 
 def test_an_answer_slower_than_every_bound_is_counted_all_the_same() -> None:
-    lane = AnswerTimes()
+    lane = Latency()
 
     lane.note([time.monotonic() - 10 * BOUNDS[-1]])
 
