@@ -71,6 +71,10 @@ def test_every_query_of_the_dashboard_shows_something_of_a_fan_out(
         # The figures of a fan-out reach Prometheus a few readings later, by way of the lease.
         system.wait(lambda: not empty())
 
+        errors = next(panel for panel in panels() if panel.title == "Errors within 5 minutes")
+        (series,) = prometheus.range(errors.queries[0].expression, seconds=LONG_AGO_SECONDS)
+        assert max(count for _, count in series.points) == GONE
+
         files = (DASHBOARD, *DEPLOYED.glob("*.rules.yml"))
         used = {name for file in files for name in METRIC.findall(file.read_text())}
         assert used - prometheus.names() == set()

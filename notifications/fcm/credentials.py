@@ -17,6 +17,7 @@ from google.auth.transport.requests import Request
 
 from . import service_account
 from .key import (
+    GIVEN,
     REFRESH_TIMEOUT_SECONDS,
     CredentialsRefusedError,
     Key,
@@ -49,8 +50,8 @@ class AccessToken:
         self._look_at = time.monotonic() + LOOK_SECONDS
         account = service_account.load(service_account_file)
         self.project_id: str = account["project_id"]
-        # How often one was asked for, by what was wrong; "" when it was given.
-        self.refreshes = Counter({"": 0})
+        # How often one was asked for, by what came of it: GIVEN, or the code of what was wrong.
+        self.refreshes = Counter({GIVEN: 0})
         self._key = Key(account, self._request, self.refreshes)
         self._newer: Key | None = None  # that has been given no token yet
         self._lock = threading.Lock()

@@ -28,6 +28,9 @@ PAUSE_SECONDS = 2.0
 REPLACED_BEFORE_SECONDS = 225.0
 USUAL_LIFE_SECONDS = 3600.0  # where the token endpoint names none
 
+# What is counted when a token was given; else it is the code of what was wrong.
+GIVEN = "given"
+
 
 class NoAccessTokenError(Exception):
     """There is no access token, so nothing is sent; `verdict` says what that means for a target."""
@@ -52,7 +55,7 @@ class Key:
 
     google-auth's `before_request` is not called: it starts a thread that asks
     iamcredentials.googleapis.com for regions, which FCM does not need. `refreshes` counts how often
-    a token was asked for, by the code of what was wrong.
+    a token was asked for, by what came of it: GIVEN, or the code of what was wrong.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class Key:
             self._refreshes[kind.verdict.code] += 1
             self._failed, self._paused_until = kind, time.monotonic() + PAUSE_SECONDS
             raise kind from error
-        self._refreshes[""] += 1
+        self._refreshes[GIVEN] += 1
         self._failed = None
         life = life_left(self._google.expiry)
         self._good_until = time.monotonic() + max(life - REPLACED_BEFORE_SECONDS, life / 2)

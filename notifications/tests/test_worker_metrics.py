@@ -26,7 +26,7 @@ def test_a_running_worker_tells_what_it_sent(system: System) -> None:
     page = requests.get(f"http://{LOOPBACK}:{port}/metrics", timeout=REQUEST_SECONDS).text
     assert 'radiotalk_sending_results_total{outcome="sent"} 50.0' in page
     assert "radiotalk_sending_lease_epoch 1.0" in page
-    assert 'radiotalk_sending_token_refreshes_total{error=""} 1.0' in page
+    assert 'radiotalk_sending_token_refreshes_total{result="given"} 1.0' in page
 
 
 def test_a_worker_whose_port_is_taken_sends_all_the_same_and_says_so(system: System) -> None:

@@ -189,11 +189,11 @@ class Readings(Collector):
     def _token_refreshes(self) -> Metric:
         family = CounterMetricFamily(
             f"{PREFIX}_token_refreshes",
-            "How often Google was asked for an access token, by what was wrong.",
-            labels=["error"],
+            "How often Google was asked for an access token, by what came of it.",
+            labels=["result"],
         )
-        for error, count in self._access.refreshes.copy().items():
-            family.add_metric([error], count)
+        for result, count in self._access.refreshes.copy().items():
+            family.add_metric([result], count)
         return family
 
 

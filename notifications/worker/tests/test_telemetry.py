@@ -40,7 +40,7 @@ def scraped(*, epoch: int = 1, rate: Rate | None = None, lanes: int = 2) -> Tele
         ),
         "lease": SimpleNamespace(epoch=epoch),
         "rate": rate or Rate(600_000),
-        "access": SimpleNamespace(refreshes={"": 3, "CREDENTIALS_REFUSED": 1}),
+        "access": SimpleNamespace(refreshes={"given": 3, "CREDENTIALS_REFUSED": 1}),
     }
     telemetry.registry.register(Readings(telemetry=telemetry, **parts))
     return telemetry
@@ -125,11 +125,11 @@ def test_the_rate_is_told_as_it_is_now_though_nothing_was_sent_since_a_429() -> 
     assert value(telemetry, "rate_allowed") == 10_000
 
 
-def test_token_refreshes_are_told_by_what_was_wrong() -> None:
+def test_token_refreshes_are_told_by_what_came_of_them() -> None:
     telemetry = scraped()
 
-    assert value(telemetry, "token_refreshes_total", error="") == 3
-    assert value(telemetry, "token_refreshes_total", error="CREDENTIALS_REFUSED") == 1
+    assert value(telemetry, "token_refreshes_total", result="given") == 3
+    assert value(telemetry, "token_refreshes_total", result="CREDENTIALS_REFUSED") == 1
 
 
 def test_the_queue_is_as_old_as_the_oldest_that_waits() -> None:
