@@ -26,7 +26,13 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from radiotalk.settings import BASE_DIR  # noqa: E402
-from testbed.prometheus import Panel, Prometheus, panels, running_prometheus  # noqa: E402
+from testbed.prometheus import (  # noqa: E402
+    Panel,
+    Prometheus,
+    Query,
+    panels,
+    running_prometheus,
+)
 from testbed.system import System, add_listeners, go_live_for_the_evening, post  # noqa: E402
 
 IMAGE = BASE_DIR / "docs" / "images" / "dashboard.png"
@@ -95,14 +101,19 @@ def draw_series(axes: Axes, panel: Panel, prometheus: Prometheus, seconds: float
         for labels, points in prometheus.range(query.expression, seconds=seconds):
             if all(math.isnan(value) for _, value in points):
                 continue
-            name = LABEL.sub(lambda found, labels=labels: labels.get(found[1], ""), query.legend)
-            axes.plot([at - end for at, _ in points], [value for _, value in points], label=name)
+            times, values = [at - end for at, _ in points], [value for _, value in points]
+            axes.plot(times, values, label=legend(query, labels))
     axes.set_xlim(-seconds, 0)
     axes.set_ylim(bottom=0)
     axes.set_ylabel({"s": "seconds", "cps": "a second"}.get(panel.unit, ""), fontsize=8)
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7, loc="upper left")
+
+
+def legend(query: Query, labels: dict[str, str]) -> str:
+    """Return the name of a series, as Grafana makes it."""
+    return LABEL.sub(lambda found: labels.get(found[1], ""), query.legend)
 
 
 def save(figure: Figure) -> None:
