@@ -33,7 +33,7 @@ from testbed.prometheus import (  # noqa: E402
     panels,
     running_prometheus,
 )
-from testbed.system import System, add_listeners, go_live_for_the_evening, post  # noqa: E402
+from testbed.system import System, add_listeners, go_live_for_the_evening  # noqa: E402
 
 IMAGE = BASE_DIR / "docs" / "images" / "dashboard.png"
 LISTENERS = 15_000
@@ -64,7 +64,7 @@ def main() -> int:
         ) as prometheus:
             began = time.monotonic()
             time.sleep(BEFORE_SECONDS)
-            post(program)
+            system.upload(program)
             system.wait_until_settled()
             time.sleep(AFTER_SECONDS)
             draw(prometheus, seconds=time.monotonic() - began)
