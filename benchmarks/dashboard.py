@@ -73,16 +73,26 @@ def main() -> int:
 
 def draw(prometheus: Prometheus, *, seconds: float) -> None:
     """Draw each panel at its place in the dashboard."""
-    figure = pyplot.figure(figsize=INCHES, layout="constrained")
+    figure = pyplot.figure(figsize=INCHES)
     shown = panels()
     rows = max(panel.place["y"] + panel.place["h"] for panel in shown)
-    grid = figure.add_gridspec(rows, COLUMNS)
     for panel in shown:
-        x, y, w, h = (panel.place[side] for side in "xywh")
-        axes = figure.add_subplot(grid[y : y + h, x : x + w])
+        axes = figure.add_axes(place(panel, rows))
         axes.set_title(panel.title, fontsize=10, loc="left")
         (draw_stat if panel.kind == "stat" else draw_series)(axes, panel, prometheus, seconds)
     save(figure)
+
+
+def place(panel: Panel, rows: int) -> tuple[float, float, float, float]:
+    """Return left, bottom, width and height of a panel's axes, as shares of the picture."""
+    x, y, w, h = (panel.place[side] for side in "xywh")
+    margin, title = 1 / COLUMNS, 1 / rows
+    return (
+        x / COLUMNS + margin,
+        1 - (y + h) / rows + title,
+        w / COLUMNS - 1.5 * margin,
+        (h - 2.5) / rows,
+    )
 
 
 def draw_stat(axes: Axes, panel: Panel, prometheus: Prometheus, seconds: float) -> None:
