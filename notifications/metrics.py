@@ -29,6 +29,11 @@ class SendingCollector(Collector):
             "Deliveries that may or may not have arrived, until an operator settles them.",
             value=open_now.unknown,
         )
+        yield GaugeMetricFamily(
+            "radiotalk_stuck",
+            "Whether a notification is being sent of which nothing went out for over a minute.",
+            value=open_now.stuck_id is not None,
+        )
         yield self.switch()
         yield from self.worker()
 
@@ -71,6 +76,7 @@ class SendingCollector(Collector):
                 value=lease.fcm_away_seconds or 0.0,
             )
             yield self.turnaround(lease)
+            yield self.settings(lease)
 
     def turnaround(self, lease: WorkerLease) -> Metric:
         family = GaugeMetricFamily(
@@ -81,6 +87,17 @@ class SendingCollector(Collector):
         for quantile, value in (("0.5", lease.turnaround_median), ("0.99", lease.turnaround_p99)):
             if value is not None:
                 family.add_metric([quantile], value)
+        return family
+
+    def settings(self, lease: WorkerLease) -> Metric:
+        family = GaugeMetricFamily(
+            "radiotalk_worker_setting",
+            "The active worker's settings that are numbers.",
+            labels=["name"],
+        )
+        for name, value in (lease.settings or {}).items():
+            if isinstance(value, int | float):
+                family.add_metric([name], value)
         return family
 
 

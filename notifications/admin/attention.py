@@ -5,12 +5,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from notifications.models import Standby
-from notifications.operators.situation import (
-    SILENT_SECONDS,
-    OpenNotifications,
-    Situation,
-    open_notifications,
-)
+from notifications.operators.differences import differences
+from notifications.operators.situation import OpenNotifications, Situation, open_notifications
 from notifications.operators.troubles import Listening, Trouble, find
 
 from . import subscribers
@@ -48,7 +44,7 @@ class Attention:
     def needs(self) -> list[Trouble]:
         """Return what needs an operator."""
         listening = Listening(counted=self.subscribers, known=self.known_workers)
-        return list(find(self.situation, self.open, listening))
+        return list(find(self.situation, self.open, listening, self.standbys))
 
     @property
     def worker(self) -> Sign | None:
@@ -64,13 +60,20 @@ class Attention:
         )
 
     @property
+    def settings_changed(self) -> str:
+        """Return how the active worker's settings differ from those of the one before it."""
+        lease = self.situation.holder
+        if not (lease and lease.settings and lease.settings_before):
+            return ""
+        return differences(lease.settings_before, lease.settings)
+
+    @property
     def waiting(self) -> list[Sign]:
-        """Return the signs of the standbys that have not fallen silent."""
-        now, silent = self.situation.now, timedelta(seconds=SILENT_SECONDS)
+        """Return the signs of the standbys."""
+        now = self.situation.now
         return [
             Sign.of(each.holder, since=each.since, heartbeat_at=each.heartbeat_at, now=now)
             for each in self.standbys
-            if now - each.heartbeat_at <= silent
         ]
 
     @property
@@ -84,6 +87,6 @@ def look(situation: Situation) -> Attention:
     return Attention(
         situation=situation,
         open=open_notifications(),
-        standbys=list(Standby.objects.order_by("since")[:20]),
+        standbys=list(Standby.objects.alive().order_by("since")[:20]),
         subscribers=subscribers.count(),
     )

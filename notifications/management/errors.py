@@ -3,7 +3,7 @@
 | exit code | meaning | raised as |
 |---|---|---|
 | 0 | what was asked for is done | |
-| 1 | it could not be done, or what was checked does not hold | `Failed`, `Violated` |
+| 1 | it could not be done, or what was checked does not hold | `Failed`, `Violated`, `Unwell` |
 | 2 | nothing was done: what was given cannot be used, or is not allowed | `Refused` |
 | 3 | another worker holds the lease | what the Invoker returns to `listen_notifications` |
 | 4 | the database lacks migrations of this code, or has later ones | `OtherSchema` |
@@ -68,6 +68,12 @@ class ExitWithCode(SystemExit):
 
 class Violated(ExitWithCode):
     """The report names what does not hold."""
+
+    exit_code = 1
+
+
+class Unwell(ExitWithCode):
+    """The status names the problems."""
 
     exit_code = 1
 

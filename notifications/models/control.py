@@ -109,14 +109,19 @@ class WorkerLeaseQuerySet(models.QuerySet["WorkerLease"]):
         """Return the lease with its holder (it may have expired), None when it is free."""
         return self.exclude(holder="").first()
 
-    def acquire(self, *, holder: str, ttl: timedelta) -> int:
-        """Take a lease that is free, expired or the taker's own; each taking raises its epoch."""
+    def acquire(self, *, holder: str, ttl: timedelta, settings: dict[str, Any]) -> int:
+        """Take a lease that is free, expired or the taker's own; each taking raises its epoch.
+
+        `settings` are the taker's, for people to see; those of the holder before are kept.
+        """
         return self.filter(Q(holder__in=["", holder]) | Q(expires_at__lte=Now())).update(
             holder=holder,
             epoch=F("epoch") + 1,
             expires_at=Now() + ttl,
             heartbeat_at=Now(),
             acquired_at=Now(),
+            settings=settings,
+            settings_before=F("settings"),
             turnaround_median=None,
             turnaround_p99=None,
             fcm_away_seconds=None,
@@ -169,6 +174,11 @@ class WorkerLease(models.Model):
         _("FCM away because"), max_length=100, blank=True, db_default=""
     )
 
+    settings = models.JSONField(_("settings"), null=True, blank=True)
+    settings_before = models.JSONField(
+        _("settings before"), null=True, blank=True, help_text=_("Of the holder before this one.")
+    )
+
     objects = WorkerLeaseQuerySet.as_manager()
 
     class Meta:
@@ -180,10 +190,14 @@ class WorkerLease(models.Model):
 
 
 class StandbyQuerySet(models.QuerySet["Standby"]):
-    def announce(self, *, holder: str) -> None:
-        """Say that this worker waits, on the database's clock."""
-        if not self.filter(holder=holder).update(heartbeat_at=Now()):
-            self.create(holder=holder, since=Now(), heartbeat_at=Now())
+    def alive(self) -> StandbyQuerySet:
+        """Return those that have given a sign of life lately, on the database's clock."""
+        return self.filter(heartbeat_at__gt=Now() - STANDBY_SILENT)
+
+    def announce(self, *, holder: str, settings: dict[str, Any] | None = None) -> None:
+        """Say that this worker waits, and with which settings, on the database's clock."""
+        if not self.filter(holder=holder).update(heartbeat_at=Now(), settings=settings):
+            self.create(holder=holder, since=Now(), heartbeat_at=Now(), settings=settings)
 
     def withdraw(self, *, holder: str) -> None:
         """Say that this worker waits no more, and delete the standbys that were forgotten."""
@@ -191,7 +205,9 @@ class StandbyQuerySet(models.QuerySet["Standby"]):
         self.filter(Q(holder=holder) | gone).delete()
 
 
-# A standby announces itself every few seconds; one that has been silent for so long is gone.
+# A standby announces itself every few seconds. One that has been silent for so long is dead.
+STANDBY_SILENT = timedelta(seconds=30)
+# And for so long: nobody wants to know any more.
 STANDBY_FORGOTTEN = timedelta(hours=1)
 
 
@@ -201,6 +217,7 @@ class Standby(models.Model):
     holder = models.CharField(_("worker"), max_length=200, unique=True)
     since = models.DateTimeField(_("since"))
     heartbeat_at = models.DateTimeField(_("heartbeat at"))
+    settings = models.JSONField(_("settings"), null=True, blank=True)
 
     objects = StandbyQuerySet.as_manager()
 

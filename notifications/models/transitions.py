@@ -5,7 +5,7 @@ Each transition returns how many notifications it moved; it leaves all other sta
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from .batch import Batch
 from .control import MAX_REASON
 from .delivery import Delivery
+from .minute import SendingMinute
 
 if TYPE_CHECKING:
     from .notification import Notification  # noqa: F401  (named by the string below)
@@ -43,6 +44,9 @@ class State(models.TextChoices):
 
 # The worker sends notifications in these states.
 ACTIVE_STATES = [State.PENDING, State.SENDING]
+
+# Each answer comes within FCM_TIMEOUT, and is recorded at once.
+STUCK_AFTER = timedelta(seconds=60)
 
 # More may still be sent of a notification in these states: an operator can cancel it.
 OPEN_STATES = [*ACTIVE_STATES, State.HELD]
@@ -115,6 +119,29 @@ class Transitions(models.QuerySet["Notification"]):
     def note_crash(self) -> int:
         """Count a worker that died while sending these; a recorded answer sets the count to 0."""
         return self.filter(state=State.SENDING).update(crashes=F("crashes") + 1)
+
+    def stuck(self) -> Transitions:
+        """Return those being sent of which nothing was claimed or answered lately, by a fault.
+
+        None whose next attempt is only due later, as while FCM says wait; and none while answers
+        of others are recorded, for the rate may allow no more.
+        """
+        long_ago = Now() - STUCK_AFTER
+        claimed_lately = Batch.objects.filter(
+            notification=OuterRef("pk"), state=Batch.State.SENDING, claimed_at__gt=long_ago
+        )
+        due_lately = Delivery.objects.filter(
+            notification=OuterRef("pk"),
+            outcome=Delivery.Outcome.RETRY,
+            next_attempt_at__gt=long_ago,
+        )
+        return (
+            self.filter(state=State.SENDING, started_at__lte=long_ago)
+            .exclude(last_sent_at__gt=long_ago)
+            .exclude(Exists(claimed_lately))
+            .exclude(Exists(due_lately))
+            .exclude(Exists(SendingMinute.objects.filter(minute__gt=long_ago - STUCK_AFTER)))
+        )
 
     def complete(self) -> Transitions:
         """Return those being sent with nothing in flight and nothing to retry."""

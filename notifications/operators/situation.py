@@ -91,6 +91,7 @@ class OpenNotifications:
     oldest_at: datetime | None  # when the oldest pending one was created
     oldest_id: int | None  # its number
     unknown: int  # deliveries, of notifications in any state
+    stuck_id: int | None  # the oldest of which nothing was claimed or answered for long
 
 
 def open_notifications() -> OpenNotifications:
@@ -104,5 +105,6 @@ def open_notifications() -> OpenNotifications:
         oldest_at=Min("created_at", filter=Q(state=State.PENDING)),
         oldest_id=Min("id", filter=Q(state=State.PENDING)),
         unknown=Sum("unknown_count", default=0),
+        stuck_id=Min("id", filter=Q(id__in=Notification.objects.stuck().values("id"))),
     )
     return OpenNotifications(**found)

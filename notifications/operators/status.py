@@ -8,12 +8,13 @@ from django.conf import settings
 from notifications.models import SendingSwitch, Standby
 
 from .situation import open_notifications, situation
-from .troubles import problems
+from .troubles import of_settings, problems
 
 
 def status(*, now: datetime) -> dict[str, Any]:
     """Return the situation, what is wrong, and how many notifications are open, by name."""
     current, open_now = situation(now=now), open_notifications()
+    standbys = list(Standby.objects.alive().order_by("since"))
     switch, decision, holder = current.switch, current.decision, current.holder
     return {
         "a_talk_posted_now": current.verdict,
@@ -31,8 +32,10 @@ def status(*, now: datetime) -> dict[str, Any]:
         "heartbeat_at": holder.heartbeat_at if holder else None,
         "fcm_away_seconds": holder.fcm_away_seconds if holder else None,
         "fcm_away_code": holder.fcm_away_code if holder else "",
-        "standbys": [standby.holder for standby in Standby.objects.order_by("since")],
+        "worker_settings": holder.settings if holder else None,
+        "standbys": [standby.holder for standby in standbys],
         "problems": problems(current, open_now),
+        "remarks": [str(trouble) for trouble in of_settings(current, standbys)],
         "pending": open_now.pending,
         "sending": open_now.sending,
         "held": open_now.held,

@@ -4,7 +4,7 @@
 the desk tells all of them, each with a link.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,9 +14,10 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from notifications.models import Notification
+from notifications.models import Notification, Standby
 
 from .causes import explain
+from .differences import differences
 from .situation import OpenNotifications, Situation
 
 # What is due is begun at once; something is wrong with what waits for so long.
@@ -49,14 +50,19 @@ class Listening:
 
 
 def find(
-    situation: Situation, open_now: OpenNotifications, listening: Listening | None = None
+    situation: Situation,
+    open_now: OpenNotifications,
+    listening: Listening | None = None,
+    standbys: Iterable[Standby] = (),
 ) -> Iterator[Trouble]:
     """Yield what is wrong; nothing about Redis when it was not asked (`listening` is None)."""
     yield from of_the_worker(situation)
     yield from of_fcm(situation)
     yield from of_waiting(situation, open_now)
+    yield from of_no_progress(situation, open_now)
     if listening:
         yield from of_redis(situation, listening)
+    yield from of_settings(situation, standbys)
     yield from of_decisions(open_now)
 
 
@@ -99,6 +105,22 @@ def of_fcm(situation: Situation) -> Iterator[Trouble]:
     yield Trouble(told, str(explain("", holder.fcm_away_code)), unready=True)
 
 
+def of_settings(situation: Situation, standbys: Iterable[Standby]) -> Iterator[Trouble]:
+    """Yield each standby that would go on with other settings than the active worker's."""
+    active = situation.holder.settings if situation.holder else None
+    for standby in standbys:
+        known = active and standby.settings
+        if known and (changed := differences(active or {}, standby.settings or {})):
+            text = _(
+                "The standby %(worker)s has other settings than the active worker: %(changed)s."
+            )
+            yield Trouble(
+                text % {"worker": standby.holder, "changed": changed},
+                _("Restart the one whose settings are old."),
+                urgent=False,
+            )
+
+
 def of_waiting(situation: Situation, open_now: OpenNotifications) -> Iterator[Trouble]:
     """Yield the notification that should have been started long ago; a pause explains it."""
     if open_now.oldest_at is None or situation.switch.paused:
@@ -112,6 +134,19 @@ def of_waiting(situation: Situation, open_now: OpenNotifications) -> Iterator[Tr
             reverse_lazy("admin:notifications_notification_change", args=[open_now.oldest_id]),
             unready=True,
         )
+
+
+def of_no_progress(situation: Situation, open_now: OpenNotifications) -> Iterator[Trouble]:
+    """Yield the notification that is being sent, and of which nothing goes out or is recorded."""
+    if open_now.stuck_id is None or situation.switch.paused:
+        return
+    text = _("Notification %(number)s is being sent, and nothing of it went out for over a minute.")
+    yield Trouble(
+        text % {"number": open_now.stuck_id},
+        _("Look at the worker's log: it may wait for a lock, or die again and again."),
+        reverse_lazy("admin:notifications_notification_change", args=[open_now.stuck_id]),
+        unready=True,
+    )
 
 
 def of_redis(situation: Situation, listening: Listening) -> Iterator[Trouble]:

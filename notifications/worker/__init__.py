@@ -14,6 +14,7 @@ Follow a talk through it by file names:
     ledger      the targets that are in flight, and the answers that are not yet written
     lease       proof of being the one active worker, with its fencing epoch
     session     sets what safety rests on in each session with PostgreSQL, and asks it back
+    configuration  the settings by which it sends, for people and other workers to see
     held        logs that a notification is held for an operator
     sender      lanes on a bounded ThreadPoolExecutor, as the main thread sees them
     ahead       what is claimed and waits for a free stream, in one place for all lanes

@@ -14,6 +14,8 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from notifications.operators.differences import differences
+
 from .claiming import Claiming
 from .inbox import Answered, Event, HelperDied, Inbox, Stop, TalkPosted, Tried, Wake
 from .lease import Lease, LeaseLostError, LeaseState
@@ -26,7 +28,7 @@ from .recording import Recording
 from .repository import Repository
 from .rotation import Rotation
 from .sender import Sender
-from .session import UnsafeSessionError, was_canceled
+from .session import UnsafeSessionError, holders_of_locks, was_canceled
 from .telemetry import Telemetry
 from .timer import Timer
 from .watchdog import Watchdog
@@ -256,8 +258,19 @@ class Invoker:
         worker may have settled it meanwhile.
         """
         self.sender.give_up()
+        try:
+            self.settle(now)
+        except DATABASE_AWAY:
+            self.lease.doubt()  # half settled: the next epoch does it again
+            raise
+
+    def settle(self, now: datetime) -> None:
+        """Mark as lost what earlier epochs had in flight, and look for what is due."""
         lost = self.recovery.recover(in_flight=self.ledger.batches, now=now)
         logger.info("lease.acquired", extra={"epoch": self.lease.epoch})
+        before = self.lease.settings_before()
+        if before and (changed := differences(before, self.lease.settings)):
+            logger.warning("worker.settings_changed", extra={"changed": changed})
         for notification_id, unknown in lost.items():
             logger.warning(
                 "notification.unknown", extra={"notification": notification_id, "unknown": unknown}
@@ -280,9 +293,13 @@ class Invoker:
         """Keep what was answered, and claim nothing until the database is back.
 
         A statement failed, so nobody knows what was committed; a new epoch will find out. A
-        database that canceled a statement is there, and the log says so.
+        database that canceled a statement is there, and committed nothing of its transaction: the
+        statement is tried again, and the log says what it waits for.
         """
-        (self.cancels if was_canceled(error) else self.outage).begin(error)
+        if was_canceled(error):
+            self.cancels.begin(error, lock_held_by=holders_of_locks())
+            return
+        self.outage.begin(error)
         if isinstance(error, UnsafeSessionError):
             self.stop(str(error), exit_code=EXIT_UNSAFE)
         connection.close()

@@ -83,6 +83,7 @@ class Lease:
 
     ttl: timedelta
     holder: str = field(default_factory=new_holder)
+    settings: dict[str, Any] = field(default_factory=dict)  # of this worker, for people to see
     epoch: int = 0
     until: float = 0.0
     rival: Holder | None = None
@@ -101,13 +102,17 @@ class Lease:
             return LeaseState.HELD
         if not lease_row().exists():
             WorkerLease.objects.get_or_create(name=NAME, defaults={"epoch": last_epoch()})
-        if lease_row().acquire(holder=self.holder, ttl=self.ttl):
+        if lease_row().acquire(holder=self.holder, ttl=self.ttl, settings=self.settings):
             self.epoch = lease_row().get().epoch
             self.until = until
             self.rival = None
             Standby.objects.withdraw(holder=self.holder)
             return LeaseState.ACQUIRED
         return self._watch()
+
+    def settings_before(self) -> dict[str, Any]:
+        """Return the settings of the holder before this one, as far as they are known."""
+        return lease_row().get().settings_before or {}
 
     def fence(self) -> None:
         """Raise LeaseLostError unless held; nobody takes the lease until the transaction ends."""
@@ -125,7 +130,7 @@ class Lease:
 
     def announce(self) -> None:
         """Say that this worker waits for the lease."""
-        Standby.objects.announce(holder=self.holder)
+        Standby.objects.announce(holder=self.holder, settings=self.settings)
 
     def release(self) -> None:
         """Give the lease back, so that a standby need not wait for it to expire."""

@@ -5,9 +5,12 @@ sets does not stay with it, and comes upon others. Behind any pooler the worker 
 nothing, and wants a role whose sessions begin with the right values.
 """
 
+from contextlib import suppress
 from typing import Any
 
-from django.db import OperationalError, connection
+from django.apps import apps
+from django.conf import settings
+from django.db import Error, OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
@@ -19,8 +22,19 @@ LONGEST_STATEMENT_SECONDS = 45
 # `reset_val` is what the server connection began with, whatever was set since.
 ASK = "SELECT name, setting, reset_val FROM pg_settings WHERE name = ANY(%s)"
 
-# SQLSTATE of a statement that PostgreSQL canceled: it took too long, or somebody wanted it.
-QUERY_CANCELED = "57014"
+# SQLSTATEs of a statement that PostgreSQL canceled: it took too long, or somebody wanted it; it
+# waited too long for a lock. Nothing of its transaction was committed.
+CANCELED = {"57014", "55P03"}
+
+# Who keeps others out of a table of ours, a migration for instance: the beginning of the statement.
+HOLDERS = """
+    SELECT string_agg(DISTINCT format(
+        'pid %s: %s', activity.pid, array_to_string((string_to_array(query, ' '))[1:3], ' ')
+    ), ', ')
+    FROM pg_locks JOIN pg_stat_activity AS activity USING (pid)
+    WHERE granted AND relation = ANY(%s::regclass[]) AND pid <> pg_backend_pid()
+      AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+"""
 
 
 class UnsafeSessionError(OperationalError):
@@ -31,7 +45,9 @@ def wanted() -> dict[str, str]:
     """Return what the worker's sessions need: its own limits too, and none of its role's."""
     return database_session.wanted() | {
         "statement_timeout": str(LONGEST_STATEMENT_SECONDS * 1000),
-        "lock_timeout": "0",  # the statement's limit will do
+        # Well before its lease ends: whoever waits for a lock renews it in between, and the loop
+        # turns. Else a standby would take over, and what is in flight would be unknown.
+        "lock_timeout": str(settings.NOTIFICATIONS_LEASE_TTL * 1000 // 3),
         "idle_session_timeout": "0",
         "transaction_timeout": "0",
     }
@@ -93,4 +109,13 @@ def what_to_do(connection: BaseDatabaseWrapper, lacking: dict[str, str], *, pool
 
 def was_canceled(error: Exception) -> bool:
     """Return whether PostgreSQL is there, and canceled the statement that raised this."""
-    return getattr(error.__cause__, "sqlstate", None) == QUERY_CANCELED
+    return getattr(error.__cause__, "sqlstate", None) in CANCELED
+
+
+def holders_of_locks() -> str:
+    """Return who keeps others out of our tables now, "" as far as this role cannot see it."""
+    tables = [model._meta.db_table for model in apps.get_models()]
+    with suppress(Error), connection.cursor() as cursor:  # it is only for people to read
+        cursor.execute(HOLDERS, [tables])
+        return cursor.fetchone()[0] or ""
+    return ""

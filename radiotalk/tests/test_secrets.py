@@ -65,7 +65,7 @@ VALUES = [
 PUBLIC = {"ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS"}
 
 # Nobody would put a secret there, and each is easier to mend where it is seen.
-NEVER_SECRET = {"MEDIA_ROOT", "NOTIFICATIONS_FAILPOINTS", "NOTIFY_SOCKET"}
+NEVER_SECRET = {"JOURNAL_STREAM", "MEDIA_ROOT", "NOTIFICATIONS_FAILPOINTS", "NOTIFY_SOCKET"}
 
 # They take any text, which is looked at only when it is used.
 FREE_TEXT = [

@@ -235,7 +235,11 @@ def test_the_page_of_one_never_counts_its_log() -> None:
 
     # session, user, the row, the banner's four; errors, batches, open batches, the history's two
     assert len(queries) <= 12
-    log = [query["sql"] for query in queries if 'FROM "notifications_delivery"' in query["sql"]]
+    log = [
+        query["sql"]
+        for query in queries
+        if 'FROM "notifications_delivery"' in query["sql"] and "oldest_id" not in query["sql"]
+    ]
     assert len(log) == 1
     assert "LIMIT 5000" in log[0]
 

@@ -18,6 +18,7 @@ from notifications.management import arguments
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import OtherSchema, Refused
 from notifications.worker import descriptors, scraping
+from notifications.worker.configuration import configuration
 from notifications.worker.inbox import Inbox, Stop
 from notifications.worker.invoker import Invoker
 from notifications.worker.lease import Lease
@@ -73,9 +74,12 @@ class Command(DatabaseCommand):
         if not skip_checks:
             refuse_another_schema()
         inbox = Inbox()
-        lease = Lease(timedelta(seconds=settings.NOTIFICATIONS_LEASE_TTL))
         access = access_token()
         endpoint = endpoint_for(access)
+        lease = Lease(
+            timedelta(seconds=settings.NOTIFICATIONS_LEASE_TTL),
+            settings=configuration(lanes=max_workers, endpoint=endpoint),
+        )
         if settings.FCM_PROXY:
             logger.info("proxy.used", extra={"proxy": endpoint.proxy_address[0]})
         descriptors.make_room(lanes=max_workers)

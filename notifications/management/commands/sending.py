@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from notifications.management.arguments import row_id, whole_number
 from notifications.management.base import DatabaseCommand
-from notifications.management.errors import Failed, Refused
-from notifications.models import Delivery
+from notifications.management.errors import Failed, Refused, Unwell
+from notifications.models import Delivery, Notification
 from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
 from notifications.operators import acts, probe, status
 from notifications.operators.causes import explain
@@ -44,7 +44,9 @@ class Command(DatabaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-        every = [actions.add_parser("status", help="what would happen to a talk posted now, why")]
+        shown = actions.add_parser("status", help="what would happen to a talk posted now, why")
+        shown.add_argument("--check", action="store_true", help="exit 1 when there are problems")
+        every = [shown, add_list_arguments(actions)]
         live = actions.add_parser("live", help="send for real")
         live.add_argument(
             "--reason", required=True, type=storable, metavar="TEXT", help="why, for the log"
@@ -84,10 +86,14 @@ class Command(DatabaseCommand):
             self.stdout.write(json.dumps(told, default=str))
         else:
             self.tell(told)
+        if options.get("check") and told["problems"]:
+            raise Unwell
 
     def act(self, action: str, options: dict[str, Any], *, now: datetime) -> Any:
         """Do what was asked and return the answer: names with values, or a list of rows."""
         who: dict[str, Any] = {"by": operator(), "reason": options.get("reason") or ""}
+        if action == "list":
+            return notifications(options["state"], limit=options["limit"])
         if action == "unknown":
             return settle(options, who, now=now)
         if action in STOPS:
@@ -134,6 +140,43 @@ class Command(DatabaseCommand):
             lines = value if isinstance(value, list) else [value]
             for line in lines:
                 self.stdout.write(f"{name.replace('_', ' '):<20} {line}")
+
+
+def add_list_arguments(actions: Any) -> ArgumentParser:
+    """Return the parser of `list`: the notifications, the newest first."""
+    parser: ArgumentParser = actions.add_parser("list", help="show the newest notifications")
+    parser.add_argument(
+        "--state", choices=Notification.State.values, action="append", help="only these; repeatable"
+    )
+    parser.add_argument(
+        "--limit",
+        type=whole_number(least=1, most=MAX_LISTED),
+        default=LISTED,
+        help="rows (default %(default)s)",
+    )
+    return parser
+
+
+def notifications(states: list[str] | None, *, limit: int) -> list[dict[str, Any]]:
+    """Return the newest notifications, in these states or in any."""
+    rows = Notification.objects.order_by("-id")
+    if states:
+        rows = rows.filter(state__in=states)
+    return [
+        {
+            "notification": row.id,
+            "talk": row.talk_id,
+            "state": row.state,
+            "dry_run": row.dry_run,
+            "title": row.title,
+            "text": row.body,
+            "created_at": row.created_at,
+            "audience": row.audience_count,
+            **row.counts(),
+            "reason": row.reason,
+        }
+        for row in rows[:limit]
+    ]
 
 
 def with_reason(parser: ArgumentParser) -> ArgumentParser:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from notifications.management.commands import sending
-from notifications.models import Delivery, SendingSwitch
+from notifications.models import Delivery, SendingSwitch, WorkerLease
 from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
 from notifications.operators import status
 from notifications.tests.factories import (
@@ -226,3 +226,36 @@ def test_status_says_what_is_wrong_and_what_to_do() -> None:
     (problem,) = run("status")["problems"]
 
     assert "manage.py listen_notifications" in problem
+
+
+def test_a_script_learns_of_problems_by_the_exit_code() -> None:
+    WorkerLeaseFactory.create(heartbeat_at=timezone.now())
+    run("status", "--check")
+
+    WorkerLease.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=45))
+    with pytest.raises(SystemExit) as end:
+        run("status", "--check")
+
+    assert end.value.code == 1
+
+
+# --- The list -----------------------------------------------------------------------------------
+
+
+def test_the_newest_notifications_are_listed_first() -> None:
+    old, new = (NotificationFactory.create(state="done", sent_count=5) for _ in range(2))
+
+    rows = run("list")
+
+    assert [row["notification"] for row in rows] == [new.id, old.id]
+    assert (rows[0]["state"], rows[0]["sent"]) == ("done", 5)
+    assert [row["notification"] for row in run("list", "--limit", "1")] == [new.id]
+
+
+def test_the_list_may_be_of_some_states() -> None:
+    held = NotificationFactory.create(state="held", reason="Held by anna")
+    NotificationFactory.create(state="done")
+
+    (row,) = run("list", "--state", "held", "--state", "pending")
+
+    assert (row["notification"], row["reason"]) == (held.id, "Held by anna")

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from notifications.models import Notification, SendingMinute, Standby
 from notifications.operators.situation import open_notifications, situation
 from notifications.operators.status import status
 from notifications.operators.troubles import Listening, Trouble, find, problems
 from notifications.tests.factories import (
+    BatchFactory,
+    DeliveryFactory,
     NotificationFactory,
     SendingSwitchFactory,
     WorkerLeaseFactory,
@@ -107,3 +111,97 @@ def test_the_status_counts_each_open_state_in_one_of_its_four_queries(
         told = status(now=NOW)
 
     assert (told["pending"], told["sending"], told["held"]) == (1, 2, 1)
+
+
+# --- Sending without progress ---------------------------------------------------------------------
+
+
+def being_sent(**values: Any) -> Notification:
+    """Return a notification that was started long ago, with an active worker."""
+    WorkerLeaseFactory.create(heartbeat_at=timezone.now())
+    return NotificationFactory.create(
+        state="sending", started_at=timezone.now() - timedelta(minutes=3), **values
+    )
+
+
+def progress_problems() -> list[str]:
+    """Return what is wrong with the progress by now."""
+    return [each for each in status(now=timezone.now())["problems"] if "nothing of it" in each]
+
+
+def test_sending_without_progress_is_unwell() -> None:
+    stuck = being_sent()
+
+    (problem,) = progress_problems()
+
+    assert problem.startswith(f"Notification {stuck.id} is being sent, and nothing of it went out")
+
+
+def test_a_notification_of_which_something_was_answered_lately_is_well() -> None:
+    being_sent(last_sent_at=timezone.now() - timedelta(seconds=20))
+
+    assert progress_problems() == []
+
+
+def test_what_was_claimed_lately_may_still_be_answered() -> None:
+    BatchFactory.create(notification=being_sent(), claimed_at=timezone.now())
+
+    assert progress_problems() == []
+
+
+def test_what_was_claimed_long_ago_should_have_been_answered() -> None:
+    long_ago = timezone.now() - timedelta(minutes=2)
+    BatchFactory.create(notification=being_sent(), claimed_at=long_ago)
+
+    assert len(progress_problems()) == 1
+
+
+def test_what_is_attempted_again_only_later_is_well() -> None:
+    later = timezone.now() + timedelta(minutes=30)
+    DeliveryFactory.create(notification=being_sent(), outcome="retry", next_attempt_at=later)
+
+    assert progress_problems() == []
+
+
+def test_a_notification_that_waits_for_the_others_turns_is_well() -> None:
+    being_sent()
+    SendingMinute.objects.add({"sent": 1}, now=timezone.now())
+
+    assert progress_problems() == []
+
+
+def test_a_pause_explains_that_nothing_goes_out() -> None:
+    being_sent()
+    SendingSwitchFactory.create(paused=True)
+
+    assert progress_problems() == []
+
+
+# --- Workers with other settings ------------------------------------------------------------------
+
+
+def test_a_standby_with_other_settings_than_the_active_worker_is_told() -> None:
+    WorkerLeaseFactory.create(heartbeat_at=NOW, settings={"RATE": 600, "TTL": 15})
+    Standby.objects.announce(holder="radio-2:7:abc", settings={"RATE": 60, "TTL": 15})
+
+    (remark,) = status(now=NOW)["remarks"]
+
+    assert "radio-2:7:abc" in remark
+    assert "RATE: 600 → 60." in remark
+    assert "TTL" not in remark
+
+
+def test_standbys_with_the_same_settings_are_no_matter() -> None:
+    WorkerLeaseFactory.create(heartbeat_at=NOW, settings={"RATE": 600})
+    Standby.objects.announce(holder="radio-2:7:abc", settings={"RATE": 600})
+    Standby.objects.announce(holder="of-an-earlier-release:7:abc")
+
+    assert status(now=NOW)["remarks"] == []
+
+
+def test_a_standby_that_died_is_not_listed() -> None:
+    Standby.objects.announce(holder="alive")
+    long_ago = timezone.now() - timedelta(minutes=5)
+    Standby.objects.create(holder="dead", since=long_ago, heartbeat_at=long_ago)
+
+    assert status(now=NOW)["standbys"] == ["alive"]

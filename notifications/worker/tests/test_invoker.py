@@ -681,3 +681,15 @@ def test_a_burst_of_429_is_told_as_the_one_time_that_it_halves_the_rate() -> Non
     turn(invoker)
 
     assert told(invoker, "throttled_total") == 1
+
+
+def test_a_takeover_by_a_worker_with_other_settings_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for rate in (600, 600, 60):
+        invoker = worker()
+        invoker.lease.settings = {"RATE": rate}
+        invoker.run()
+
+    [record] = [each for each in caplog.records if each.getMessage() == "worker.settings_changed"]
+    assert vars(record)["changed"] == "RATE: 600 → 60"

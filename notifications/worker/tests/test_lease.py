@@ -251,3 +251,30 @@ def test_a_standby_that_stops_is_seen_no_more() -> None:
 
     assert not Standby.objects.exists()
     assert WorkerLease.objects.get().holder == first.holder
+
+
+# --- Settings -------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_holder_shows_its_settings_and_those_of_the_one_before() -> None:
+    first = Lease(TTL, settings={"RATE": 600})
+    first.keep()
+    first.release()
+    second = Lease(TTL, settings={"RATE": 60})
+    second.keep()
+
+    lease = WorkerLease.objects.get()
+    assert lease.settings == {"RATE": 60}
+    assert second.settings_before() == {"RATE": 600}
+
+
+@pytest.mark.django_db
+def test_a_standby_shows_its_settings() -> None:
+    Lease(TTL).keep()
+    standby = Lease(TTL, settings={"RATE": 60})
+    standby.keep()
+
+    standby.announce()
+
+    assert Standby.objects.get().settings == {"RATE": 60}
