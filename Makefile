@@ -45,9 +45,11 @@ bench: .venv/installed-bench  ## measure Radiotalk and its alternatives, 20 minu
 	DJANGO_SETTINGS_MODULE=benchmarks.settings $(BIN)/python -m testbed.engines --postgresql -- \
 		$(BIN)/python -m benchmarks.bench $(if $(QUICK),--quick)
 
-screenshots: .venv/installed-dev  ## take docs/images of the running system; needs Chromium and a Japanese font
+screenshots: .venv/installed-bench  ## take docs/images of the running system; needs Chromium, a Japanese font and Prometheus
 	DJANGO_SETTINGS_MODULE=radiotalk.testing $(BIN)/python -m testbed.engines --no-fsync --postgresql -- \
 		$(BIN)/python -m benchmarks.screenshots
+	DJANGO_SETTINGS_MODULE=radiotalk.testing $(BIN)/python -m testbed.engines --no-fsync --postgresql -- \
+		$(BIN)/python -m benchmarks.dashboard
 
 lint: .venv/installed-dev  ## check what CI checks without running anything
 	$(BIN)/ruff check

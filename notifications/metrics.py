@@ -26,6 +26,16 @@ class SendingCollector(Collector):
         open_now, now = open_notifications(), clock.now()
         yield self.by_state(open_now)
         yield self.oldest_pending(open_now, now)
+        yield GaugeMetricFamily(
+            "radiotalk_unknown_deliveries",
+            "Deliveries that may or may not have arrived, until an operator settles them.",
+            value=open_now.unknown,
+        )
+        yield GaugeMetricFamily(
+            "radiotalk_stuck",
+            "Whether a notification is being sent of which nothing went out for over a minute.",
+            value=open_now.stuck_id is not None,
+        )
         yield self.switch(now)
         yield from self.worker(now)
 

@@ -98,6 +98,9 @@ NOTIFICATIONS_ON_5XX = env.choice("NOTIFICATIONS_ON_5XX", default="retry", among
 # Places where a test has a process die, as `after_claim=kill` (notifications/failpoints.py).
 NOTIFICATIONS_FAILPOINTS: list[str] = env.list("NOTIFICATIONS_FAILPOINTS", default=[])
 
+# Where on loopback Prometheus reads the worker's metrics; 0 for nowhere.
+METRICS_PORT = env.number("METRICS_PORT", default=0, least=0, most=65_535)
+
 # The socket by which systemd hears that the worker is alive (sd_notify(3)); systemd sets it.
 NOTIFY_SOCKET: str = env.str("NOTIFY_SOCKET", default="")
 

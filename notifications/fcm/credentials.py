@@ -10,12 +10,13 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 
 import requests
 from google.auth.transport.requests import Request
 
 from . import service_account
-from .key import REFRESH_TIMEOUT_SECONDS, Key, NoAccessTokenError
+from .key import GIVEN, REFRESH_TIMEOUT_SECONDS, Key, NoAccessTokenError
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,9 @@ class AccessToken:
         self._look_at = time.monotonic() + LOOK_SECONDS
         account = service_account.load(service_account_file)
         self.project_id: str = account["project_id"]
-        self._key = Key(account, self._request)
+        # How often one was asked for, by what came of it: GIVEN, or the code of what was wrong.
+        self.refreshes = Counter({GIVEN: 0})
+        self._key = Key(account, self._request, self.refreshes)
         self._newer: Key | None = None  # that has been given no token yet
         self._lock = threading.Lock()
 
@@ -104,7 +107,8 @@ class AccessToken:
             account = service_account.load(self._file)
             if account["project_id"] != self.project_id:
                 raise ValueError("is of another project: restart the workers to change over to it")
-            self._newer = Key(account, self._request, failing="credentials.unproven")
+            newer = "credentials.unproven"
+            self._newer = Key(account, self._request, self.refreshes, failing=newer)
         except ValueError as error:
             then = "the key before stays in use"
             logger.error(

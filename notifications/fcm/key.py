@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -29,6 +30,9 @@ USUAL_LIFE_SECONDS = 3600.0  # where the token endpoint names none
 # It will do until shortly before its end, which FCM's clock decides.
 VALID_SHARE = 0.99
 
+# What is counted when a token was given; else it is the code of what was wrong.
+GIVEN = "given"
+
 
 class NoAccessTokenError(Exception):
     """There is no access token, so nothing is sent; `verdict` says what that means for a target."""
@@ -52,15 +56,21 @@ class Key:
     """Not thread-safe. `account` is what a service account file holds, `request` google-auth's way.
 
     google-auth's `before_request` is not called: it starts a thread that asks
-    iamcredentials.googleapis.com for regions, which FCM does not need.
+    iamcredentials.googleapis.com for regions, which FCM does not need. `refreshes` counts how often
+    a token was asked for, by what came of it: GIVEN, or the code of what was wrong.
     """
 
     def __init__(
-        self, account: dict[str, Any], request: Callable[..., Any], failing: str = "token.failed"
+        self,
+        account: dict[str, Any],
+        request: Callable[..., Any],
+        refreshes: Counter[str],
+        failing: str = "token.failed",
     ) -> None:
         self.failing = failing  # how the log tells that a refresh failed
         self._google = credentials.Certificate(account).get_credential()
         self._request = request
+        self._refreshes = refreshes
         self._good_until = 0.0
         self._valid_until = 0.0
         self._paused_until = 0.0
@@ -92,8 +102,10 @@ class Key:
             kind = CredentialsRefusedError if is_refusal(error) else CredentialsUnavailableError
             if kind is not self._failed:  # once, however often it is tried again
                 logger.warning(self.failing, extra={"error": told(error)})
+            self._refreshes[kind.verdict.code] += 1
             self._failed, self._paused_until = kind, time.monotonic() + PAUSE_SECONDS
             raise kind from error
+        self._refreshes[GIVEN] += 1
         self._failed = None
         life = life_left(self._google.expiry)
         self._good_until = time.monotonic() + max(life - REPLACED_BEFORE_SECONDS, life / 2)

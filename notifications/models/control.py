@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -90,6 +91,12 @@ class SendingSwitch(models.Model):
     def is_live(self, *, now: datetime) -> bool:
         """Return whether the operators' switch says live at `now`."""
         return self.mode == self.Mode.LIVE and (self.live_until is None or now < self.live_until)
+
+    def live_seconds(self, *, now: datetime) -> float:
+        """Return for how long it says live from `now` on: 0 for a dry run, infinity for no end."""
+        if not self.is_live(now=now):
+            return 0.0
+        return (self.live_until - now).total_seconds() if self.live_until else math.inf
 
 
 SWITCH_FIELDS = [field.attname for field in SendingSwitch._meta.concrete_fields]

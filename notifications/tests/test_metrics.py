@@ -33,6 +33,8 @@ def test_they_are_read_before_anything_has_happened(client: Client) -> None:
         ("radiotalk_notifications", "sending"): 0,
         ("radiotalk_notifications", "held"): 0,
         ("radiotalk_oldest_pending_seconds",): 0,
+        ("radiotalk_unknown_deliveries",): 0,
+        ("radiotalk_stuck",): 0,
         ("radiotalk_switch", "live"): 0,
         ("radiotalk_switch", "paused"): 0,
     }
@@ -57,6 +59,23 @@ def test_it_is_told_how_long_the_oldest_has_waited(client: Client) -> None:
         )
 
     assert samples(client)["radiotalk_oldest_pending_seconds",] == pytest.approx(600, abs=30)
+
+
+def test_sending_without_progress_is_told(client: Client) -> None:
+    Notification.objects.filter(talk=TalkFactory.create()).update(
+        state="sending", started_at=timezone.now() - timedelta(minutes=5)
+    )
+
+    assert samples(client)["radiotalk_stuck",] == 1
+
+
+def test_deliveries_that_wait_to_be_settled_are_counted_in_any_state(client: Client) -> None:
+    for state, unknown in (("sending", 2), ("done", 3)):
+        Notification.objects.filter(talk=TalkFactory.create()).update(
+            state=state, unknown_count=unknown
+        )
+
+    assert samples(client)["radiotalk_unknown_deliveries",] == 5
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ Follow a talk through it by file names:
     work        the tuples that cross between the main thread and the lanes
     timer       when a step that the loop repeats is due again
     watchdog    tells systemd that the loop turns
+    telemetry   the worker's metrics: what the parts tell, and what is read from them
+    latency     how long FCM takes to answer, counted by each lane
+    scraping    serves the metrics to Prometheus
     descriptors raises the limit of open files to what the lanes need
     outage      logs an outage twice: at its start, and at its end with its length
     reach       whether FCM can be reached and takes our credentials, for operators to see
@@ -35,9 +38,10 @@ The folder notifications/fcm talks to FCM: a lane's connection, the access token
 answer.
 
 Threads: the main thread runs the invoker and is the only one that touches the database. The
-receiver has a thread of its own, each lane a thread of the pool, each refresh of the access token
-and each attempt to connect another one. Only immutable objects cross threads (work.py, inbox.py).
-When a lane or the receiver dies, the process ends, since a worker without it would seem healthy.
+receiver has a thread of its own, each lane a thread of the pool, each refresh of the access token,
+each attempt to connect and each scrape of the metrics another one. Only immutable objects cross
+threads (work.py, inbox.py). When a lane or the receiver dies, the process ends, since a
+worker without it would seem healthy.
 
 Order of stopping: claims end; what is in flight is answered and recorded, while the lease is still
 renewed; the lease is given back; the receiver stops; the pool stops; the process exits with 0.

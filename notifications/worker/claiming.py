@@ -13,6 +13,7 @@ from .rate import Rate
 from .repository import ClaimEnd, Claims
 from .rotation import Rotation
 from .sender import Sender
+from .telemetry import Telemetry
 
 # How many targets a claim takes at most: the first request leaves when the first claim is written.
 MOST_A_CLAIM = 1_000
@@ -22,13 +23,21 @@ class Claiming:
     """Fills the lanes in the rotation's order, as far as lanes, ledger and rate allow."""
 
     def __init__(
-        self, *, claims: Claims, sender: Sender, rate: Rate, rotation: Rotation, ledger: Ledger
+        self,
+        *,
+        claims: Claims,
+        sender: Sender,
+        rate: Rate,
+        rotation: Rotation,
+        ledger: Ledger,
+        telemetry: Telemetry,
     ) -> None:
         self._claims = claims
         self._sender = sender
         self._rate = rate
         self._rotation = rotation
         self._ledger = ledger
+        self._telemetry = telemetry
         self.more = False  # there may be something left to claim
         self.throttled = False  # the rate says wait
 
@@ -59,7 +68,8 @@ class Claiming:
 
     def slow_down(self) -> None:
         """Send less a minute from now on: FCM answered 429."""
-        self._rate.lower(time.monotonic())
+        if self._rate.lower(time.monotonic()):
+            self._telemetry.throttled()
 
     @property
     def _room(self) -> int:
@@ -81,12 +91,14 @@ class Claiming:
     def _claim_from(self, fanout: Fanout, limit: int, now: datetime) -> ClaimEnd:
         """Hand up to `limit` targets of one notification to the lanes; return how that ended."""
         failpoints.reach("before_claim", fanout.notification_id)
-        claim = (self._claims.retries if fanout.retries_due else self._claims.first_attempts)(
-            fanout.notification_id,
-            size=settings.NOTIFICATIONS_BATCH_SIZE,
-            limit=limit,
-            now=now,
-        )
+        ask = self._claims.retries if fanout.retries_due else self._claims.first_attempts
+        with self._telemetry.claim_seconds.time():
+            claim = ask(
+                fanout.notification_id,
+                size=settings.NOTIFICATIONS_BATCH_SIZE,
+                limit=limit,
+                now=now,
+            )
         self._rotation.served(fanout)
         failpoints.reach("after_claim", fanout.notification_id)
         if claim.end is ClaimEnd.CLOSED:
@@ -98,4 +110,7 @@ class Claiming:
             self._ledger.open(job, fanout)
             self._rate.spend(len(job.targets))
         self._sender.send(jobs)
+        if jobs and fanout.unsent_since is not None:
+            self._telemetry.first_request_seconds.observe(time.monotonic() - fanout.unsent_since)
+            fanout.unsent_since = None
         return claim.end

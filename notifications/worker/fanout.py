@@ -1,5 +1,6 @@
 """A fan-out: a notification that is being sent, as the main thread holds it in memory."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,6 +37,7 @@ class Fanout:
     retries_due: bool = False
     counted: bool = False  # nothing is left to count of its audience
     in_flight: int = 0
+    unsent_since: float | None = None  # monotonic; until its first targets are handed over
     tally: Tally = field(default_factory=Tally)
 
     @classmethod
@@ -52,6 +54,9 @@ class Fanout:
             retry_5xx=settings.NOTIFICATIONS_ON_5XX == "retry",
             tally=Tally.of(notification),
             encoded_at=now,
+            unsent_since=None
+            if notification.target_count
+            else time.monotonic() - (now - notification.created_at).total_seconds(),
         )
 
     def encode(self, notification: Notification, *, now: datetime) -> None:

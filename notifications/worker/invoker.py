@@ -29,6 +29,7 @@ from .repository import Repository
 from .rotation import Rotation
 from .sender import Sender
 from .session import UnsafeSessionError, holders_of_locks, lacks_tables, was_canceled
+from .telemetry import Telemetry
 from .timer import Timer
 from .watchdog import Watchdog
 
@@ -65,6 +66,7 @@ class Invoker:
         sender: Sender,
         rate: Rate,
         watchdog: Watchdog,
+        telemetry: Telemetry,
         standby: bool = False,
         once: bool = False,
     ) -> None:
@@ -73,21 +75,27 @@ class Invoker:
         self.recovery = repository.recovery
         self.sender = sender
         self.watchdog = watchdog
+        self.telemetry = telemetry
         self.standby = standby  # wait for the lease for as long as another worker lives
         self.once = once  # end when nothing is due
 
         self.ledger = Ledger(sender.capacity)
         self.rotation = Rotation()
-        self.opening = Opening(repository.due, self.rotation)
+        self.opening = Opening(repository.due, self.rotation, telemetry)
         self.claiming = Claiming(
             claims=repository.claims,
             sender=sender,
             rate=rate,
             rotation=self.rotation,
             ledger=self.ledger,
+            telemetry=telemetry,
         )
         self.recording = Recording(
-            repository=repository, sender=sender, rotation=self.rotation, ledger=self.ledger
+            repository=repository,
+            sender=sender,
+            rotation=self.rotation,
+            ledger=self.ledger,
+            telemetry=telemetry,
         )
         self.clock = Clock()
         self.lease_timer = Timer(min(STANDBY_SECONDS, lease.ttl.total_seconds() / 5))
@@ -278,6 +286,7 @@ class Invoker:
             logger.warning(
                 "notification.unknown", extra={"notification": notification_id, "unknown": unknown}
             )
+            self.telemetry.lost(unknown)
         self.recovery.hold_poison(now=now)
         self.rotation.clear()
         self.opening.timer.ring()

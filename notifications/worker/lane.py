@@ -21,6 +21,7 @@ from notifications.fcm.sending import STREAMS
 
 from .ahead import Ahead
 from .inbox import Answered, Event, HelperDied, Tried
+from .latency import Latency
 from .timer import Timer
 from .turnaround import Turnaround
 from .work import Job, Result, Target
@@ -45,6 +46,7 @@ class Attempt(NamedTuple):
     job: Job
     target: Target
     authorization: str
+    began_at: float  # on the monotonic clock
     is_repeated: bool = False  # with another access token, after FCM refused the first
 
 
@@ -71,8 +73,14 @@ class Lane:
         self._lulls = 0  # of what waits ahead, as far as the turn-around knows
         self._connection: Connection | None = None
         self.turnaround = Turnaround()
+        self.latency = Latency()
         self._warm_timer = Timer(WARM_SECONDS)
         self._failing: set[bool] = set()  # what could not be had: credentials, a connection
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many of its requests have no answer yet; from any thread."""
+        return len(self._attempts)
 
     def wake(self) -> None:
         """Let the lane look for work; called on the main thread."""
@@ -151,7 +159,7 @@ class Lane:
             self._lulls = self._ahead.lulls
             self.turnaround.forget()
         for job, target in self._ahead.take(most):
-            self._post(connection, Attempt(job, target, authorization))
+            self._post(connection, Attempt(job, target, authorization, now))
             self.turnaround.used(now=now)
 
     def _post(self, connection: Connection, attempt: Attempt) -> None:
@@ -169,15 +177,18 @@ class Lane:
     def _give_results(self, connection: Connection) -> None:
         """Report the answers that came; then attempt once more what FCM did not authenticate."""
         answers = connection.wait(self._patience())
-        answered, results, refused = [], [], []
+        answered, results, refused, began = [], [], [], []
         for number, answer in answers:
             attempt = self._attempts[number]
+            if answer.failure is None:
+                began.append(attempt.began_at)
             verdict = classify(answer)
             if verdict.meaning is Meaning.UNAUTHENTICATED:
                 refused.append((number, verdict))
                 continue
             answered.append(number)
             results.append(result_of(attempt, verdict, answer.retry_after))
+        self.latency.note(began)
         self._note_idle_streams(len(answered))
         self._end(answered, results)  # before a refresh of the access token, which may fail
         for number, verdict in refused:
@@ -216,7 +227,10 @@ class Lane:
             self._end([number], [result_of(attempt._replace(is_repeated=True), error.verdict)])
             return
         del self._attempts[number]
-        self._post(connection, attempt._replace(authorization=authorization, is_repeated=True))
+        repeated = attempt._replace(
+            authorization=authorization, began_at=time.monotonic(), is_repeated=True
+        )
+        self._post(connection, repeated)
 
     def _end(self, numbers: Sequence[int], results: Sequence[Result]) -> None:
         """Report what became of attempts, of which each has a result from here on."""

@@ -13,8 +13,9 @@ from notifications.models.notification import max_age
 
 from .fanout import Fanout
 from .outage import DATABASE_AWAY
-from .repository.due import Due
+from .repository.due import Due, is_stopped
 from .rotation import Rotation
+from .telemetry import Telemetry
 from .timer import Timer
 
 logger = logging.getLogger(__name__)
@@ -30,9 +31,10 @@ BEGIN_SECONDS = 0.25
 class Opening:
     """Looks into the database at each wake-up and each tick, and updates the rotation from it."""
 
-    def __init__(self, due: Due, rotation: Rotation) -> None:
+    def __init__(self, due: Due, rotation: Rotation, telemetry: Telemetry) -> None:
         self._due = due
         self._rotation = rotation
+        self._telemetry = telemetry
         self._named_talks: set[int] = set()  # by messages, since the last look
         self.timer = Timer(TICK_SECONDS)
 
@@ -54,9 +56,12 @@ class Opening:
             self._named_talks.clear()
         active = {each.id: each for each in self._due.active()}
         self._rotation.keep_only(active)
-        if begun := [each for each in active.values() if each.id in self._rotation]:
-            self._rotation.stopped |= self._due.stopped(begun, now=now)
+        switch = self._due.switch()
+        begun = [each for each in active.values() if each.id in self._rotation]
+        self._rotation.stopped |= {each.id for each in begun if is_stopped(each, switch, now=now)}
         is_complete = self._open_all(active.values(), now)
+        waiting = [each.created_at for each in active.values() if each.id not in self._rotation]
+        self._telemetry.looked(oldest_at=min(waiting, default=None), switch=switch, now=now)
         for notification_id in self._due.with_retries(self._rotation.ids(), now=now):
             self._rotation[notification_id].retries_due = True
         self.timer.restart()

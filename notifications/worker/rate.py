@@ -47,19 +47,29 @@ class Rate:
 
     def allowance(self, now: float) -> int:
         """Return how many may be sent at `now`."""
-        elapsed = 0.0 if self._at is None else max(now - self._at, 0.0)
+        elapsed = self._elapsed(now)
+        self.share = self.share_at(now)
         self._at = now
-        self.share = min(1.0, self.share + elapsed / RECOVERY_SECONDS)
         earned = elapsed * self.per_second * self.share
         self._tokens = min(self._tokens + earned, self.capacity)
         return max(int(self._tokens), 0)
+
+    def share_at(self, now: float) -> float:
+        """Return which share of the full rate is allowed at `now`; from any thread."""
+        return min(1.0, self.share + self._elapsed(now) / RECOVERY_SECONDS)
 
     def spend(self, sends: int) -> None:
         """Take what was claimed out of the bucket."""
         self._tokens -= sends
 
-    def lower(self, now: float) -> None:
-        """Slow down for everybody: FCM said 429."""
-        if self._lowered_at is None or now - self._lowered_at >= ONE_SIGN_SECONDS:
-            self.share = max(self.share / LOWERED_BY, LEAST_SHARE)
-            self._lowered_at = now
+    def lower(self, now: float) -> bool:
+        """Slow down for everybody, since FCM said 429; return False when that was done just now."""
+        if self._lowered_at is not None and now - self._lowered_at < ONE_SIGN_SECONDS:
+            return False
+        self.share = max(self.share / LOWERED_BY, LEAST_SHARE)
+        self._lowered_at = now
+        return True
+
+    def _elapsed(self, now: float) -> float:
+        """Return the seconds since somebody asked what may be sent."""
+        return 0.0 if self._at is None else max(now - self._at, 0.0)

@@ -13,6 +13,7 @@ from .ledger import Ledger
 from .repository import Repository
 from .rotation import Rotation
 from .sender import Sender
+from .telemetry import Telemetry
 from .timer import Timer
 
 logger = logging.getLogger(__name__)
@@ -25,13 +26,20 @@ class Recording:
     """Turns answers into lines of the send log, and into ended notifications."""
 
     def __init__(
-        self, *, repository: Repository, sender: Sender, rotation: Rotation, ledger: Ledger
+        self,
+        *,
+        repository: Repository,
+        sender: Sender,
+        rotation: Rotation,
+        ledger: Ledger,
+        telemetry: Telemetry,
     ) -> None:
         self._repository = repository
         self._judging = Judging(repository, lanes=sender.lanes)
         self._sender = sender
         self._rotation = rotation
         self._ledger = ledger
+        self._telemetry = telemetry
         self._is_judged = True  # whether all answers so far were judged
         self.timer = Timer(RECORD_SECONDS)
 
@@ -60,9 +68,11 @@ class Recording:
         if self._sender.in_flight and not (self.timer.due() or ledger.is_full):
             return False
         failpoints.reach("before_record")
-        self._repository.results.record(
-            ledger.entries, closed_batches=ledger.closed_batches, now=now
-        )
+        with self._telemetry.record_seconds.time():
+            self._repository.results.record(
+                ledger.entries, closed_batches=ledger.closed_batches, now=now
+            )
+        self._telemetry.recorded(ledger.entries)
         ledger.written()
         self.timer.restart()
         fanouts = list(self._rotation)

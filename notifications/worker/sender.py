@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
 
-from . import turnaround
+from . import latency, turnaround
 from .ahead import Ahead
 from .inbox import Answered, Event
 from .lane import Lane
+from .latency import Histogram
 from .work import Job, Result
 
 # How many targets may be in doubt for each lane: a hundred in flight, those that take a stream as
@@ -49,6 +50,14 @@ class Sender:
     def figures(self) -> dict[str, float]:
         """Return how long streams stood idle lately; nothing when none was used twice."""
         return turnaround.figures(lane.turnaround for lane in self._lanes)
+
+    def requests(self) -> list[int]:
+        """Return how many requests each lane has in flight; from any thread."""
+        return [lane.in_flight for lane in self._lanes]
+
+    def latency(self) -> Histogram:
+        """Return how long FCM took to answer; from any thread."""
+        return latency.in_all(lane.latency for lane in self._lanes)
 
     def expect(self, *, more: bool) -> None:
         """Note whether there is something to send that is not claimed yet, for want of room."""

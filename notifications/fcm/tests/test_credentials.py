@@ -260,6 +260,19 @@ def test_a_refused_key_is_asked_for_again_after_a_while(
     assert access.header() == "Bearer at-2"
 
 
+def test_each_time_that_a_token_was_asked_for_is_counted_once_by_what_came_of_it(
+    access: AccessToken, endpoint: TokenEndpoint, account: Path
+) -> None:
+    assert access.refreshes == {"given": 0}
+    endpoint.reply = lambda n: (400, REFUSAL) if n == 1 else token(n)
+
+    rotate(endpoint, account)
+    access.header()  # the old key is refused, and the new one is not
+    access.header()
+
+    assert access.refreshes == {"CREDENTIALS_REFUSED": 1, "given": 1}
+
+
 # --- A key is rotated by replacing its file -------------------------------------------------------
 
 

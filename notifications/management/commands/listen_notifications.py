@@ -17,7 +17,7 @@ from notifications.fcm.endpoint import Endpoint
 from notifications.management import arguments
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import OtherSchema, Refused
-from notifications.worker import descriptors
+from notifications.worker import descriptors, scraping
 from notifications.worker.configuration import configuration
 from notifications.worker.inbox import Inbox, Stop
 from notifications.worker.invoker import Invoker
@@ -28,6 +28,7 @@ from notifications.worker.receiver import Receiver
 from notifications.worker.repository import Repository
 from notifications.worker.sender import Sender
 from notifications.worker.session import UnsafeSessionError, open_safely
+from notifications.worker.telemetry import Readings, Telemetry
 from notifications.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -90,13 +91,19 @@ class Command(DatabaseCommand):
             report=inbox.put,
         )
         receiver = Receiver(inbox.put)
+        rate = Rate(settings.NOTIFICATIONS_MAX_PER_MINUTE)
+        telemetry = Telemetry()
+        telemetry.registry.register(
+            Readings(telemetry=telemetry, sender=sender, lease=lease, rate=rate, access=access)
+        )
         invoker = Invoker(
             inbox=inbox,
             lease=lease,
             repository=Repository(lease),
             sender=sender,
-            rate=Rate(settings.NOTIFICATIONS_MAX_PER_MINUTE),
+            rate=rate,
             watchdog=Watchdog(settings.NOTIFY_SOCKET),
+            telemetry=telemetry,
             standby=standby,
             once=once,
         )
@@ -105,6 +112,7 @@ class Command(DatabaseCommand):
         with closing(sender):
             open_session()
             receiver.start()
+            scraping.serve(telemetry.registry, port=settings.METRICS_PORT)
             try:
                 exit_code = invoker.run()
             finally:

@@ -1,6 +1,6 @@
 """Due: which notifications are to be sent or ended, and the transitions that the worker makes."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 
@@ -44,10 +44,9 @@ class Due:
             .order_by("id")
         )
 
-    def stopped(self, notifications: Iterable[Notification], *, now: datetime) -> set[int]:
-        """Return those of which nothing may be sent now."""
-        switch = SendingSwitch.objects.current()
-        return {each.id for each in notifications if is_stopped(each, switch, now=now)}
+    def switch(self) -> SendingSwitch:
+        """Return the operators' switch."""
+        return SendingSwitch.objects.current()
 
     def others_follow(self, notification_id: int, platforms: Collection[str]) -> bool:
         """Return whether devices of other platforms are left in the audience."""

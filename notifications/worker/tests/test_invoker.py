@@ -38,6 +38,7 @@ from notifications.worker.repository import Entry, Repository
 from notifications.worker.repository.recovery import Recovery
 from notifications.worker.repository.results import Results
 from notifications.worker.sender import HELD_A_LANE, Sender
+from notifications.worker.telemetry import Telemetry
 from notifications.worker.watchdog import Watchdog
 from notifications.worker.work import Job, Result
 from programs.models import Clip, Program, Talk
@@ -221,6 +222,7 @@ def worker(
         sender=sender(inbox),
         rate=rate or Rate(600_000),
         watchdog=Watchdog(""),
+        telemetry=Telemetry(),
         once=once,
     )
 
@@ -656,6 +658,50 @@ def test_what_no_lane_has_begun_to_send_of_a_cancelled_one_is_taken_back() -> No
 
     assert sender.withdrawn == [{cancelled.id}]
     assert invoker.rotation.ids() == [going_on.id]
+
+
+def told(invoker: Invoker, name: str, **labels: str) -> float | None:
+    """Return a metric of the worker."""
+    registry = invoker.telemetry.registry
+    return registry.get_sample_value(f"radiotalk_sending_{name}", labels)
+
+
+def test_the_metrics_say_what_the_loop_did() -> None:
+    post(program_with("ok", "unregistered", count=20))
+    invoker = worker()
+
+    invoker.run()
+
+    assert told(invoker, "results_total", outcome="sent") == 20
+    assert told(invoker, "errors_total", outcome="rejected", error="UNREGISTERED") == 20
+    assert told(invoker, "first_request_seconds_count") == 1
+    assert told(invoker, "claim_seconds_count")
+    assert told(invoker, "record_seconds_count")
+
+
+def test_a_notification_that_another_worker_began_has_no_first_request_any_more() -> None:
+    post(program_with("ok", count=FULL + 50))
+    first, _ = patient_worker()
+    turn(first)
+    WorkerLease.objects.update(expires_at=timezone.now())
+    second, _ = patient_worker()
+
+    turn(second)
+
+    assert told(first, "first_request_seconds_count") == 1
+    assert told(second, "claim_seconds_count")
+    assert told(second, "first_request_seconds_count") == 0
+    assert told(second, "errors_total", outcome="unknown", error="WORKER_LOST") == FULL
+
+
+def test_a_burst_of_429_is_told_as_the_one_time_that_it_halves_the_rate() -> None:
+    post(program_with("throttled", count=60))
+    invoker = worker(once=False)
+    turn(invoker)
+
+    turn(invoker)
+
+    assert told(invoker, "throttled_total") == 1
 
 
 def test_a_takeover_by_a_worker_with_other_settings_is_told(

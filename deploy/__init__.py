@@ -1,0 +1,1 @@
+"""What a team runs beside Radiotalk: rules for Prometheus, and a dashboard for Grafana."""
