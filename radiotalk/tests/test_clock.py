@@ -73,6 +73,13 @@ def test_many_rows_at_once_ask_the_database_once(monkeypatch: pytest.MonkeyPatch
     clock.of_the_thread.__dict__.clear()
 
 
+def test_an_object_that_is_not_saved_needs_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "vendor", "postgresql")
+    clock.of_the_thread.__dict__.clear()
+
+    assert DeviceToken(token="t").created_at.tzinfo is UTC
+
+
 def test_the_workers_clock_goes_on_from_what_the_database_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
