@@ -16,6 +16,9 @@ from radiotalk import clock
 from .compiled import Select
 
 MAX_REASON = 500  # characters
+# The active worker renews its lease every half a second, and a standby announces itself every few
+# seconds: one that has been silent for so long is taken for dead.
+SILENT_AFTER = timedelta(seconds=30)
 MAX_LIVE_MINUTES = 7 * 24 * 60  # an operator who wants longer goes live without an end
 
 
@@ -218,7 +221,7 @@ class WorkerLease(models.Model):
 class StandbyQuerySet(models.QuerySet["Standby"]):
     def alive(self) -> StandbyQuerySet:
         """Return those that have given a sign of life lately, on the database's clock."""
-        return self.filter(heartbeat_at__gt=Now() - STANDBY_SILENT)
+        return self.filter(heartbeat_at__gt=Now() - SILENT_AFTER)
 
     def announce(self, *, holder: str, settings: dict[str, Any] | None = None) -> None:
         """Say that this worker waits, and with which settings, on the database's clock."""
@@ -231,9 +234,7 @@ class StandbyQuerySet(models.QuerySet["Standby"]):
         self.filter(Q(holder=holder) | gone).delete()
 
 
-# A standby announces itself every few seconds. One that has been silent for so long is dead.
-STANDBY_SILENT = timedelta(seconds=30)
-# And for so long: nobody wants to know any more.
+# For so long nobody wants to know of a standby that has been silent.
 STANDBY_FORGOTTEN = timedelta(hours=1)
 
 

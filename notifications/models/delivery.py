@@ -90,7 +90,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Attempt again where FCM blamed our configuration: rejected → retry (waiting)."""
         return self.misconfigured().update(outcome=DeliveryOutcome.RETRY, next_attempt_at=now)
 
-    # What has a note an operator has settled, and FCM may have accepted it: it stays.
+    # A note says that an operator has settled a line: FCM may have accepted it, so it stays.
 
     def abandoned(self) -> DeliveryQuerySet:
         """Return what was given up, and FCM had never accepted."""

@@ -8,11 +8,9 @@ from django.utils.translation import gettext as _
 
 from notifications import policy, reasons
 from notifications.models import Notification, SendingSwitch, WorkerLease
+from notifications.models.control import SILENT_AFTER
 
 State = Notification.State
-
-# A worker renews its lease every half a second.
-SILENT_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Situation:
         if self.lease is None or self.lease.heartbeat_at is None:
             return None
         ago = self.now - self.lease.heartbeat_at
-        return ago if ago > timedelta(seconds=SILENT_SECONDS) else None
+        return ago if ago > SILENT_AFTER else None
 
     @property
     def worker_is_silent(self) -> bool:

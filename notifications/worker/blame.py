@@ -49,7 +49,10 @@ class Blame:
     """The answers of one notification that blame us, and how many there are in all."""
 
     devices: dict[int, Blamed] = field(default_factory=dict)
-    in_a_row: dict[int, Blamed] = field(default_factory=dict)  # since a device was last reached
+    # Their platforms, by device, since a device was last reached; and of those, the ones whose
+    # answers speak of all platforms. Looked at in each turn, so that only their numbers are asked.
+    in_a_row: dict[int, str] = field(default_factory=dict)
+    of_everybody: dict[int, str] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)  # of any kind, by platform
     anybody_is_reached: bool = False
     others_follow: bool = False  # devices of platforms that were not heard of: go on for them
@@ -58,12 +61,16 @@ class Blame:
         """Count an answer."""
         self.answers[target.platform] += 1
         if meaning is Meaning.MISCONFIGURED:
-            blamed = Blamed(target.platform, code)
-            self.devices[target.device_id] = self.in_a_row[target.device_id] = blamed
+            self.devices[target.device_id] = Blamed(target.platform, code)
+            self.in_a_row[target.device_id] = target.platform
+            if code == OF_ITS_PLATFORM:
+                self.of_everybody.pop(target.device_id, None)
+            else:
+                self.of_everybody[target.device_id] = target.platform
         elif meaning is Meaning.ACCEPTED:
             self.anybody_is_reached = True
             if self.in_a_row:
-                self.in_a_row = {}
+                self.in_a_row, self.of_everybody = {}, {}
 
     def reason(self, *, final: bool, lanes: int) -> str:
         """Return why an operator must look, "" to go on; `final` says that all answers are in."""
@@ -83,17 +90,14 @@ class Blame:
 
     def platforms_alone(self, *, lanes: int) -> frozenset[str]:
         """Return the platforms that are not reached, where that says nothing of the others."""
-        if not self._unreached(lanes) or len(self._of_everybody()) >= self._many(lanes):
+        if len(self.of_everybody) >= self._many(lanes):
             return frozenset()
-        return frozenset(each.platform for each in self.in_a_row.values())
+        return self._unreached(lanes)
 
     def _unreached(self, lanes: int) -> frozenset[str]:
         """Return the platforms of so many devices in a row that nobody seems to be reached."""
-        row = self._of_everybody() if self.others_follow else list(self.in_a_row.values())
-        return frozenset(each.platform for each in row if len(row) >= self._many(lanes))
-
-    def _of_everybody(self) -> list[Blamed]:
-        return [each for each in self.in_a_row.values() if each.code != OF_ITS_PLATFORM]
+        row = self.of_everybody if self.others_follow else self.in_a_row
+        return frozenset(row.values()) if len(row) >= self._many(lanes) else frozenset()
 
     def _many(self, lanes: int) -> int:
         many = IN_A_ROW_A_LANE * lanes

@@ -11,7 +11,10 @@ import pytest
 from django.db import connection, transaction
 
 from notifications.models import Notification, WorkerLease
-from notifications.tests.faults.locks import somebody_waits_for_a_lock
+from notifications.tests.faults.locks import (
+    cancel_what_waits_for_a_lock,
+    somebody_waits_for_a_lock,
+)
 from testbed.ci import must_be_there
 from testbed.own_engines import OWN
 from testbed.pgbouncer import MISSING, program, running_pgbouncer
@@ -107,25 +110,14 @@ def test_timeouts_of_the_role_do_not_look_like_a_database_that_comes_and_goes(
     system.verify(kills=0)
 
 
-def cancel_statements() -> int:
-    """Cancel what others wait for; return how many statements that were."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(
-            "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return int(cursor.fetchone()[0])
-
-
 def test_a_statement_that_is_canceled_is_told_as_that(system: System) -> None:
     notification = post(system.listeners(50))
     with transaction.atomic():
         Notification.objects.select_for_update().get(id=notification.id)
         worker = system.start_worker()
-        system.wait(lambda: cancel_statements() > 0)
+        system.wait(lambda: cancel_what_waits_for_a_lock() > 0)
         system.wait_for_the_log("statement.canceled", worker)
-        system.wait(lambda: cancel_statements() > 0)
+        system.wait(lambda: cancel_what_waits_for_a_lock() > 0)
         system.wait(somebody_waits_for_a_lock)
 
     system.wait_until_settled()
