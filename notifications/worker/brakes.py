@@ -96,18 +96,18 @@ class Tally:
         may_blame = Meaning.MISCONFIGURED not in self.seen
         if may_blame and (reason := self.blame.reason(final=final, lanes=lanes)):
             return Objection(reason, brake=Meaning.MISCONFIGURED)
+        total = self._total(final=final)
+        many = self.answers.total() + len(self.superseded) >= UNREGISTERED_LEAST_ANSWERS
+        if many and self._too_many(Meaning.UNREGISTERED, total, most_share=UNREGISTERED_MOST_SHARE):
+            return self._objection(Meaning.UNREGISTERED, reasons.MANY_UNREGISTERED, total)
         if self._too_many(
-            Meaning.UNREGISTERED,
-            least_answers=UNREGISTERED_LEAST_ANSWERS,
-            most_share=UNREGISTERED_MOST_SHARE,
+            Meaning.MISMATCHED, total, least=MISMATCHED_LEAST, most_share=MISMATCHED_MOST_SHARE
         ):
-            return self._objection(Meaning.UNREGISTERED, reasons.MANY_UNREGISTERED)
+            return self._objection(Meaning.MISMATCHED, reasons.MANY_MISMATCHED, total)
         if self._too_many(
-            Meaning.MISMATCHED, least=MISMATCHED_LEAST, most_share=MISMATCHED_MOST_SHARE
+            Meaning.INVALID, total, least=INVALID_LEAST, most_share=INVALID_MOST_SHARE
         ):
-            return self._objection(Meaning.MISMATCHED, reasons.MANY_MISMATCHED)
-        if self._too_many(Meaning.INVALID, least=INVALID_LEAST, most_share=INVALID_MOST_SHARE):
-            return self._objection(Meaning.INVALID, reasons.MANY_INVALID)
+            return self._objection(Meaning.INVALID, reasons.MANY_INVALID, total)
         return None
 
     def to_disable(self, *, final: bool) -> dict[Meaning, list[Target]]:
@@ -119,7 +119,9 @@ class Tally:
         """
         total = self.answers.total()
         proven = set()
-        if final or total >= UNREGISTERED_LEAST_ANSWERS:
+        # Old registrations hide a mistake of ours from the brake until younger ones are reached.
+        is_clear = len(self.superseded) <= self.answers[Meaning.ACCEPTED]
+        if final or (is_clear and total >= UNREGISTERED_LEAST_ANSWERS):
             proven.add(Meaning.UNREGISTERED)
         if self.answers[Meaning.ACCEPTED] and (final or total >= INVALID_LEAST_ANSWERS):
             proven.add(Meaning.INVALID)
@@ -127,18 +129,20 @@ class Tally:
             proven.add(Meaning.MISMATCHED)
         return {meaning: self.suspects.pop(meaning) for meaning in proven & set(self.suspects)}
 
-    @property
-    def _total(self) -> int:
-        return self.answers.total() + len(self.superseded)
+    def _total(self, *, final: bool) -> int:
+        """Return of how many answers a share is.
 
-    def _too_many(
-        self, meaning: Meaning, *, most_share: float, least: int = 1, least_answers: int = 1
-    ) -> bool:
-        total = self._total
+        An old registration is an answer that speaks for no mistake, in the end only where a device
+        was reached for it.
+        """
+        old = len(self.superseded)
+        reached = self.answers[Meaning.ACCEPTED]
+        return self.answers.total() + (min(old, reached) if final else old)
+
+    def _too_many(self, meaning: Meaning, total: int, *, most_share: float, least: int = 1) -> bool:
         count = self.answers[meaning]
-        too_many = total >= least_answers and count >= least and count > most_share * total
-        return too_many and meaning not in self.seen
+        return meaning not in self.seen and count >= least and count > most_share * total
 
-    def _objection(self, meaning: Meaning, template: str) -> Objection:
-        share = {"count": self.answers[meaning], "total": self._total}
+    def _objection(self, meaning: Meaning, template: str, total: int) -> Objection:
+        share = {"count": self.answers[meaning], "total": total}
         return Objection(template % share, brake=meaning)

@@ -172,7 +172,7 @@ def test_a_change_over_to_installation_ids_holds_nothing_and_prunes_the_old_toke
 
 def test_two_registrations_of_the_wrong_project_are_no_change_over(system: System) -> None:
     program = system.listeners(0)
-    add_listeners(program, 200, name="bad-{}-unregistered")
+    add_listeners(program, 1000, name="bad-{}-unregistered")
     younger = [
         DeviceToken(user=device.user, kind="fid", token=f"bad-fid-{device.id}-unregistered")
         for device in DeviceToken.objects.filter(

@@ -133,6 +133,26 @@ def test_those_whose_users_have_younger_registrations_speak_for_no_mistake() -> 
     assert len(after_a_change_over.to_disable(final=False)[Meaning.UNREGISTERED]) == 40
 
 
+def test_nobody_is_disabled_while_old_registrations_outnumber_those_reached() -> None:
+    misconfigured = tally(unregistered=1_200)
+
+    misconfigured.excuse(set(range(1, 1_001)))
+
+    assert misconfigured.objection() is None  # 200 of 1,200: the others may be reached yet
+    assert misconfigured.to_disable(final=False) == {}
+
+
+@pytest.mark.parametrize("users", [50, 300])
+def test_many_old_registrations_of_everybody_hide_no_mistake_in_the_end(users: int) -> None:
+    misconfigured = tally(unregistered=8 * users)
+
+    misconfigured.excuse(set(range(1, 7 * users + 1)))
+
+    objection = misconfigured.objection(final=True)
+    assert objection is not None
+    assert objection.reason.startswith(f"{users} of {users} answers")
+
+
 def test_those_without_a_younger_registration_speak_for_a_mistake_as_before() -> None:
     misconfigured = tally(unregistered=400)
 
