@@ -13,7 +13,7 @@ def main() -> None:
 
     from radiotalk.stderr import Stderr
 
-    sys.stderr = Stderr()  # type: ignore[assignment]  # a TextIO as far as anybody writes to it
+    sys.stderr = Stderr()
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
