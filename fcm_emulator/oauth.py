@@ -56,6 +56,13 @@ class ServiceAccount:
     file: Path
     token_uri: str
 
+    def changed_at(self) -> int:
+        """Return when the file was written, 0 while there is none: another time, another key."""
+        try:
+            return self.file.stat().st_mtime_ns
+        except OSError:
+            return 0
+
     def public_key(self) -> rsa.RSAPublicKey:
         """Return that of the file's key; raise Refused while the file holds none."""
         content = _known_account(self.file)
@@ -111,6 +118,7 @@ class Authority:
 
     def __init__(self, account: ServiceAccount) -> None:
         self._account = account
+        self._seen = account.changed_at()
         self._given: dict[str, AccessToken] = {}
         self._serial = 0
 
@@ -120,6 +128,7 @@ class Authority:
             self._check(form, now)
         except Refused as refusal:
             return _json(400, error=refusal.code, error_description=str(refusal))
+        self._forget_of_another_key()
         return _json(
             200,
             access_token=self._give(now),
@@ -128,9 +137,18 @@ class Authority:
         )
 
     def find(self, authorization: str, now: float) -> AccessToken | None:
-        """Return the token in an Authorization header; None if it is unknown or has expired."""
+        """Return the token in an Authorization header; None if it is unknown or has expired.
+
+        A token of a key that was replaced is unknown from then on.
+        """
+        self._forget_of_another_key()
         found = self._given.get(authorization.removeprefix("Bearer "))
         return found if found and found.expires_at > now else None
+
+    def _forget_of_another_key(self) -> None:
+        if (changed_at := self._account.changed_at()) != self._seen:
+            self._seen = changed_at
+            self._given.clear()
 
     def _give(self, now: float) -> str:
         token = f"ya29.emulator-{secrets.token_urlsafe(48)}"

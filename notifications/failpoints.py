@@ -19,7 +19,6 @@ PLACES = {
     "before_record": "answers are read, and not in the database",
     "before_close": "all answers are recorded, the notification is not done",
 }
-MOST_SHOWN = 30  # characters of what is no failpoint
 ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -48,9 +47,8 @@ def arm(wanted: Iterable[str]) -> None:
         action, at, nth = what.partition("@")
         is_one = place.partition("/")[0] in PLACES and action in ACTIONS
         if not is_one or (at and not nth.isdecimal()):
-            told = each if len(each) <= MOST_SHOWN else "A long text"  # a secret, by mistake
-            raise ValueError(
-                f"{told} is no failpoint: say one of {', '.join(PLACES)} "
+            raise ValueError(  # without the text, which may be a secret by mistake
+                f"something is no failpoint: say one of {', '.join(PLACES)} "
                 f"with one of {', '.join(ACTIONS)}, such as after_claim=kill."
             )
         armed[place] = Failpoint(ACTIONS[action], int(nth or 1))

@@ -3,17 +3,12 @@
 What these settings hold may be a secret: somebody may have put the key in place of its file's name.
 """
 
-from pathlib import Path
+import os
 
 from django.conf import settings
 
 from .fcm.credentials import AccessToken
 from .fcm.endpoint import Endpoint
-
-# How a value begins or ends that is a file's name, and no key.
-NAME_STARTS = ("/", "./", "../", "~")
-NAME_ENDS = {".json", ".pem", ".crt", ".cer"}
-MOST_OF_A_NAME = 255  # characters
 
 
 def access_token() -> AccessToken:
@@ -41,13 +36,15 @@ def endpoint(access: AccessToken) -> Endpoint:
     )
 
 
+def account(access: AccessToken) -> dict[str, str]:
+    """Return by which project and key it is sent, as worker and test push show it."""
+    return {"FIREBASE_PROJECT": access.project_id, "KEY": access.key_end}
+
+
 def said_of_file(setting: str, problem: object) -> str:
     """Return a sentence that says what is wrong with the file that a setting names.
 
-    The setting's value is shown only where it looks like a file's name: it may be the key itself.
+    The setting's value is shown only where there is such a file: it may be the key itself.
     """
     value: str = getattr(settings, setting)
-    looks_like_a_name = value.startswith(NAME_STARTS) or Path(value).suffix in NAME_ENDS
-    if looks_like_a_name and value.isprintable() and len(value) <= MOST_OF_A_NAME:
-        return f"{setting}: {value} {problem}."
-    return f"{setting} {problem}."
+    return f"{setting}: {value} {problem}." if os.path.exists(value) else f"{setting} {problem}."

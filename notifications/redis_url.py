@@ -1,6 +1,6 @@
 """REDIS_URL: the pool of connections that it means, or in words why it cannot be used.
 
-It may hold a password, so nothing of it is told but the name of an option.
+It may hold a password, so nothing of it is told.
 """
 
 from collections.abc import Iterator
@@ -55,9 +55,9 @@ def problem_of(url: str) -> str:
     # of which redis-py would make a path or an option.
     if not is_taken(base) or "@" in urlsplit(url)._replace(netloc="").geturl():
         return "is no address of a Redis"
-    for name, value in parse_qsl(query):
-        if not is_taken(f"{base}?{urlencode({name: value})}"):
-            return f"has an option that redis-py cannot use: {name!r}"
+    for number, option in enumerate(parse_qsl(query, keep_blank_values=True), start=1):
+        if not is_taken(f"{base}?{urlencode([option])}"):
+            return f"has an option that redis-py cannot use: number {number} after the `?`"
     return ""
 
 

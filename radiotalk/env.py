@@ -1,8 +1,8 @@
 """How a setting is read from the environment; settings.py alone says which settings are read.
 
 Each parser takes the setting's name, and raises ImproperlyConfigured with one line that says what
-to write instead, so that a typo stops the start. A value is shown only when it is as short as a
-typo: it may be a secret that was put under a wrong name.
+to write instead, so that a typo stops the start. No value is shown, only its length: it may be a
+secret that was put under a wrong name.
 """
 
 import io
@@ -29,7 +29,6 @@ DATABASE_SWITCHES = (
 
 # What django-environ takes for a setting in a file.
 LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=")
-MOST_SHOWN = 20  # characters
 
 
 def switched(word: str) -> bool | None:
@@ -95,7 +94,7 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
             return default
         on = switched(word)
         if on is None:
-            raise ImproperlyConfigured(f"{name} is {shown(word)}: say on or off.")
+            raise wrong(name, word, "on or off")
         return on
 
     def required(self, name: str, *, fallback: str | None) -> str:
@@ -117,21 +116,16 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
             value = int(text)
         except ValueError:
             value = least - 1
-        if value < least:
-            raise ImproperlyConfigured(
-                f"{name} is {shown(text)}: say a whole number of at least {least}."
-            )
-        if most is not None and value > most:
-            raise ImproperlyConfigured(
-                f"{name} is {shown(text)}: say a whole number of at most {most}."
-            )
+        if value < least or (most is not None and value > most):
+            bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+            raise wrong(name, text, f"a whole number {bounds}, such as {default}")
         return value
 
     def choice(self, name: str, *, default: str, among: tuple[str, ...]) -> str:
         """Return the setting, which is one of `among`."""
         value: str = self.str(name, default=default)
         if value not in among:
-            raise ImproperlyConfigured(f"{name} is {shown(value)}: say one of {', '.join(among)}.")
+            raise wrong(name, value, f"one of {', '.join(among)}")
         return value
 
     def time_zone(self, name: str, *, default: str) -> str:
@@ -140,10 +134,16 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
-            raise ImproperlyConfigured(
-                f"{name} is {shown(value)}: say a time zone such as Asia/Tokyo."
-            ) from None
+            raise wrong(name, value, "a time zone such as Asia/Tokyo") from None
         return value
+
+    def origins(self, name: str) -> list[str]:
+        """Return the origins that are listed; Django would show one that has no scheme."""
+        found: list[str] = self.list(name, default=[])
+        for origin in found:
+            if "://" not in origin:
+                raise wrong(name, origin, "origins such as https://admin.example.com")
+        return found
 
     def database(self, name: str, *, default: str) -> dict[str, Any]:
         """Return what Django needs to know of the database at this address.
@@ -168,6 +168,7 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
         return config
 
 
-def shown(text: str) -> str:
-    """Return a wrong value for people, if it is as short as a typo; else only its length."""
-    return repr(text) if len(text) <= MOST_SHOWN else f"a text of {len(text)} characters"
+def wrong(name: str, value: str, expected: str) -> ImproperlyConfigured:
+    """Return what tells people of a wrong value, without the value."""
+    told = f"{name} has a wrong value of length {len(value)}"
+    return ImproperlyConfigured(f"{told} (it is not shown): say {expected}.")

@@ -1,9 +1,10 @@
-"""Where the log's lines go: to standard error, and nobody ever waits for whoever reads it.
+"""Standard error, for the log and for all else: nobody ever waits for long for whoever reads it.
 
 A pipe that nobody reads is full after 64 KB, and a terminal that was stopped takes nothing. A write
 that waits for either would stop the worker's loop, and with it SIGTERM.
 """
 
+import io
 import logging
 import os
 import select
@@ -93,6 +94,38 @@ class StderrHandler(logging.Handler):
             while self._unwritten and self._poll.poll(max(until - time.monotonic(), 0) * 1000):
                 written = os.write(self._descriptor, self._unwritten[: select.PIPE_BUF])
                 del self._unwritten[:written]
+
+
+class Stderr(io.TextIOBase):
+    """The `sys.stderr` of a command: what Django and Python say there themselves, beside the log.
+
+    A reader who takes nothing is waited for once, and then no more: the text is dropped.
+    """
+
+    encoding = "utf-8"
+
+    def __init__(self, descriptor: int = STDERR) -> None:
+        self._descriptor = own(descriptor)
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLOUT)
+        self._patience = LAST_SECONDS
+
+    def write(self, text: str) -> int:
+        """Write what the reader takes; return the length of all of it."""
+        rest = text.encode(errors="backslashreplace")
+        with suppress(OSError):  # nobody reads any more
+            while rest and self._poll.poll(self._patience * 1000):
+                rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
+        self._patience = 0 if rest else LAST_SECONDS
+        return len(text)
+
+    def fileno(self) -> int:
+        """Return the descriptor, by which Django tells a terminal, which has colors."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Return whether a person reads along."""
+        return os.isatty(self._descriptor)
 
 
 def priority(level: int) -> int:

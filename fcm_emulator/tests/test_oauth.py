@@ -126,6 +126,16 @@ def test_an_unknown_access_token_is_not_found(account: Account, header: str) -> 
     assert account.authority.find(header, NOW) is None
 
 
+def test_an_access_token_of_a_key_that_was_replaced_is_not_found(account: Account) -> None:
+    before = account.bearer()
+    other = account.file.with_name("other.json")
+    write_service_account(other, TOKEN_URI)
+
+    other.replace(account.file)
+
+    assert account.authority.find(before, NOW) is None
+
+
 def test_a_later_access_token_has_a_greater_serial(account: Account) -> None:
     first, second = (account.authority.find(account.bearer(), NOW) for _ in range(2))
 

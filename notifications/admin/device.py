@@ -42,13 +42,19 @@ class SendTest(Control[DeviceToken]):
     def do(self, row: DeviceToken, form: forms.Form, request: HttpRequest) -> Happened:
         result = test_push.send(row, by=request.user.get_username(), now=clock.now())
         if result.outcome == Delivery.Outcome.SENT:
-            return Happened(gettext("FCM accepted the test: it is on its way."))
-        text = gettext("FCM did not take the test (%(code)s). %(meaning)s")
-        about = {
-            "code": result.code or "–",
-            "meaning": causes.explain(result.outcome, result.code),
-        }
-        return Happened(text % about, messages.ERROR)
+            text, level = gettext("FCM accepted the test: it is on its way."), messages.SUCCESS
+        else:
+            about = {
+                "code": result.code or "–",
+                "meaning": causes.explain(result.outcome, result.code),
+            }
+            text = gettext("FCM did not take the test (%(code)s). %(meaning)s") % about
+            level = messages.ERROR
+        if result.other_key:
+            other = gettext("It was sent with another key than the worker's: %(changed)s.")
+            text = f"{text} {other % {'changed': result.other_key}}"
+            level = max(level, messages.WARNING)
+        return Happened(text, level)
 
 
 TEST = SendTest()

@@ -51,7 +51,13 @@ class AccessToken:
         self.refreshes = Counter({GIVEN: 0})
         self._key = Key(account, self._request, self.refreshes)
         self._newer: Key | None = None  # that has been given no token yet
+        self.is_outdated = False  # the file was replaced, and the key in use is not (yet) its own
         self._lock = threading.Lock()
+
+    @property
+    def key_end(self) -> str:
+        """Return the end of the id of the key in use."""
+        return self._key.end
 
     def header(self, *, refused: str = "") -> str:
         """Return a valid "Bearer …"; refresh the token when FCM has `refused` the present one.
@@ -92,6 +98,7 @@ class AccessToken:
         except NoAccessTokenError:
             return False
         self._key, self._newer = self._newer, None
+        self.is_outdated = False
         self._key.failing = "token.failed"
         logger.info("credentials.changed", extra={"file": self._file})
         return True
@@ -103,6 +110,7 @@ class AccessToken:
         if signature == self._seen:
             return
         self._seen = signature
+        self.is_outdated = True
         try:
             account = service_account.load(self._file)
             if account["project_id"] != self.project_id:

@@ -67,6 +67,7 @@ class Key:
         refreshes: Counter[str],
         failing: str = "token.failed",
     ) -> None:
+        self.end = end_of_id(account)
         self.failing = failing  # how the log tells that a refresh failed
         self._google = credentials.Certificate(account).get_credential()
         self._request = request
@@ -133,6 +134,12 @@ class Key:
             raise TimeoutError
         if failures:
             raise failures[0]
+
+
+def end_of_id(account: dict[str, Any]) -> str:
+    """Return the last six characters of the key's id, by which people tell keys apart."""
+    end = str(account.get("private_key_id", ""))[-6:]
+    return f"…{end}" if end.isascii() and end.isalnum() else ""
 
 
 def life_left(expiry: datetime | None) -> float:

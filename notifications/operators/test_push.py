@@ -12,12 +12,15 @@ from firebase_admin import messaging
 
 from notifications import fcm_config
 from notifications.fcm.connection import Connection
+from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.failures import Failure
 from notifications.fcm.key import CredentialsRefusedError, NoAccessTokenError
 from notifications.fcm.message import ANY_TARGET, complete, split
 from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify
-from notifications.models import Delivery, DeviceToken
+from notifications.models import Delivery, DeviceToken, WorkerLease
+
+from .differences import differences
 
 TTL = timedelta(minutes=5)  # a test that comes later confuses
 WAIT_SECONDS = 0.5  # between two looks; the connection itself ends after FCM_TIMEOUT
@@ -25,31 +28,44 @@ WAIT_SECONDS = 0.5  # between two looks; the connection itself ends after FCM_TI
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a test: an outcome as the send log would have it, and FCM's code."""
+    """What became of a test: an outcome as the send log would have it, and FCM's code.
+
+    `other_key` says by what key it was sent in place of the active worker's; "" by the same.
+    """
 
     outcome: Delivery.Outcome
     code: str
+    other_key: str = ""
 
 
 def send(device: DeviceToken, *, by: str, now: datetime) -> Result:
     """Send the test, and return what became of it."""
-    verdict = attempt(device, by=by, now=now)
+    try:
+        access = fcm_config.access_token()
+    except ValueError:  # no file, or none of a service account
+        return Result(Delivery.Outcome.REJECTED, CredentialsRefusedError.verdict.code)
+    verdict = attempt(access, device, by=by, now=now)
     outcome = {
         Meaning.ACCEPTED: Delivery.Outcome.SENT,
         Meaning.UNKNOWN: Delivery.Outcome.UNKNOWN,
     }.get(verdict.meaning, Delivery.Outcome.REJECTED)
-    return Result(outcome, verdict.code)
+    return Result(outcome, verdict.code, other_key(access))
 
 
-def attempt(device: DeviceToken, *, by: str, now: datetime) -> Verdict:
+def other_key(access: AccessToken) -> str:
+    """Return how our key differs from the active worker's, as far as that one is known."""
+    lease, ours = WorkerLease.objects.held(), fcm_config.account(access)
+    shown = (lease and lease.settings) or {}
+    theirs = {name: shown.get(name, ours[name]) for name in ours}
+    return differences(theirs, ours)
+
+
+def attempt(access: AccessToken, device: DeviceToken, *, by: str, now: datetime) -> Verdict:
     """Return what FCM made of the one POST."""
     try:
-        access = fcm_config.access_token()
         authorization = access.header()
     except NoAccessTokenError as error:
         return error.verdict
-    except ValueError:  # no file, or none of a service account
-        return CredentialsRefusedError.verdict
     try:
         endpoint = fcm_config.endpoint(access)
     except ValueError:  # no address, or one without TLS: nothing is sent

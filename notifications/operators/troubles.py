@@ -116,8 +116,17 @@ def of_fcm(situation: Situation) -> Iterator[Trouble]:
 
 
 def of_settings(situation: Situation, standbys: Iterable[Standby]) -> Iterator[Trouble]:
-    """Yield each standby that would go on with other settings than the active worker's."""
+    """Yield that a new key is not in use, and each standby with other settings than the worker."""
     active = situation.holder.settings if situation.holder else None
+    if active and active.get("KEY_IS_OUTDATED"):
+        yield Trouble(
+            _("The service account file was replaced, and the worker still uses the key before."),
+            _(
+                "Its log says why: credentials.unusable or credentials.unproven. Put the right "
+                "file in place; for another Firebase project, restart all workers."
+            ),
+            urgent=False,
+        )
     for standby in standbys:
         known = active and standby.settings
         if known and (changed := differences(active or {}, standby.settings or {})):

@@ -62,5 +62,5 @@ def test_one_notification_can_be_meant(signals: list[signal.Signals]) -> None:
     "wanted", ["after_lunch=kill", "after_claim=sleep", "after_claim=kill@often", "after_claim"]
 )
 def test_what_is_no_failpoint_stops_the_start(wanted: str) -> None:
-    with pytest.raises(ValueError, match=f"^{wanted} is no failpoint"):
+    with pytest.raises(ValueError, match="something is no failpoint"):
         failpoints.arm([wanted])

@@ -280,7 +280,7 @@ class Invoker:
         lost = self.recovery.recover(in_flight=self.ledger.batches, now=now)
         logger.info("lease.acquired", extra={"epoch": self.lease.epoch})
         before = self.lease.settings_before()
-        if before and (changed := differences(before, self.lease.settings)):
+        if before and (changed := differences(before, self.lease.settings())):
             logger.warning("worker.settings_changed", extra={"changed": changed})
         for notification_id, unknown in lost.items():
             logger.warning(

@@ -14,6 +14,7 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -105,7 +106,7 @@ class Lease:
 
     ttl: timedelta
     holder: str = field(default_factory=new_holder)
-    settings: dict[str, Any] = field(default_factory=dict)  # of this worker, for people to see
+    settings: Callable[[], dict[str, Any]] = dict  # returns this worker's, for people to see
     epoch: int = 0
     until: float = 0.0
     rival: Holder | None = None
@@ -120,12 +121,13 @@ class Lease:
         until = time.monotonic() + self.ttl.total_seconds()
         if self.epoch:
             ours = self._known()
-            if not ours.renew(holder=self.holder, epoch=self.epoch, ttl=self.ttl, **figures):
+            figures |= {"settings": self.settings(), "ttl": self.ttl}
+            if not ours.renew(holder=self.holder, epoch=self.epoch, **figures):
                 self.lose()
             self.until = until
             return LeaseState.HELD
         row = self.look()
-        if self._known().acquire(holder=self.holder, ttl=self.ttl, settings=self.settings):
+        if self._known().acquire(holder=self.holder, ttl=self.ttl, settings=self.settings()):
             epoch = self.look().epoch
             Standby.objects.withdraw(holder=self.holder)
             # Last: what fails before is begun anew, in an epoch that settles the ones before it.
@@ -172,7 +174,7 @@ class Lease:
 
     def announce(self) -> None:
         """Say that this worker waits for the lease."""
-        Standby.objects.announce(holder=self.holder, settings=self.settings)
+        Standby.objects.announce(holder=self.holder, settings=self.settings())
 
     def release(self) -> None:
         """Give the lease back, so that a standby need not wait for it to expire."""

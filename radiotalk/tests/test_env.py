@@ -31,7 +31,7 @@ def test_a_boolean_that_is_empty_is_its_default(text: str | None, default: bool)
 
 @pytest.mark.parametrize("word", ["treu", "2", "onn", "none"])
 def test_a_boolean_with_a_typo_is_no_boolean(word: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=f"SETTING is '{word}': say on or off."):
+    with pytest.raises(ImproperlyConfigured, match=r"SETTING has a wrong value .* say on or off"):
         env(word).boolean("SETTING", default=True)
 
 
@@ -48,23 +48,20 @@ def test_a_number_lies_within_its_bounds(text: str | None, number: int) -> None:
     assert env(text).number("SETTING", default=5, least=1, most=10) == number
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("0", "at least 1"),
-        ("-1", "at least 1"),
-        ("", "at least 1"),
-        ("1h", "at least 1"),
-        ("2.5", "at least 1"),
-        ("11", "at most 10"),
-        ("9" * 20, "at most 10"),
-    ],
-)
-def test_a_number_out_of_bounds_is_told_with_the_bound(text: str, told: str) -> None:
+@pytest.mark.parametrize("text", ["0", "-1", "", "1h", "2.5", "11", "9" * 20])
+def test_a_number_out_of_bounds_is_told_with_bounds_and_a_right_one(text: str) -> None:
     with pytest.raises(ImproperlyConfigured) as wrong:
         env(text).number("SETTING", default=5, least=1, most=10)
 
-    assert str(wrong.value) == f"SETTING is {text!r}: say a whole number of {told}."
+    assert str(wrong.value) == (
+        f"SETTING has a wrong value of length {len(text)} (it is not shown): "
+        "say a whole number from 1 to 10, such as 5."
+    )
+
+
+def test_a_number_without_an_upper_bound_is_told_with_the_lower_one() -> None:
+    with pytest.raises(ImproperlyConfigured, match="a whole number of at least 1, such as 5"):
+        env("0").number("SETTING", default=5, least=1)
 
 
 def test_a_choice_is_spelled_exactly_so() -> None:
@@ -109,3 +106,12 @@ def test_an_address_of_no_database_is_told_and_not_shown(address: str) -> None:
         env(address).database("SETTING", default="sqlite:////var/default.sqlite3")
 
     assert "secret" not in str(wrong.value)
+
+
+def test_origins_are_listed_each_with_its_scheme() -> None:
+    assert env("https://a.example,http://b.example").origins("SETTING") == [
+        "https://a.example",
+        "http://b.example",
+    ]
+    with pytest.raises(ImproperlyConfigured, match=r"such as https://admin\.example\.com"):
+        env("https://a.example,b.example").origins("SETTING")

@@ -31,16 +31,24 @@ from .test_settings import READ
 NAMES = sorted(set(re.findall(READ, Path(source.__file__).read_text())))
 SCRIPT_SECONDS = 10 * DEADLINE_SECONDS
 
-CANARY = "hunter-two-0123456789-abcdefghijklmnopqrstuvwxyz"
+CANARY = "hunter2-secr"
+OF_LETTERS_AND_DIGITS = "hunter2secret"
+LONG = f"{CANARY}-0123456789-abcdefghijklmnopqrstuvwxyz"
 KEY = f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----\n"
 ACCOUNT = {"type": "service_account", "project_id": "p", "private_key": KEY}
 IN_BASE64 = base64.b64encode(json.dumps(ACCOUNT).encode()).decode()
 # What of a value may be in no output.
-MARKS = [CANARY, "hunter", IN_BASE64[40:60]]
+MARKS = ["hunter", IN_BASE64[40:60]]
 
 VALUES = [
     CANARY,
+    OF_LETTERS_AND_DIGITS,
+    LONG,
     f"${CANARY}",
+    f"/{CANARY}",
+    f"{CANARY}.json",
+    f"{CANARY}=kill",
+    f"{CANARY},https://radiotalk.example",
     KEY,
     json.dumps(ACCOUNT, indent=2),
     json.dumps(ACCOUNT),
@@ -58,13 +66,27 @@ VALUES = [
     f"redis://:{CANARY}/more@127.0.0.1:1/0",
     f"redis://:1/{CANARY}@127.0.0.1:1/0",
     f"redis://:1?{CANARY}=1@127.0.0.1:1/0",
+    *(
+        f"{scheme}://{where}"
+        for scheme in ("https", "http", "postgres", "redis")
+        for where in (
+            f"{CANARY}@127.0.0.1:1/0",
+            f"127.0.0.1:1/{CANARY}",
+            f"127.0.0.1:1/0?{CANARY}=1",
+            f"127.0.0.1:1/0#{CANARY}",
+            f"127.0.0.1:{CANARY}",
+        )
+    ),
 ]
 
-# Browsers and proxies see these; Django itself shows an origin without a scheme.
-PUBLIC = {"ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS"}
+# Browsers and proxies see these.
+PUBLIC = {"ALLOWED_HOSTS"}
 
-# Nobody would put a secret there, and each is easier to mend where it is seen.
-NEVER_SECRET = {"JOURNAL_STREAM", "MEDIA_ROOT", "NOTIFICATIONS_FAILPOINTS", "NOTIFY_SOCKET"}
+# Systemd sets them, or they name a directory that is made.
+NEVER_SECRET = {"JOURNAL_STREAM", "MEDIA_ROOT", "NOTIFY_SOCKET"}
+
+# They are looked at when the apps are ready.
+LATE = {"NOTIFICATIONS_FAILPOINTS"}
 
 # They take any text, which is looked at only when it is used.
 FREE_TEXT = [
@@ -126,7 +148,15 @@ def fine(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_each_setting_that_takes_any_text_is_walked(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = {name for name in NAMES if refusal(name, CANARY, monkeypatch) is None}
 
-    assert taken - PUBLIC - NEVER_SECRET == set(FREE_TEXT)
+    assert taken - PUBLIC - NEVER_SECRET - LATE == set(FREE_TEXT)
+
+
+@pytest.mark.parametrize("value", [CANARY, f"{CANARY}=kill", f"after_claim={CANARY}"])
+def test_no_failpoint_that_is_none_is_printed(value: str) -> None:
+    done = manage("check", **LAPTOP, NOTIFICATIONS_FAILPOINTS=value)
+
+    assert done.returncode == 1
+    assert leaked(done.stdout + done.stderr) == []
 
 
 @pytest.mark.parametrize("name", FREE_TEXT)

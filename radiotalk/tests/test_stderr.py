@@ -17,7 +17,7 @@ import pytest
 from radiotalk import stderr
 from radiotalk.logs import JsonFormatter, TextFormatter
 from radiotalk.settings import BASE_DIR
-from radiotalk.stderr import MOST_UNWRITTEN_BYTES, StderrHandler, stream_of
+from radiotalk.stderr import MOST_UNWRITTEN_BYTES, Stderr, StderrHandler, stream_of
 
 MANAGE = BASE_DIR / "manage.py"
 DEADLINE_SECONDS = 60
@@ -247,3 +247,23 @@ def test_a_process_of_ours_whose_log_goes_to_the_journal_says_its_priorities(
     )
 
     assert re.fullmatch(r"<3>\S+ ERROR worker\.failed\n", os.read(reader, 65_536).decode())
+
+
+@pytest.mark.parametrize("kind", [pipe, stream, terminal])
+def test_what_is_not_the_logs_waits_only_a_moment_for_its_reader(
+    opened: Callable[[Callable[[], Ends]], Ends], kind: Callable[[], Ends]
+) -> None:
+    writer, reader = opened(kind)
+    to = Stderr(writer)
+    lines = [f"line {number} {'x' * 80}\n" for number in range(MANY)]
+    thread = threading.Thread(target=to.writelines, args=[lines], daemon=True)
+
+    thread.start()
+    thread.join(DEADLINE_SECONDS)
+    assert not thread.is_alive(), "a warning waits for its reader"
+
+    assert os.read(reader, 1024).startswith(b"line 0 ")
+    while select.select([reader], [], [], 0)[0]:
+        os.read(reader, 1024 * 1024)
+    print("the reader is back", file=to)
+    assert os.read(reader, 1024).startswith(b"the reader is back")

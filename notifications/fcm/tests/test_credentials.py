@@ -314,6 +314,7 @@ def test_a_new_key_is_used_without_a_restart(
     pass_time(monkeypatch, seconds=2)
 
     assert access.header() == "Bearer at-2"
+    assert not access.is_outdated
     assert key_of(endpoint.requests[-1]) == new
     assert access.header() == "Bearer at-2"
 
@@ -393,10 +394,12 @@ def test_a_file_that_is_half_written_changes_nothing(
     assert access.header() == access.header() == "Bearer at-1"
     assert [record.getMessage() for record in caplog.records] == ["credentials.unusable"]
 
+    assert access.is_outdated
     new = rotate(endpoint, account)
     pass_time(monkeypatch, seconds=2)
 
     assert access.header() == "Bearer at-2"
+    assert not access.is_outdated
     assert key_of(endpoint.requests[-1]) == new
 
 
@@ -419,10 +422,12 @@ def test_the_key_of_another_project_is_not_taken(
 ) -> None:
     # FCM's address names the project, and its devices are of that project.
     access.header()
+    before = access.key_end
     rotate(endpoint, account, project_id="another-project")
     pass_time(monkeypatch, seconds=2)
 
     assert access.header() == "Bearer at-1"
+    assert (access.key_end, access.is_outdated) == (before, True)
     [record] = caplog.records
     assert "restart" in str(vars(record)["error"])
 

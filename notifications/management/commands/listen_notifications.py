@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -79,7 +80,7 @@ class Command(DatabaseCommand):
         endpoint = endpoint_for(access)
         lease = Lease(
             timedelta(seconds=settings.NOTIFICATIONS_LEASE_TTL),
-            settings=configuration(lanes=max_workers, endpoint=endpoint),
+            settings=partial(configuration, lanes=max_workers, endpoint=endpoint, access=access),
         )
         if settings.FCM_PROXY:
             logger.info("proxy.used", extra={"proxy": endpoint.proxy_address[0]})

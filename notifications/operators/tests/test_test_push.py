@@ -1,5 +1,6 @@
 """A test to an operator's own device: one POST, real in a dry run, and to nobody else's."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from fcm_emulator.process import EmulatorProcess, running
 from notifications.admin.tests.rows import listener, staff, superuser
 from notifications.models import Delivery, DeviceToken, SendingSwitch
 from notifications.operators import test_push
+from notifications.tests.factories import WorkerLeaseFactory
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db]
 
@@ -133,6 +135,33 @@ def test_without_credentials_nothing_breaks(
 
     assert (result.outcome, result.code) == ("rejected", "CREDENTIALS_REFUSED")
     assert fcm.entries() == []
+
+
+def test_a_test_by_another_key_than_the_workers_says_so(fcm: EmulatorProcess) -> None:
+    client, device = own_device()
+    account = json.loads(fcm.service_account_file.read_text())
+    ours = {"FIREBASE_PROJECT": account["project_id"], "KEY": f"…{account['private_key_id'][-6:]}"}
+    lease = WorkerLeaseFactory.create(settings={**ours, "RATE": 600})
+
+    _status, page = send(client, device)
+    assert "another key" not in page
+
+    lease.settings |= {"FIREBASE_PROJECT": "elsewhere", "KEY": "…before"}
+    lease.save()
+    _status, page = send(client, device)
+
+    told = f"FIREBASE_PROJECT: elsewhere → {ours['FIREBASE_PROJECT']}, KEY: …before → {ours['KEY']}"
+    assert f"It was sent with another key than the worker&#x27;s: {told}." in page
+
+
+def test_a_worker_that_does_not_show_its_key_is_not_compared(fcm: EmulatorProcess) -> None:
+    client, device = own_device()
+    WorkerLeaseFactory.create(settings={"RATE": 600})
+
+    _status, page = send(client, device)
+
+    assert "FCM accepted the test" in page
+    assert "another key" not in page
 
 
 def test_a_second_click_sends_no_second_test(fcm: EmulatorProcess) -> None:

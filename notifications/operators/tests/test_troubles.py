@@ -215,6 +215,21 @@ def test_standbys_with_the_same_settings_are_no_matter() -> None:
     assert status(now=NOW)["remarks"] == []
 
 
+def test_a_replaced_key_that_the_worker_does_not_use_is_told() -> None:
+    WorkerLeaseFactory.create(heartbeat_at=NOW, settings={"KEY_IS_OUTDATED": True})
+
+    (remark,) = status(now=NOW)["remarks"]
+
+    assert "the worker still uses the key before" in remark
+    assert "restart all workers" in remark
+
+
+def test_a_key_that_the_worker_uses_is_no_matter() -> None:
+    WorkerLeaseFactory.create(heartbeat_at=NOW, settings={"KEY_IS_OUTDATED": False})
+
+    assert status(now=NOW)["remarks"] == []
+
+
 def test_a_standby_that_died_is_not_listed() -> None:
     Standby.objects.announce(holder="alive")
     long_ago = timezone.now() - timedelta(minutes=5)

@@ -18,11 +18,14 @@ from notifications.operators.status import status
 from testbed.hostile.fcm import HostileFcm
 from testbed.hostile.manners import KnowsNobody
 from testbed.lasting_system import assert_outcomes, ended, journal_of
-from testbed.system import REQUEST_SECONDS, System, add_listeners, outcomes, post
+from testbed.system import HALF_WAY, REQUEST_SECONDS, System, add_listeners, outcomes, post
 
 pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
 TARGETS = 50
+# At this rate so many take half a minute: what happens half-way happens while they are sent.
+MANY = 1000
+A_MINUTE = 2000
 TOO_OLD = timedelta(hours=2)  # NOTIFICATIONS_MAX_AGE is an hour
 
 
@@ -161,16 +164,29 @@ def test_an_outage_of_fcm_is_told_everywhere_from_its_start_to_its_end(system: S
 
 
 def test_a_key_is_rotated_under_a_worker_that_sends(system: System, tmp_path: Path) -> None:
-    program = system.listeners(TARGETS)
+    system.env["NOTIFICATIONS_MAX_PER_MINUTE"] = str(A_MINUTE)
     worker = system.start_worker()
-    ended(system, post(program))
+    notification = post(system.listeners(MANY))
+    system.wait_for_deliveries(HALF_WAY)
+    before = status(now=timezone.now())["worker_settings"]["KEY"]
 
-    rotate(system.fcm.service_account_file, tmp_path)  # the emulator revokes the one before
+    # From now on the emulator answers 401 to what the key before was given, and refuses the key.
+    rotate(system.fcm.service_account_file, tmp_path)
     system.wait_for_the_log("credentials.changed", worker)
-    notification = ended(system, post(program))
+    system.wait(lambda: status(now=timezone.now())["worker_settings"]["KEY"] != before)
+    ended(system, notification)
 
-    assert_outcomes(notification, sent=TARGETS)
+    assert_outcomes(notification, sent=MANY)
+    accepted = [
+        entry["access_token"]
+        for entry in journal_of(system, notification)
+        if entry["verdict"] == "accepted"
+    ]
+    old, new = accepted[0], accepted[-1]
+    assert old != new
+    assert accepted == [old] * accepted.count(old) + [new] * accepted.count(new)
     assert "credentials.away" not in worker.log.read_text()
+    assert "CREDENTIALS" not in "".join(problems())
     system.verify(kills=0)
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -709,7 +710,7 @@ def test_a_takeover_by_a_worker_with_other_settings_is_told(
 ) -> None:
     for rate in (600, 600, 60):
         invoker = worker()
-        invoker.lease.settings = {"RATE": rate}
+        invoker.lease.settings = partial(dict, RATE=rate)
         invoker.run()
 
     [record] = [each for each in caplog.records if each.getMessage() == "worker.settings_changed"]

@@ -261,10 +261,10 @@ def test_a_standby_that_stops_is_seen_no_more() -> None:
 
 @pytest.mark.django_db
 def test_the_holder_shows_its_settings_and_those_of_the_one_before() -> None:
-    first = Lease(TTL, settings={"RATE": 600})
+    first = Lease(TTL, settings=lambda: {"RATE": 600})
     first.keep()
     first.release()
-    second = Lease(TTL, settings={"RATE": 60})
+    second = Lease(TTL, settings=lambda: {"RATE": 60})
     second.keep()
 
     lease = WorkerLease.objects.get()
@@ -273,9 +273,22 @@ def test_the_holder_shows_its_settings_and_those_of_the_one_before() -> None:
 
 
 @pytest.mark.django_db
+def test_what_changes_while_the_lease_is_held_is_shown() -> None:
+    keys = iter(["…before", "…after"])
+    lease = Lease(TTL, settings=lambda: {"KEY": next(keys)})
+
+    lease.keep()
+    lease.keep()
+
+    row = WorkerLease.objects.get()
+    assert row.settings == {"KEY": "…after"}
+    assert not row.settings_before  # it is the same worker
+
+
+@pytest.mark.django_db
 def test_a_standby_shows_its_settings() -> None:
     Lease(TTL).keep()
-    standby = Lease(TTL, settings={"RATE": 60})
+    standby = Lease(TTL, settings=lambda: {"RATE": 60})
     standby.keep()
 
     standby.announce()
