@@ -16,7 +16,13 @@ import requests
 from google.auth.transport.requests import Request
 
 from . import service_account
-from .key import GIVEN, REFRESH_TIMEOUT_SECONDS, Key, NoAccessTokenError
+from .key import (
+    GIVEN,
+    REFRESH_TIMEOUT_SECONDS,
+    CredentialsUnavailableError,
+    Key,
+    NoAccessTokenError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +90,8 @@ class AccessToken:
         except NoAccessTokenError:
             self._look()
             if not self._change_over(seconds=seconds) and is_needed:
+                if self._newer and self._newer.is_unproven:
+                    raise CredentialsUnavailableError from None
                 raise
 
     def _change_over(self, *, seconds: float) -> bool:

@@ -93,6 +93,11 @@ class Key:
         """Return whether the token will do, though another one is wanted."""
         return time.monotonic() < self._valid_until
 
+    @property
+    def is_unproven(self) -> bool:
+        """Return whether nobody has said yes or no to it: it may be a good one."""
+        return self._failed is CredentialsUnavailableError
+
     def refresh(self, *, seconds: float) -> None:
         """Get another token within so many seconds; raise NoAccessTokenError when there is none."""
         if self._failed and time.monotonic() < self._paused_until:

@@ -363,6 +363,19 @@ def test_a_key_that_google_never_takes_changes_nothing(
     assert access.header() != "Bearer at-1"
 
 
+def test_an_old_key_that_is_refused_while_nobody_answers_for_the_new_one_is_no_refusal(
+    access: AccessToken, endpoint: TokenEndpoint, account: Path
+) -> None:
+    before = access.header()
+    new = rotate(endpoint, account)
+    endpoint.reply = lambda n: (
+        (502, PAGE) if key_of(endpoint.requests[-1]) == new else (400, REFUSAL)
+    )
+
+    with pytest.raises(CredentialsUnavailableError):
+        access.header(refused=before)
+
+
 def test_a_token_is_used_until_its_end_when_there_is_no_other(
     access: AccessToken, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
