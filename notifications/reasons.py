@@ -65,6 +65,11 @@ MANY_MISCONFIGURED = gettext_noop(
     "%(code)s. %(advice)s Then release: these are attempted again, and it is not held for them "
     "again. Or cancel."
 )
+LATELY_MISCONFIGURED = gettext_noop(
+    "Nobody on %(platforms)s is reached: %(count)s of the last %(total)s answers there blame the "
+    "configuration, most of them by %(code)s. %(advice)s Then release: these are attempted again, "
+    "and it is not held for them again. Or cancel."
+)
 
 # What FCM's code says of our configuration, and what to do about it.
 ADVICE = {

@@ -46,21 +46,23 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
             "next_attempt_at", "id"
         )
 
+    def waiting_for_retry(self) -> DeliveryQuerySet:
+        """Return the retries that are not claimed, whenever they are due."""
+        return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at__isnull=False)
+
     def claim_retry(self) -> int:
         """Claim these for another attempt; without `next_attempt_at` they are not claimed again."""
-        return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at__isnull=False).update(
-            attempts=F("attempts") + 1, next_attempt_at=None
-        )
+        return self.waiting_for_retry().update(attempts=F("attempts") + 1, next_attempt_at=None)
 
     def abandon(self, *, now: datetime) -> int:
         """No attempt will come in time any more: retry (waiting) → abandoned."""
-        return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at__isnull=False).update(
+        return self.waiting_for_retry().update(
             outcome=DeliveryOutcome.ABANDONED, next_attempt_at=None, at=now
         )
 
     def skip(self, *, now: datetime) -> int:
         """The device is no target any more: retry (waiting) → skipped."""
-        return self.filter(outcome=DeliveryOutcome.RETRY, next_attempt_at__isnull=False).update(
+        return self.waiting_for_retry().update(
             outcome=DeliveryOutcome.SKIPPED, next_attempt_at=None, at=now
         )
 

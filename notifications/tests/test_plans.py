@@ -163,6 +163,19 @@ def test_what_is_due_is_found_without_the_log(program: Program, repository: Repo
     assert indexes(plans) <= {"delivery_to_retry", "delivery_not_sent"}  # small both
 
 
+def test_who_follows_and_who_was_set_aside_is_found_without_the_log(
+    program: Program, repository: Repository
+) -> None:
+    notification = sending(program, repository)
+
+    waiting = plans_of(lambda: repository.due.others_follow(notification.id, {"android"}))
+    set_aside = plans_of(lambda: repository.results.blamed(notification.id))
+
+    assert passes(waiting) == passes(set_aside) == []
+    assert "delivery_to_retry" in indexes(waiting)
+    assert "delivery_ended_unsent" in indexes(set_aside)
+
+
 # For one in ten lines of a small log, and after many a rollback, reading it all may be cheaper:
 # so it has a share as in a large one.
 FEW_LINES = """

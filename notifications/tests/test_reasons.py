@@ -79,6 +79,15 @@ STORED = {
         "その後、保留を解除してください（該当する端末にはもう一度送信し、同じ理由では保留に"
         "なりません）。または中止してください。"
     ),
+    "Nobody on ios is reached: 20 of the last 25 answers there blame the configuration, most of "
+    "them by NOT_FOUND. Is the service account's project the one that FCM knows? Then release: "
+    "these are attempted again, and it is not held for them again. Or cancel.": (
+        "ios の端末に届いていません。直近の応答 25 件のうち 20 件は設定の誤りを示しています"
+        "（最も多いのは NOT_FOUND）。"
+        "サービスアカウントのプロジェクトが、FCM の知っているプロジェクトかを確認してください。"
+        "その後、保留を解除してください（該当する端末にはもう一度送信し、同じ理由では保留に"
+        "なりません）。または中止してください。"
+    ),
     "Its talk was deleted.": "トークが削除されました。",
     "The talk was posted too long ago to be announced.": (
         "トークの投稿から時間がたちすぎているため、通知しません。"

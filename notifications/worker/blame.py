@@ -2,14 +2,14 @@
 
     401 THIRD_PARTY_AUTH_ERROR, 401 twice, 403, 404, 400 (fcm/outcomes.py: misconfigured)
 
-FCM gives such an answer to a single device, too. So they hold a notification at once only while
-nobody is reached, or nobody any more. Else it goes on, and they are judged at its end, platform by
-platform: a broken APNs key is the iPhones' trouble alone. What was set aside is attempted again
-when the notification is released.
+FCM gives such an answer to a single device, too, or to one platform alone: a broken APNs key is the
+iPhones' trouble. So they hold a notification at once only while nobody is reached, or nobody any
+more, and no other platform follows. Else it goes on, and its send log is judged at its end,
+platform by platform. What was set aside is attempted again when the notification is released.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,16 +25,15 @@ IN_A_ROW_A_LANE = 20
 # Where somebody had been reached before, far more: one listener may have many devices, whose
 # numbers follow one another.
 IN_A_ROW_LATER = 200
+# A platform is heard of when it has this share of so many in a row: fewer may be strays of a
+# platform that is fine.
+HEARD_SHARE = 0.1
 
 # At the end, of the answers for one platform.
 LEAST = 10
 MOST_SHARE = 0.20
-# At the end, where nobody was reached on any platform.
+# At the end, where nobody was reached on any platform, of all answers.
 LEAST_OF_ALL = 2
-
-# FCM could not authenticate itself to Apple, or to a browser's push service: it says nothing of
-# the other platforms (https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode).
-OF_ITS_PLATFORM = "THIRD_PARTY_AUTH_ERROR"
 
 
 class Blamed(NamedTuple):
@@ -46,75 +45,87 @@ class Blamed(NamedTuple):
 
 @dataclass
 class Blame:
-    """The answers of one notification that blame us, and how many there are in all."""
+    """The answers of one notification since a device was last reached, on whatever platform."""
 
-    devices: dict[int, Blamed] = field(default_factory=dict)
-    # Their platforms, by device, since a device was last reached; and of those, the ones whose
-    # answers speak of all platforms. Looked at in each turn, so that only their numbers are asked.
-    in_a_row: dict[int, str] = field(default_factory=dict)
-    of_everybody: dict[int, str] = field(default_factory=dict)
+    devices: dict[Blamed, set[int]] = field(default_factory=dict)  # those that blame us
     answers: Counter[str] = field(default_factory=Counter)  # of any kind, by platform
     anybody_is_reached: bool = False
-    others_follow: bool = False  # devices of platforms that were not heard of: go on for them
+    anybody_is_refused: bool = False  # the send log may have devices to judge at the end
+    others_follow: frozenset[str] = frozenset()  # others than these: asked of the database once
 
     def count(self, meaning: Meaning, target: Target, code: str) -> None:
         """Count an answer."""
+        if meaning is Meaning.ACCEPTED:
+            self.anybody_is_reached = True
+            if self.answers:
+                self.devices, self.answers, self.others_follow = {}, Counter(), frozenset()
+            return
         self.answers[target.platform] += 1
         if meaning is Meaning.MISCONFIGURED:
-            self.devices[target.device_id] = Blamed(target.platform, code)
-            self.in_a_row[target.device_id] = target.platform
-            if code == OF_ITS_PLATFORM:
-                self.of_everybody.pop(target.device_id, None)
-            else:
-                self.of_everybody[target.device_id] = target.platform
-        elif meaning is Meaning.ACCEPTED:
-            self.anybody_is_reached = True
-            if self.in_a_row:
-                self.in_a_row, self.of_everybody = {}, {}
+            self.anybody_is_refused = True
+            self.devices.setdefault(Blamed(target.platform, code), set()).add(target.device_id)
 
-    def reason(self, *, final: bool, lanes: int) -> str:
-        """Return why an operator must look, "" to go on; `final` says that all answers are in."""
-        platforms = self._in_trouble() if final else self._unreached(lanes)
-        if not platforms:
-            return ""
-        blamed = [each for each in self.devices.values() if each.platform in platforms]
-        code = most_frequent(each.code for each in blamed)
-        told = {
-            "code": code,
-            "count": len(blamed),
-            "total": sum(self.answers[platform] for platform in platforms),
-            "platforms": ", ".join(sorted(platforms)),
-            "advice": reasons.ADVICE.get(code, reasons.OTHER_ADVICE),
-        }
-        return reasons.MANY_MISCONFIGURED % told
-
-    def platforms_alone(self, *, lanes: int) -> frozenset[str]:
-        """Return the platforms that are not reached, where that says nothing of the others."""
-        if len(self.of_everybody) >= self._many(lanes):
-            return frozenset()
-        return self._unreached(lanes)
-
-    def _unreached(self, lanes: int) -> frozenset[str]:
+    def unreached(self, *, lanes: int) -> frozenset[str]:
         """Return the platforms of so many devices in a row that nobody seems to be reached."""
-        row = self.of_everybody if self.others_follow else self.in_a_row
-        return frozenset(row.values()) if len(row) >= self._many(lanes) else frozenset()
-
-    def _many(self, lanes: int) -> int:
+        if not self.devices:
+            return frozenset()
         many = IN_A_ROW_A_LANE * lanes
-        return max(many, IN_A_ROW_LATER) if self.anybody_is_reached else many
+        if self.anybody_is_reached:
+            many = max(many, IN_A_ROW_LATER)
+        count = by_platform(self._blamed)
+        if count.total() < many:
+            return frozenset()
+        return frozenset(each for each in count if count[each] >= HEARD_SHARE * many)
 
-    def _in_trouble(self) -> frozenset[str]:
-        """Return the platforms on which too many were not reached, all in all."""
-        count = Counter(each.platform for each in self.devices.values())
-        least = LEAST if self.anybody_is_reached else LEAST_OF_ALL
-        return frozenset(
-            platform
-            for platform in count
-            if count[platform] >= least and count[platform] > MOST_SHARE * self.answers[platform]
-        )
+    def reason(self, platforms: frozenset[str]) -> str:
+        """Return why an operator must look, where these platforms are not reached."""
+        return told(reasons.LATELY_MISCONFIGURED, self._blamed, self.answers, platforms)
+
+    @property
+    def _blamed(self) -> Counter[Blamed]:
+        return Counter({blamed: len(devices) for blamed, devices in self.devices.items()})
 
 
-def most_frequent(codes: Iterable[str]) -> str:
-    """Return the code that comes most often."""
-    [(code, _)] = Counter(codes).most_common(1)
-    return code
+def reason_at_the_end(blamed: Mapping[Blamed, int], answers: Counter[str], *, reached: bool) -> str:
+    """Return why an operator must look at a notification with these answers, "" to end it.
+
+    `answers` are those of any kind, by platform; `reached` says whether anybody was.
+    """
+    platforms = in_trouble(by_platform(blamed), answers, reached=reached)
+    return told(reasons.MANY_MISCONFIGURED, blamed, answers, platforms) if platforms else ""
+
+
+def in_trouble(count: Counter[str], answers: Counter[str], *, reached: bool) -> frozenset[str]:
+    """Return the platforms on which too many of all answers blame us."""
+    least, most = LEAST_OF_ALL, MOST_SHARE * answers.total()
+    if not reached and count.total() >= least and count.total() > most:
+        return frozenset(count)
+    return frozenset(
+        each for each in count if count[each] >= LEAST and count[each] > MOST_SHARE * answers[each]
+    )
+
+
+def by_platform(blamed: Mapping[Blamed, int]) -> Counter[str]:
+    """Return how many devices of each platform these are."""
+    count: Counter[str] = Counter()
+    for each, devices in blamed.items():
+        count[each.platform] += devices
+    return count
+
+
+def told(
+    template: str, blamed: Mapping[Blamed, int], answers: Counter[str], platforms: frozenset[str]
+) -> str:
+    """Return the reason: how many of how many answers for these platforms blame us for what."""
+    codes: Counter[str] = Counter()
+    for each, devices in blamed.items():
+        if each.platform in platforms:
+            codes[each.code] += devices
+    [(code, _)] = codes.most_common(1)
+    return template % {
+        "code": code,
+        "count": codes.total(),
+        "total": sum(answers[platform] for platform in platforms),
+        "platforms": ", ".join(sorted(platforms)),
+        "advice": reasons.ADVICE.get(code, reasons.OTHER_ADVICE),
+    }

@@ -58,9 +58,13 @@ class Tally:
     @classmethod
     def of(cls, notification: Notification) -> "Tally":
         """Return the tally of a notification that begins, or goes on."""
-        is_reached = notification.sent_count + notification.simulated_count > 0
         seen = frozenset(notification.brake.split())
-        return cls(seen=seen, blame=Blame(anybody_is_reached=is_reached))
+        blame = Blame(
+            anybody_is_reached=notification.sent_count + notification.simulated_count > 0,
+            anybody_is_refused=notification.rejected_count > 0
+            and Meaning.MISCONFIGURED not in seen,
+        )
+        return cls(seen=seen, blame=blame)
 
     def count(self, meaning: Meaning, target: Target, code: str = "") -> None:
         """Count a final answer; an answer that leads to a retry says nothing about the device."""
@@ -68,7 +72,8 @@ class Tally:
             self.credentials_refused |= meaning is Meaning.CREDENTIALS_REFUSED
             return
         self.answers[meaning] += 1
-        self.blame.count(meaning, target, code)
+        if meaning is not Meaning.MISCONFIGURED or meaning not in self.seen:
+            self.blame.count(meaning, target, code)
         if meaning in REFUSED:
             self.suspects.setdefault(meaning, []).append(target)
 
@@ -84,18 +89,18 @@ class Tally:
         self.suspects[Meaning.UNREGISTERED] = left
         self.answers[Meaning.UNREGISTERED] -= len(suspects) - len(left)
 
-    def objection(self, *, final: bool = False, lanes: int = 1) -> Objection | None:
+    def objection(self, *, final: bool = False, blamed: str = "") -> Objection | None:
         """Return why the notification must be held, with what to do; None to go on.
 
-        `final` says that all answers are in, `lanes` how many send at once.
+        `final` says that all answers are in, `blamed` why it must be held if they blame our
+        configuration (judging.py).
         """
         if self.credentials_refused:
             code = "CREDENTIALS_REFUSED"
             advice = reasons.ADVICE[code]
             return Objection(reasons.MISCONFIGURED % {"code": code, "advice": advice})
-        may_blame = Meaning.MISCONFIGURED not in self.seen
-        if may_blame and (reason := self.blame.reason(final=final, lanes=lanes)):
-            return Objection(reason, brake=Meaning.MISCONFIGURED)
+        if blamed:
+            return Objection(blamed, brake=Meaning.MISCONFIGURED)
         total = self._total(final=final)
         many = self.answers.total() + len(self.superseded) >= UNREGISTERED_LEAST_ANSWERS
         if many and self._too_many(Meaning.UNREGISTERED, total, most_share=UNREGISTERED_MOST_SHARE):

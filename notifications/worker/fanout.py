@@ -1,9 +1,11 @@
 """A fan-out: a notification that is being sent, as the main thread holds it in memory."""
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from django.conf import settings
 
@@ -20,6 +22,7 @@ from .work import Job, Result
 # How old an encoded message may become. Its time to live was right when the message was encoded,
 # so it is too long by at most this much.
 ENCODED_FOR = timedelta(seconds=10)
+PLATFORM = attrgetter("platform")  # of a Target
 
 
 @dataclass
@@ -36,7 +39,8 @@ class Fanout:
     exhausted: bool = False  # the whole audience is claimed
     retries_due: bool = False
     counted: bool = False  # nothing is left to count of its audience
-    in_flight: int = 0
+    in_flight: Counter[str] = field(default_factory=Counter)  # by platform
+    unwritten_retries: set[str] = field(default_factory=set)  # their platforms
     unsent_since: float | None = None  # monotonic; until its first targets are handed over
     tally: Tally = field(default_factory=Tally)
 
@@ -73,7 +77,12 @@ class Fanout:
     @property
     def seems_finished(self) -> bool:
         """Return whether memory knows nothing left to claim or await; the database decides."""
-        return not self.has_work and not self.in_flight
+        return not self.has_work and not self.in_flight.total()
+
+    def awaits_others(self, platforms: Collection[str]) -> bool:
+        """Return whether devices of other platforms are in flight, or their retries not written."""
+        in_flight = {platform for platform, count in self.in_flight.items() if count}
+        return bool((in_flight | self.unwritten_retries).difference(platforms))
 
     def exhaust(self) -> None:
         """Note that a claim found the end: of the retries that are due, else of the audience."""
@@ -85,13 +94,13 @@ class Fanout:
     def jobs(self, batches: tuple[ClaimedBatch, ...]) -> Iterator[Job]:
         """Yield each claimed batch as a job for a lane."""
         for batch in batches:
-            self.in_flight += len(batch.targets)
+            self.in_flight.update(map(PLATFORM, batch.targets))
             yield Job(batch.id, self.notification_id, self.head, self.tail, batch.targets)
 
     def take(self, result: Result, *, now: datetime) -> Entry:
         """Return the line of the send log for a result, and count the result for the brakes."""
         target, verdict = result.target, result.verdict
-        self.in_flight -= 1
+        self.in_flight[target.platform] -= 1
         self.tally.count(verdict.meaning, target, verdict.code)
         if verdict.meaning is Meaning.ACCEPTED:  # as almost all are; what follows takes its time
             return Entry(
@@ -100,6 +109,8 @@ class Fanout:
             )  # fmt: skip
         unreached = target.unreached + (verdict.meaning is Meaning.UNREACHED)
         next_attempt_at = self._next_attempt_at(result, unreached, now=now)
+        if next_attempt_at is not None:
+            self.unwritten_retries.add(target.platform)
         return Entry(
             notification_id=self.notification_id,
             device_id=target.device_id,

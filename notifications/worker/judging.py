@@ -8,6 +8,7 @@ from datetime import datetime
 from notifications import reasons
 from notifications.fcm.outcomes import Meaning
 
+from .blame import by_platform, reason_at_the_end
 from .brakes import Objection
 from .fanout import Fanout
 from .repository import Repository
@@ -67,16 +68,45 @@ class Judging:
 
     def _objection(self, fanout: Fanout, *, final: bool) -> Objection | None:
         """Return the brakes' objection, unless what the database knows explains it away."""
-        blame = fanout.tally.blame
-        objection = fanout.tally.objection(final=final, lanes=self._lanes)
-        if objection and not final and (platforms := blame.platforms_alone(lanes=self._lanes)):
-            # Where all is claimed, the others' answers are waited for.
-            blame.others_follow = fanout.exhausted or self._due.others_follow(
-                fanout.notification_id, platforms
-            )
-            objection = fanout.tally.objection(final=final, lanes=self._lanes)
+        tally = fanout.tally
+        blamed = self._blamed_at_the_end(fanout) if final else self._blamed_at_once(fanout)
+        objection = tally.objection(final=final, blamed=blamed)
         if objection and objection.brake == Meaning.UNREGISTERED:
-            suspects = [each.device_id for each in fanout.tally.suspects[Meaning.UNREGISTERED]]
-            fanout.tally.excuse(self._results.superseded(suspects))
-            objection = fanout.tally.objection(final=final, lanes=self._lanes)
+            suspects = [each.device_id for each in tally.suspects[Meaning.UNREGISTERED]]
+            tally.excuse(self._results.superseded(suspects))
+            objection = tally.objection(final=final, blamed=blamed)
         return objection
+
+    def _blamed_at_once(self, fanout: Fanout) -> str:
+        """Return why to hold it now: nobody is reached, and no other platform follows."""
+        blame = fanout.tally.blame
+        platforms = blame.unreached(lanes=self._lanes)
+        if not platforms or self._others_follow(fanout, platforms):
+            return ""
+        return blame.reason(platforms)
+
+    def _others_follow(self, fanout: Fanout, platforms: frozenset[str]) -> bool:
+        """Return whether to go on for others than these; where all is claimed, to its end."""
+        blame = fanout.tally.blame
+        if not fanout.has_work or fanout.awaits_others(platforms):
+            return True
+        if blame.others_follow != platforms:
+            if not self._due.others_follow(fanout.notification_id, platforms):
+                return False
+            blame.others_follow = platforms
+        return True
+
+    def _blamed_at_the_end(self, fanout: Fanout) -> str:
+        """Return why to hold it instead of ending it, by its send log: other workers' answers too.
+
+        The log is counted only where it matters, since it may be large.
+        """
+        blame, notification_id = fanout.tally.blame, fanout.notification_id
+        if not (blame.anybody_is_refused and self._due.is_complete(notification_id)):
+            return ""
+        reached = blame.anybody_is_reached
+        blamed = self._results.blamed(notification_id)
+        if not reason_at_the_end(blamed, by_platform(blamed), reached=reached):
+            return ""  # too few, whatever the others are
+        answers = self._results.answers(notification_id)
+        return reason_at_the_end(blamed, answers, reached=reached)

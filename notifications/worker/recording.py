@@ -77,6 +77,7 @@ class Recording:
         self.timer.restart()
         fanouts = list(self._rotation)
         for fanout in fanouts:
+            fanout.unwritten_retries.clear()
             self._judging.disable_refused(fanout, now, final=False)
         self._count_audience(fanouts)
         return True
@@ -102,7 +103,7 @@ class Recording:
     def _count_audience(self, fanouts: list[Fanout]) -> None:
         """Count the next slice of the first audience whose size is not known yet."""
         for fanout in fanouts:
-            if fanout.in_flight and not (fanout.counted or fanout.exhausted):
+            if fanout.in_flight.total() and not (fanout.counted or fanout.exhausted):
                 more = self._repository.audience_count.go_on(fanout.notification_id)
                 fanout.counted = not more
                 return

@@ -111,9 +111,10 @@ def test_two_devices_that_blame_the_configuration_keep_nobody_else_from_being_re
     system.verify(kills=0)
 
 
-def test_a_broken_apns_key_is_the_iphones_trouble_alone(system: System) -> None:
+@pytest.mark.parametrize("fault", ["notfound", "thirdparty"])
+def test_what_is_refused_for_the_iphones_is_their_trouble_alone(system: System, fault: str) -> None:
     program = system.listeners(0)
-    add_listeners(program, 300, name="bad-{}-thirdparty", platform="ios")
+    add_listeners(program, 300, name=f"bad-{{}}-{fault}", platform="ios")
     add_listeners(program, 300, name="good-{}-android")
 
     held = ended(system, post(program))

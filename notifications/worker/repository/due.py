@@ -5,10 +5,11 @@ from contextlib import suppress
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import OuterRef
 
 from notifications import policy, reasons
 from notifications.models import Delivery, DeviceToken, Notification, SendingSwitch
-from notifications.models.device import DeviceTokenQuerySet
+from notifications.models.device import DeviceTokenQuerySet, ExistsForEach
 from notifications.models.notification import max_age
 from programs.models import Talk
 
@@ -49,12 +50,16 @@ class Due:
         return SendingSwitch.objects.current()
 
     def others_follow(self, notification_id: int, platforms: Collection[str]) -> bool:
-        """Return whether devices of other platforms are left in the audience."""
+        """Return whether devices of other platforms are left: in the audience, or as retries."""
         row = Notification.objects.select_related("talk").filter(id=notification_id).first()
         if row is None:  # deleted by hand
             return False
-        left = self._audience(row).filter(id__gt=row.cursor)
-        return left.exclude(platform__in=platforms).exists()
+        others = set(DeviceToken.Platform.values).difference(platforms)
+        of_others = DeviceToken.objects.filter(id=OuterRef("device"), platform__in=others)
+        waiting = Delivery.objects.filter(notification=row).waiting_for_retry()
+        if waiting.filter(ExistsForEach(of_others)).exists():
+            return True
+        return self._audience(row).filter(id__gt=row.cursor, platform__in=others).exists()
 
     def with_retries(self, notification_ids: Collection[int], *, now: datetime) -> set[int]:
         """Return which of these have something to attempt again by now."""

@@ -5,24 +5,29 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from operator import itemgetter
+from typing import Any
 
 from django.db import transaction
 from django.db.models import (
     BigAutoField,
+    Count,
     DateTimeField,
     Exists,
     F,
     IntegerField,
+    OuterRef,
     PositiveSmallIntegerField,
+    Subquery,
 )
 from django.db.models.functions import Coalesce
 
 from notifications import reasons
 from notifications.models import Batch, Delivery, DeviceToken, Notification, SendingMinute
 from notifications.models.compiled import Given, Select, Update
-from notifications.models.delivery import OF_THE_DEVICE
+from notifications.models.delivery import OF_THE_DEVICE, DeliveryQuerySet
 from notifications.models.id_lookup import Ids
 
+from ..blame import Blamed
 from ..work import Target
 from . import log
 from .log import Entry
@@ -114,6 +119,22 @@ class Results:
         gone = set(found.values_list("id", flat=True))
         return [each for each in refused if each.device_id in gone]
 
+    def blamed(self, notification_id: int) -> Counter[Blamed]:
+        """Return how many devices of a notification were set aside for our configuration."""
+        set_aside = Delivery.objects.filter(notification=notification_id).misconfigured()
+        return Counter(
+            {
+                Blamed(platform, code): devices
+                for platform, code, devices in counted(set_aside, "error_code")
+                if platform
+            }
+        )
+
+    def answers(self, notification_id: int) -> Counter[str]:
+        """Return how many devices FCM accepted or refused for good, by platform."""
+        answered = Delivery.objects.filter(notification=notification_id, outcome__in=REACHED_FCM)
+        return Counter(dict(counted(answered)))
+
     @staticmethod
     def _lock(notification_ids: set[int]) -> dict[int, str]:
         """Return the states of these notifications, locked in the order of their ids."""
@@ -152,6 +173,17 @@ class Results:
             Notification.objects.filter(id__in=late).reopen(reason=reasons.NOT_ACCEPTED_AFTER_ALL)
         for notification_id in late:
             logger.warning("notification.reopened", extra={"notification": notification_id})
+
+
+def counted(deliveries: DeliveryQuerySet, *fields: str) -> Iterable[tuple[Any, ...]]:
+    """Return how many of these deliveries have which platform, and which of these fields.
+
+    Each device is looked up, since for a join PostgreSQL may read all of them. The platform of
+    those that were deleted since is None.
+    """
+    platform = DeviceToken.objects.filter(id=OuterRef("device")).values("platform")
+    with_platform = deliveries.annotate(platform=Subquery(platform)).order_by()
+    return with_platform.values_list("platform", *fields).annotate(devices=Count("id"))
 
 
 def is_news(entry: Entry, outcome: str, attempts: int) -> bool:

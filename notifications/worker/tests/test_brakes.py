@@ -3,6 +3,7 @@
 import pytest
 
 from notifications.fcm.outcomes import Meaning
+from notifications.models import Notification
 from notifications.worker.brakes import Tally
 from notifications.worker.work import Target
 
@@ -110,16 +111,23 @@ def test_a_service_account_that_google_refuses_stops_it_at_once_and_each_time() 
     assert not objection.brake  # nothing to be remembered: it is certain
 
 
-def test_answers_that_blame_the_configuration_stop_it_until_they_were_seen() -> None:
-    blaming = tally(misconfigured=20)
-
-    objection = blaming.objection()
-    blaming.seen = frozenset({"misconfigured"})
+def test_answers_that_blame_the_configuration_stop_it() -> None:
+    objection = tally(misconfigured=20).objection(blamed="Nobody is reached")
 
     assert objection is not None
+    assert objection.reason == "Nobody is reached"
     assert objection.brake == "misconfigured"
-    assert blaming.objection() is None
-    assert blaming.objection(final=True) is None
+
+
+def test_answers_that_blame_the_configuration_are_forgotten_once_they_were_seen() -> None:
+    released = Tally.of(Notification(brake="misconfigured", rejected_count=20))
+
+    for device_id in range(1_000):
+        answer(released, "misconfigured", device_id)
+
+    assert not released.blame.devices  # which would grow with the audience
+    assert not released.blame.unreached(lanes=1)
+    assert not released.blame.anybody_is_refused
 
 
 def test_those_whose_users_have_younger_registrations_speak_for_no_mistake() -> None:
