@@ -181,7 +181,7 @@ class Readings(Collector):
         bounds = [*map(str, BOUNDS), "+Inf"]
         return HistogramMetricFamily(
             f"{PREFIX}_answer_seconds",
-            "How long FCM took to answer, as a lane sees it.",
+            "How long FCM took to answer, or a request took to time out, as a lane sees it.",
             buckets=list(zip(bounds, accumulate(counts), strict=True)),
             sum_value=seconds,
         )
