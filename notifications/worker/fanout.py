@@ -37,7 +37,7 @@ class Fanout:
     retries_due: bool = False
     counted: bool = False  # nothing is left to count of its audience
     in_flight: int = 0
-    unsent_since: float | None = None  # monotonic; until its first targets are handed over
+    posted_at: float | None = None  # monotonic; until FCM has accepted it for the first target
     tally: Tally = field(default_factory=Tally)
 
     @classmethod
@@ -54,8 +54,8 @@ class Fanout:
             retry_5xx=settings.NOTIFICATIONS_ON_5XX == "retry",
             tally=Tally.of(notification),
             encoded_at=now,
-            unsent_since=None
-            if notification.target_count
+            posted_at=None
+            if notification.sent_count + notification.simulated_count
             else time.monotonic() - (now - notification.created_at).total_seconds(),
         )
 
