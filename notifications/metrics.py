@@ -1,8 +1,12 @@
-"""What Prometheus reads at /metrics: taken from the database, where web and worker meet."""
+"""What Prometheus reads at /metrics: taken from the database, where web and worker meet.
 
+What nobody knows at the moment is left out, so that no figure outlives what it was true of.
+"""
+
+import logging
 from collections.abc import Iterator
-from datetime import datetime
 
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -11,8 +15,10 @@ from prometheus_client.registry import Collector
 
 from radiotalk import clock
 
-from .models import Notification, SendingSwitch, WorkerLease
-from .operators.situation import OpenNotifications, open_notifications
+from .models import Notification, WorkerLease
+from .operators.situation import OpenNotifications, Situation, open_notifications, situation
+
+logger = logging.getLogger(__name__)
 
 
 class SendingCollector(Collector):
@@ -23,9 +29,23 @@ class SendingCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        open_now, now = open_notifications(), clock.now()
+        """Yield whether the database answers, and what it knows, all of it or nothing."""
+        known: list[Metric] = []
+        try:
+            known += self.of_the_database()
+        except Error as error:
+            logger.warning("scrape.failed", extra={"error": type(error).__name__})
+        yield GaugeMetricFamily(
+            "radiotalk_database_up",
+            "Whether the database answers this web process, with the tables that its code needs.",
+            value=bool(known),
+        )
+        yield from known
+
+    def of_the_database(self) -> Iterator[Metric]:
+        open_now, found = open_notifications(), situation(now=clock.now())
         yield self.by_state(open_now)
-        yield self.oldest_pending(open_now, now)
+        yield self.oldest_pending(open_now, found)
         yield GaugeMetricFamily(
             "radiotalk_unknown_deliveries",
             "Deliveries that may or may not have arrived, until an operator settles them.",
@@ -36,8 +56,18 @@ class SendingCollector(Collector):
             "Whether a notification is being sent of which nothing went out for over a minute.",
             value=open_now.stuck_id is not None,
         )
-        yield self.switch(now)
-        yield from self.worker(now)
+        yield self.switch(found)
+        if found.lease and found.lease.heartbeat_at:
+            yield GaugeMetricFamily(
+                "radiotalk_worker_heartbeat_seconds",
+                "Since the worker's last sign.",
+                value=(found.now - found.lease.heartbeat_at).total_seconds(),
+            )
+            yield GaugeMetricFamily(
+                "radiotalk_worker_active", "Whether the lease is held.", value=bool(found.holder)
+            )
+        if found.holder and not found.worker_is_silent:
+            yield from self.active_worker(found.holder)
 
     def by_state(self, open_now: OpenNotifications) -> Metric:
         family = GaugeMetricFamily(
@@ -47,38 +77,28 @@ class SendingCollector(Collector):
             family.add_metric([state.value], getattr(open_now, state.value))
         return family
 
-    def oldest_pending(self, open_now: OpenNotifications, now: datetime) -> Metric:
+    def oldest_pending(self, open_now: OpenNotifications, found: Situation) -> Metric:
         oldest = open_now.oldest_at
-        age = (now - oldest).total_seconds() if oldest else 0.0
+        age = (found.now - oldest).total_seconds() if oldest else 0.0
         return GaugeMetricFamily(
             "radiotalk_oldest_pending_seconds", "How long the oldest one has waited.", value=age
         )
 
-    def switch(self, now: datetime) -> Metric:
-        switch = SendingSwitch.objects.current()
+    def switch(self, found: Situation) -> Metric:
         family = GaugeMetricFamily("radiotalk_switch", "The operators' switch.", labels=["is"])
-        family.add_metric(["live"], float(switch.is_live(now=now)))
-        family.add_metric(["paused"], float(switch.paused))
+        family.add_metric(["live"], float(found.switch.is_live(now=found.now)))
+        family.add_metric(["paused"], float(found.switch.paused))
         return family
 
-    def worker(self, now: datetime) -> Iterator[Metric]:
-        for lease in WorkerLease.objects.all():
-            if lease.heartbeat_at is None:
-                continue
-            age = (now - lease.heartbeat_at).total_seconds()
-            yield GaugeMetricFamily(
-                "radiotalk_worker_heartbeat_seconds", "Since the worker's last sign.", value=age
-            )
-            yield GaugeMetricFamily(
-                "radiotalk_worker_active", "Whether the lease is held.", value=bool(lease.holder)
-            )
-            yield GaugeMetricFamily(
-                "radiotalk_fcm_away_seconds",
-                "For how long the worker has not reached FCM, or has had no credentials; else 0.",
-                value=lease.fcm_away_seconds or 0.0,
-            )
-            yield self.turnaround(lease)
-            yield self.settings(lease)
+    def active_worker(self, lease: WorkerLease) -> Iterator[Metric]:
+        """Yield what is true only for as long as the worker with the lease gives signs of life."""
+        yield GaugeMetricFamily(
+            "radiotalk_fcm_away_seconds",
+            "For how long the worker has not reached FCM, or has had no credentials; else 0.",
+            value=lease.fcm_away_seconds or 0.0,
+        )
+        yield self.turnaround(lease)
+        yield self.settings(lease)
 
     def turnaround(self, lease: WorkerLease) -> Metric:
         family = GaugeMetricFamily(
@@ -109,5 +129,5 @@ registry.register(SendingCollector())
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer with the state of the sending in Prometheus' text format."""
+    """Answer with the state of the sending in Prometheus' text format, also without a database."""
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

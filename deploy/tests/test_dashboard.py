@@ -56,7 +56,7 @@ def test_every_query_of_the_dashboard_shows_something_of_a_fan_out(
         system.wait(lambda: prometheus.value(results % "sent") == LISTENERS)
         assert prometheus.value(results % "rejected") == GONE
         assert prometheus.value("radiotalk_sending_answer_seconds_count") == LISTENERS + GONE
-        assert prometheus.value("radiotalk_sending_first_request_seconds_count") == 1
+        assert prometheus.value("radiotalk_sending_first_accepted_seconds_count") == 1
 
         queries = [(panel.title, query) for panel in panels() for query in panel.queries]
         assert len(queries) > 20

@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries
 
 from notifications.models import Notification, SendingSwitch, WorkerLease
+from notifications.tests.database_away import database_raising
 from programs.tests.factories import TalkFactory
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +31,7 @@ def samples(client: Client) -> dict[tuple[str, ...], float]:
 
 def test_they_are_read_before_anything_has_happened(client: Client) -> None:
     assert samples(client) == {
+        ("radiotalk_database_up",): 1,
         ("radiotalk_notifications", "pending"): 0,
         ("radiotalk_notifications", "sending"): 0,
         ("radiotalk_notifications", "held"): 0,
@@ -113,6 +116,7 @@ def test_the_worker_is_told(client: Client, holder: str, active: int) -> None:
 def test_the_turn_around_of_the_worker_is_told(client: Client) -> None:
     WorkerLease.objects.create(
         name="sender",
+        holder="host:1:abc",
         heartbeat_at=timezone.now(),
         turnaround_median=0.004,
         turnaround_p99=0.011,
@@ -124,10 +128,56 @@ def test_the_turn_around_of_the_worker_is_told(client: Client) -> None:
     assert found["radiotalk_turnaround_seconds", "0.99"] == 0.011
 
 
+@pytest.mark.parametrize(
+    ("holder", "silent_seconds", "told"),
+    [("host:1:abc", 0, True), ("host:1:abc", 90, False), ("", 0, False)],
+    ids=["active", "silent", "stopped"],
+)
+def test_nothing_is_told_of_a_worker_that_is_not_there_any_more(
+    client: Client, holder: str, silent_seconds: int, told: bool
+) -> None:
+    WorkerLease.objects.create(
+        name="sender",
+        holder=holder,
+        heartbeat_at=timezone.now() - timedelta(seconds=silent_seconds),
+        fcm_away_seconds=70.0,
+        turnaround_median=0.004,
+        settings={"FCM_TIMEOUT": 20},
+    )
+
+    found = samples(client)
+
+    assert (("radiotalk_fcm_away_seconds",) in found) == told
+    assert (("radiotalk_turnaround_seconds", "0.5") in found) == told
+    assert (("radiotalk_worker_setting", "FCM_TIMEOUT") in found) == told
+
+
 def test_a_worker_that_never_was_is_not_told(client: Client) -> None:
     WorkerLease.objects.create(name="sender")
 
     assert ("radiotalk_worker_active",) not in samples(client)
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError, ProgrammingError])
+def test_without_the_database_or_its_tables_that_alone_is_told(
+    client: Client, caplog: pytest.LogCaptureFixture, error: type[Exception]
+) -> None:
+    WorkerLease.objects.create(name="sender", holder="host:1:abc", heartbeat_at=timezone.now())
+
+    with database_raising(error):
+        found = samples(client)
+
+    assert found == {("radiotalk_database_up",): 0}
+    (record,) = caplog.records
+    assert (record.getMessage(), record.exc_info) == ("scrape.failed", None)
+    assert "hunter-two" not in str(vars(record))
+
+
+def test_what_was_read_before_the_database_went_away_is_not_told(client: Client) -> None:
+    with database_raising(OperationalError, after=1):
+        found = samples(client)
+
+    assert found == {("radiotalk_database_up",): 0}
 
 
 def test_a_reading_costs_a_few_queries_however_much_there_is(

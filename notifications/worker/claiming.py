@@ -110,7 +110,4 @@ class Claiming:
             self._ledger.open(job, fanout)
             self._rate.spend(len(job.targets))
         self._sender.send(jobs)
-        if jobs and fanout.unsent_since is not None:
-            self._telemetry.first_request_seconds.observe(time.monotonic() - fanout.unsent_since)
-            fanout.unsent_since = None
         return claim.end

@@ -41,7 +41,7 @@ class Fanout:
     counted: bool = False  # nothing is left to count of its audience
     in_flight: Counter[str] = field(default_factory=Counter)  # by platform
     unwritten_retries: set[str] = field(default_factory=set)  # their platforms
-    unsent_since: float | None = None  # monotonic; until its first targets are handed over
+    posted_at: float | None = None  # monotonic; until FCM has accepted it for the first target
     tally: Tally = field(default_factory=Tally)
 
     @classmethod
@@ -58,8 +58,8 @@ class Fanout:
             retry_5xx=settings.NOTIFICATIONS_ON_5XX == "retry",
             tally=Tally.of(notification),
             encoded_at=now,
-            unsent_since=None
-            if notification.target_count
+            posted_at=None
+            if notification.sent_count + notification.simulated_count
             else time.monotonic() - (now - notification.created_at).total_seconds(),
         )
 

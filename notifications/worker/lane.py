@@ -180,7 +180,7 @@ class Lane:
         answered, results, refused, began = [], [], [], []
         for number, answer in answers:
             attempt = self._attempts[number]
-            if answer.failure is None:
+            if answer.failure in (None, Failure.TIMED_OUT):  # as long as it was waited for
                 began.append(attempt.began_at)
             verdict = classify(answer)
             if verdict.meaning is Meaning.UNAUTHENTICATED:

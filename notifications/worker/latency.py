@@ -2,7 +2,10 @@
 
 A time begins when a lane gives the request to its connection, and ends when the lane reads the
 answer. So it includes a handshake that the request had to wait for, and up to 10 ms for which the
-lane lets answers gather. Counting one costs less than half a microsecond.
+lane lets answers gather. A request that timed out counts with the time that was waited for it: an
+FCM that answers nobody must not look like one that answers quickly. Requests that were not sent, or
+whose connection or stream was ended, do not count: their times say nothing of how slow FCM is.
+Counting one costs less than half a microsecond.
 """
 
 import time
@@ -32,7 +35,7 @@ class Latency:
         self._seconds = 0.0
 
     def note(self, began: Iterable[float]) -> None:
-        """Count answers that were read just now, by when their requests began (monotonic)."""
+        """Count answers, or their timeouts, by when their requests began (monotonic)."""
         now, counts = time.monotonic(), self._counts
         times = [now - at for at in began]
         for seconds in times:

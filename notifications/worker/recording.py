@@ -1,6 +1,7 @@
 """Recording: writes answers into the send log, and closes complete notifications."""
 
 import logging
+import time
 from datetime import datetime
 
 from notifications import failpoints
@@ -56,6 +57,7 @@ class Recording:
         if self._is_judged:
             return
         for fanout in self._rotation:
+            self._note_first(fanout)
             if self._judging.hold(fanout, now, final=False):
                 self._rotation.drop(fanout.notification_id)
         self._is_judged = True
@@ -99,6 +101,12 @@ class Recording:
                 "notification.done",
                 extra={"notification": notification.id, **notification.counts()},
             )
+
+    def _note_first(self, fanout: Fanout) -> None:
+        """Tell how long it took from the upload until FCM accepted the first; each fan-out once."""
+        if fanout.posted_at is not None and fanout.tally.answers[Meaning.ACCEPTED]:
+            self._telemetry.first_accepted_seconds.observe(time.monotonic() - fanout.posted_at)
+            fanout.posted_at = None
 
     def _count_audience(self, fanouts: list[Fanout]) -> None:
         """Count the next slice of the first audience whose size is not known yet."""

@@ -1,5 +1,6 @@
 """The sender: lanes on a bounded ThreadPoolExecutor, as the main thread sees them."""
 
+import time
 from collections.abc import Callable, Collection, Container
 from concurrent.futures import ThreadPoolExecutor
 
@@ -47,9 +48,10 @@ class Sender:
             self.close()
             raise
 
-    def figures(self) -> dict[str, float]:
-        """Return how long streams stood idle lately; nothing when none was used twice."""
-        return turnaround.figures(lane.turnaround for lane in self._lanes)
+    def figures(self) -> dict[str, float | None]:
+        """Return how long streams stood idle lately; None when none was used twice."""
+        lanes = (lane.turnaround for lane in self._lanes)
+        return turnaround.figures(lanes, now=time.monotonic())
 
     def requests(self) -> list[int]:
         """Return how many requests each lane has in flight; from any thread."""

@@ -35,8 +35,9 @@ PREFIX = "radiotalk_sending"
 
 # Seconds. A claim or a record takes 5 ms; PostgreSQL cancels a statement after 45 s.
 DATABASE_BOUNDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 45.0)
-# Seconds. At once is some 50 ms; a pause or an approval may last until the talk is too old.
-FIRST_BOUNDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
+# Seconds. At once is some 50 ms, and FCM's answer takes 230 ms; a pause, an approval or an outage
+# may last until the talk is too old.
+FIRST_BOUNDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
 
 # Codes come from FCM's answers, which are untrusted: so many are told apart, the rest is OTHER.
 MOST_ERRORS = 50
@@ -76,9 +77,9 @@ class Telemetry:
         self.record_seconds = self._histogram(
             "record", "How long the transaction that records results took.", DATABASE_BOUNDS
         )
-        self.first_request_seconds = self._histogram(
-            "first_request",
-            "From a talk's upload to its first request; a pause or an approval included.",
+        self.first_accepted_seconds = self._histogram(
+            "first_accepted",
+            "From a talk's upload until FCM accepted it for the first device; any wait included.",
             FIRST_BOUNDS,
         )
         self.waiting_since: float | None = None  # monotonic, as is the next one
@@ -181,7 +182,7 @@ class Readings(Collector):
         bounds = [*map(str, BOUNDS), "+Inf"]
         return HistogramMetricFamily(
             f"{PREFIX}_answer_seconds",
-            "How long FCM took to answer, as a lane sees it.",
+            "How long FCM took to answer, or a request took to time out, as a lane sees it.",
             buckets=list(zip(bounds, accumulate(counts), strict=True)),
             sum_value=seconds,
         )

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 # Of so many requests of each lane, the latest, the figures are made.
 REMEMBERED = 100
+# How old those may be: Prometheus reads the figures a few times, and then they end.
+LATELY_SECONDS = 60.0
 
 
 class Turnaround:
@@ -15,7 +17,7 @@ class Turnaround:
 
     def __init__(self) -> None:
         self._idle_since: deque[float] = deque()
-        self._waits: deque[float] = deque(maxlen=REMEMBERED)
+        self._waits: deque[tuple[float, float]] = deque(maxlen=REMEMBERED)  # when it ended, seconds
 
     def freed(self, streams: int, *, now: float) -> None:
         """Note that so many streams are idle, and that something is left to send."""
@@ -24,26 +26,25 @@ class Turnaround:
     def used(self, *, now: float) -> None:
         """Note that one of them, if there is one, has a request."""
         if self._idle_since:
-            self._waits.append(now - self._idle_since.popleft())
+            self._waits.append((now, now - self._idle_since.popleft()))
 
     def forget(self) -> None:
         """Note that nothing is left to send: idle streams do not wait for us."""
         self._idle_since.clear()
 
-    def waits(self) -> list[float]:
+    def waits(self, *, now: float) -> list[float]:
         """Return the latest waits, in seconds; from any thread."""
-        return list(self._waits.copy())  # copied by one call, into which no lane comes
+        waits = self._waits.copy()  # by one call, into which no lane comes
+        return [wait for ended_at, wait in waits if now - ended_at <= LATELY_SECONDS]
 
 
-def figures(lanes: Iterable[Turnaround]) -> dict[str, float]:
+def figures(lanes: Iterable[Turnaround], *, now: float) -> dict[str, float | None]:
     """Return median and 99th percentile of all lanes together, in seconds, as WorkerLease has them.
 
-    Nothing is returned when no stream was used twice.
+    They are None when no stream was used twice lately.
     """
-    waits = sorted(wait for lane in lanes for wait in lane.waits())
-    if not waits:
-        return {}
+    waits = sorted(wait for lane in lanes for wait in lane.waits(now=now))
     return {
-        "turnaround_median": waits[len(waits) // 2],
-        "turnaround_p99": waits[len(waits) * 99 // 100],
+        "turnaround_median": waits[len(waits) // 2] if waits else None,
+        "turnaround_p99": waits[len(waits) * 99 // 100] if waits else None,
     }

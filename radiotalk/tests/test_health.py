@@ -1,9 +1,6 @@
 """The web is alive as long as it answers, and ready as long as database and worker are well."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection
@@ -12,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from notifications.tests.database_away import database_raising
 from notifications.tests.factories import (
     NotificationFactory,
     SendingSwitchFactory,
@@ -28,17 +26,6 @@ def now(monkeypatch: pytest.MonkeyPatch) -> datetime:
     moment = timezone.now()
     monkeypatch.setattr(timezone, "now", lambda: moment)
     return moment
-
-
-@contextmanager
-def database_raising(error: type[Exception]) -> Iterator[None]:
-    """Let each statement raise this error, as when the database is away."""
-
-    def fail(execute: Callable[..., Any], *args: Any) -> Any:
-        raise error("host=db.internal password=hunter-two")
-
-    with connection.execute_wrapper(fail):
-        yield
 
 
 @pytest.mark.django_db

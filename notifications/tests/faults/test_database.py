@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
@@ -17,7 +18,7 @@ from notifications.worker.sender import HELD_A_LANE
 from testbed.hostile.manners import AnswersSome
 from testbed.own_engines import OWN, crash, stop_fast
 from testbed.postgresql import Cluster
-from testbed.process import Child
+from testbed.process import LOOPBACK, Child
 from testbed.proxy import Proxy, proxy_to
 from testbed.system import (
     HALF_WAY,
@@ -35,6 +36,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.faults]
 TWO_LANES = ("--max-workers", "2")
 LEASE_HELD = 3  # exit code
 MANY = 1000
+REQUEST_SECONDS = 60
 
 FILLER_BYTES = 4 * 1024 * 1024
 CANNOT_GROW = "notifications.tests.faults.settings_full"
@@ -46,6 +48,14 @@ def start_and_send_half(system: System) -> Child:
     post(system.listeners(MANY))
     system.wait_for_deliveries(HALF_WAY)
     return worker
+
+
+def metrics(system: System) -> list[str]:
+    """Return the samples that the web's /metrics tells."""
+    address = f"http://{LOOPBACK}:{system.web_port}/metrics"
+    answer = requests.get(address, timeout=REQUEST_SECONDS)
+    assert answer.status_code == 200
+    return [line for line in answer.text.splitlines() if not line.startswith("#")]
 
 
 def assert_all_are_sent(system: System, worker: Child) -> None:
@@ -80,16 +90,21 @@ def test_an_outage_longer_than_the_lease_keeps_the_answers_and_claims_nothing(
 ) -> None:
     """Ten minutes in small: twice the lease, after which nothing depends on the length."""
     system.env |= SHORT_LEASE
+    web = system.start_web()
     worker = start_and_send_half(system)
+    assert "radiotalk_worker_active 1.0" in metrics(system)
     own_cluster.stop()
     system.wait_for_the_log("database.away", worker)
     fcm.hurry()
     time.sleep(2 * SHORT_TTL)
+    assert metrics(system) == ["radiotalk_database_up 0.0"]
     seen, back_at = len(system.journal()), timezone.now()
 
     own_cluster.start()
     connection.close()
     assert_all_are_sent(system, worker)
+    assert "radiotalk_database_up 1.0" in metrics(system)
+    assert "Traceback" not in web.log.read_text()
     claimed = Batch.objects.filter(claimed_at__lt=back_at).aggregate(Sum("size"))["size__sum"]
     assert HALF_WAY < seen <= claimed < MANY
 

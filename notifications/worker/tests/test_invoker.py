@@ -87,7 +87,7 @@ class InstantSender(Sender):
     def expect(self, *, more: bool) -> None:
         """Nothing stands idle here."""
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, float | None]:
         """Nothing is measured here."""
         return {}
 
@@ -675,24 +675,53 @@ def test_the_metrics_say_what_the_loop_did() -> None:
 
     assert told(invoker, "results_total", outcome="sent") == 20
     assert told(invoker, "errors_total", outcome="rejected", error="UNREGISTERED") == 20
-    assert told(invoker, "first_request_seconds_count") == 1
+    assert told(invoker, "first_accepted_seconds_count") == 1
     assert told(invoker, "claim_seconds_count")
     assert told(invoker, "record_seconds_count")
 
 
-def test_a_notification_that_another_worker_began_has_no_first_request_any_more() -> None:
-    post(program_with("ok", count=FULL + 50))
-    first, _ = patient_worker()
+def test_the_first_is_told_when_fcm_accepts_it_and_not_when_a_lane_has_it() -> None:
+    # While FCM is away the lanes have it at once, and nobody gets it.
+    post(program_with("unreached", "ok", count=25))
+    invoker, sender = patient_worker()
+    turn(invoker)
+    sender.answer(batches=1)
+    turn(invoker)
+    assert told(invoker, "first_accepted_seconds_count") == 0
+
+    sender.answer(batches=1)
+    turn(invoker)
+
+    assert told(invoker, "first_accepted_seconds_count") == 1
+
+
+def test_a_notification_that_reached_somebody_under_another_worker_has_no_first_any_more() -> None:
+    post(program_with("ok", count=2 * FULL))
+    first, sender = patient_worker()
     turn(first)
+    make_room(first, sender)
     WorkerLease.objects.update(expires_at=timezone.now())
-    second, _ = patient_worker()
+    second, sender = patient_worker()
 
     turn(second)
+    make_room(second, sender)
 
-    assert told(first, "first_request_seconds_count") == 1
-    assert told(second, "claim_seconds_count")
-    assert told(second, "first_request_seconds_count") == 0
+    assert told(first, "first_accepted_seconds_count") == 1
+    assert told(second, "results_total", outcome="sent") == 75
+    assert told(second, "first_accepted_seconds_count") == 0
     assert told(second, "errors_total", outcome="unknown", error="WORKER_LOST") == FULL
+
+
+def test_a_notification_that_reached_nobody_before_a_restart_still_has_its_first() -> None:
+    post(program_with("unreached"))
+    worker().run()
+    Delivery.objects.update(next_attempt_at=timezone.now())
+    DeviceToken.objects.update(token="ok-now")
+    second = worker()
+
+    second.run()
+
+    assert told(second, "first_accepted_seconds_count") == 1
 
 
 def test_a_burst_of_429_is_told_as_the_one_time_that_it_halves_the_rate() -> None:

@@ -723,6 +723,28 @@ def test_closing_begins_nothing(tmp_path: Path) -> None:
     assert not closing.is_alive()
 
 
+def test_a_request_that_timed_out_counts_among_the_answer_times(tmp_path: Path) -> None:
+    # With those alone that were answered, an FCM that answers one of four looks quick.
+    with to_a_hostile_fcm(tmp_path, AnswersSome(1), timeout=1) as (_fcm, lanes):
+        lanes.send("answered", *[f"in-vain-{number}" for number in range(3)])
+        lanes.wait_for(4)
+
+        times = lanes.sender.latency()
+
+    assert {result.verdict.code for result in lanes.results} == {"", "TIMED_OUT"}
+    assert sum(times.counts) == 4
+    assert times.seconds >= 3
+
+
+def test_a_request_that_was_never_sent_is_none_of_the_answer_times(away: Start) -> None:
+    lanes = away(Access())
+
+    lanes.send("a", "b")
+    lanes.finish()
+
+    assert sum(lanes.sender.latency().counts) == 0
+
+
 def test_streams_that_had_nothing_to_send_for_a_while_did_not_stand_idle(tmp_path: Path) -> None:
     with to_a_hostile_fcm(tmp_path, Manners()) as (_fcm, lanes):
         lanes.sender.expect(more=True)
@@ -733,7 +755,7 @@ def test_streams_that_had_nothing_to_send_for_a_while_did_not_stand_idle(tmp_pat
         lanes.send("b")
         lanes.finish()
 
-    assert lanes.sender.figures() == {}
+    assert lanes.sender.figures()["turnaround_median"] is None
 
 
 def test_a_stream_that_waits_for_what_is_left_to_claim_stands_idle(tmp_path: Path) -> None:
@@ -745,7 +767,7 @@ def test_a_stream_that_waits_for_what_is_left_to_claim_stands_idle(tmp_path: Pat
         lanes.send("b")
         lanes.wait_for(2)
 
-        assert lanes.sender.figures()
+        assert lanes.sender.figures()["turnaround_median"] is not None
 
 
 def test_a_lane_that_waits_for_a_slow_answer_is_woken_for_new_work(
