@@ -79,10 +79,18 @@ CODES: dict[str, Any] = {
         "FCM_ENDPOINT, and at what inspects TLS on the way."
     ),
     Failure.NO_SETTINGS: _("The server took the connection and said nothing; nothing was sent."),
-    Failure.NOT_SENT: _(
-        "Nothing was sent: no connection took the request, or sending was stopped first."
+    Failure.NOT_TAKEN: _(
+        "FCM, or what stands before it, took the connection and no request: it closed the "
+        "connection at once, or allowed none. Nothing was sent. Look at the network and at FCM's "
+        "status page."
     ),
-    Failure.NOT_PROCESSED: _("FCM said that it did not process the request."),
+    Failure.NOT_SENT: _(
+        "Nothing was sent: sending was stopped first, or others had failed on the way."
+    ),
+    Failure.NOT_PROCESSED: _(
+        "FCM, or what stands before it, said that it did not process the request. It is tried "
+        "again; when it says so to all, look at FCM's status page."
+    ),
     Failure.TIMED_OUT: _("FCM did not answer in time. It may have delivered it: settle it."),
     Failure.CONNECTION_LOST: UNKNOWN,
     Failure.STREAM_RESET: _(

@@ -24,12 +24,14 @@ SURE_DEVICES = 5
 # FCM is there, whatever it thinks of the target.
 ANSWERED = frozenset(Meaning) - {
     Meaning.UNREACHED,
+    Meaning.NOT_PROCESSED,
     Meaning.UNAVAILABLE,
     Meaning.UNKNOWN,
     Meaning.CREDENTIALS_REFUSED,
 }
-# The request had left, and it may be its device to which FCM does not give a good answer.
-LEFT = frozenset({Meaning.UNAVAILABLE, Meaning.UNKNOWN})
+# The request had left, and it may be its device to which FCM does not give a good answer. That a
+# request was not processed may be said by what stands before an FCM that is not there.
+LEFT = frozenset({Meaning.NOT_PROCESSED, Meaning.UNAVAILABLE, Meaning.UNKNOWN})
 # These say nothing of FCM: sending was stopped, or other requests had failed before.
 NO_SIGN = frozenset({"", Failure.NOT_SENT})
 OF_CREDENTIALS = frozenset(
@@ -38,7 +40,7 @@ OF_CREDENTIALS = frozenset(
 
 
 # Of these a connection that was made is the end; of others only an answer is.
-NO_CONNECTION = NOTHING_WAS_SENT - {Failure.NO_SETTINGS, Failure.NOT_SENT}
+NO_CONNECTION = NOTHING_WAS_SENT - {Failure.NO_SETTINGS, Failure.NOT_TAKEN, Failure.NOT_SENT}
 # Or that nothing has failed for so long, since nothing was sent: longer than from one attempt to
 # the next (retry.py).
 FORGOTTEN_SECONDS = 300.0

@@ -146,6 +146,20 @@ class GoesAwayAgainAndAgain(Manners):
             peer.close()
 
 
+class HangsUp(Manners):
+    """Closes each connection after TLS, before a word, as a balancer does whose backend is dead."""
+
+    def opened(self, peer: Http2Peer) -> None:
+        peer.close()
+
+
+class GoesAwayAtOnce(Manners):
+    """Says SETTINGS and, in the same breath, that it takes nothing."""
+
+    def opened(self, peer: Http2Peer) -> None:
+        peer.go_away(0)
+
+
 class RefusesStreams(Manners):
     """REFUSED_STREAM for one request in so many, before it has read the body."""
 

@@ -16,7 +16,7 @@ from notifications.models import DeviceToken, Notification
 from notifications.operators import acts
 from notifications.operators.status import status
 from testbed.hostile.fcm import HostileFcm
-from testbed.hostile.manners import KnowsNobody
+from testbed.hostile.manners import HangsUp, KnowsNobody, Manners, RefusesStreams
 from testbed.lasting_system import assert_outcomes, ended, journal_of
 from testbed.system import REQUEST_SECONDS, System, add_listeners, outcomes, post
 
@@ -156,6 +156,31 @@ def test_an_outage_of_fcm_is_told_everywhere_from_its_start_to_its_end(system: S
         assert away_seconds(system) == 0
         notification = ended(system, post(program))
 
+    assert_outcomes(notification, sent=TARGETS)
+    system.verify(kills=0)
+
+
+@pytest.mark.parametrize(
+    ("manners", "code"),
+    [(HangsUp(), "NOT_TAKEN"), (RefusesStreams(every=1), "NOT_PROCESSED")],
+    ids=["closes_connections", "refuses_streams"],
+)
+def test_an_fcm_that_takes_connections_and_serves_nobody_is_away(
+    system: System, hostile: HostileFcm, manners: Manners, code: str
+) -> None:
+    hostile.manners = manners
+    worker = system.start_worker()
+    system.start_web()
+    notification = post(system.listeners(TARGETS))
+    system.wait_for_the_log("fcm.away", worker)
+    system.wait(lambda: readiness(system).status_code == 503)
+    assert code in readiness(system).text
+
+    hostile.manners = Manners()
+
+    system.wait_for_the_log("fcm.back", worker)
+    system.wait(lambda: readiness(system).status_code == 200)
+    ended(system, notification)
     assert_outcomes(notification, sent=TARGETS)
     system.verify(kills=0)
 

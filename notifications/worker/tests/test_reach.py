@@ -5,7 +5,7 @@ import time
 import pytest
 
 from notifications.fcm.failures import NOTHING_WAS_SENT, Failure
-from notifications.fcm.outcomes import Meaning, Verdict
+from notifications.fcm.outcomes import Meaning, Verdict, classify_failure
 from notifications.worker.inbox import Tried
 from notifications.worker.reach import ANSWERED, Reach
 from notifications.worker.work import Result, Target
@@ -40,11 +40,15 @@ def result(meaning: Meaning, code: str = "", *, device: int = 5) -> Result:
 
 def fail(reach: Reach, clock: Clock, code: str, *, seconds: float = 1.0, devices: int = 5) -> None:
     """Let FCM fail now for so many devices, and again after a while."""
-    meaning = Meaning.UNREACHED if code in NOTHING_WAS_SENT else Meaning.UNAVAILABLE
-    results = [result(meaning, code, device=each) for each in range(devices)]
+    results = [result(meaning_of(code), code, device=each) for each in range(devices)]
     reach.answered(results)
     clock.go_on(seconds)
     reach.answered(results)
+
+
+def meaning_of(code: str) -> Meaning:
+    """Return what an attempt that ended with this code means."""
+    return classify_failure(Failure(code)) if code in set(Failure) else Meaning.UNAVAILABLE
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -102,7 +106,7 @@ def test_an_answer_in_between_starts_the_count_anew(clock: Clock) -> None:
     assert reach.figures() == NOBODY
 
 
-@pytest.mark.parametrize("code", sorted(NOTHING_WAS_SENT - {"NOT_SENT", "NO_SETTINGS"}))
+@pytest.mark.parametrize("code", sorted(NOTHING_WAS_SENT - {"NOT_SENT", "NO_SETTINGS", "NOT_TAKEN"}))
 def test_where_no_connection_came_about_one_that_is_made_ahead_ends_it(
     code: Failure, clock: Clock
 ) -> None:
@@ -117,7 +121,9 @@ def test_where_no_connection_came_about_one_that_is_made_ahead_ends_it(
     assert reach.figures() == NOBODY
 
 
-@pytest.mark.parametrize("code", ["TIMED_OUT", "NO_SETTINGS", "UNAVAILABLE", "HTTP_502"])
+@pytest.mark.parametrize(
+    "code", ["TIMED_OUT", "NO_SETTINGS", "NOT_TAKEN", "NOT_PROCESSED", "UNAVAILABLE", "HTTP_502"]
+)
 def test_where_fcm_takes_connections_and_does_not_serve_a_connection_is_no_end(
     code: str, clock: Clock
 ) -> None:
@@ -132,7 +138,7 @@ def test_where_fcm_takes_connections_and_does_not_serve_a_connection_is_no_end(
     assert reach.figures() == NOBODY  # nothing has been sent for long: who knows
 
 
-@pytest.mark.parametrize("code", ["UNAVAILABLE", "INTERNAL", "TIMED_OUT"])
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "INTERNAL", "TIMED_OUT", "NOT_PROCESSED"])
 def test_one_device_that_fcm_gives_no_good_answer_is_no_outage(code: str, clock: Clock) -> None:
     reach = Reach()
 
