@@ -32,7 +32,8 @@ class Connection:
     """Requests to one endpoint. Not thread-safe but for `wake`: one lane owns it.
 
     It asks `may_begin` before it begins requests, which may have waited for long; it tells
-    `dialled` why each attempt to connect failed, None when it did not.
+    `dialled` why each attempt to connect failed, None when it did not, and it tells `ended` that a
+    connection has ended while no request waited, so that nothing makes another one.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class Connection:
         *,
         may_begin: Callable[[], bool] = lambda: True,
         dialled: Callable[[Failure | None], None] = lambda failure: None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoint = endpoint
         self._may_begin = may_begin
+        self._ended = ended
         self._links = Links(endpoint, dialled)
         self._waiting: deque[Request] = deque()
         self._answers: list[Answered] = []
@@ -144,7 +147,10 @@ class Connection:
         """Take leave of connections that have ended, before another is made for those that wait."""
         for link in self._links.put_away():
             self._take_answers(link)
-            self._learn_from_the_end(link)
+            if self._waiting:
+                self._learn_from_the_end(link)
+            else:
+                self._ended()
 
     def _start(self, now: float) -> None:
         """Start the requests that wait, as many as may be started."""
