@@ -39,8 +39,19 @@ CODES: dict[str, Any] = {
     "PERMISSION_DENIED": _(
         "The service account may not send in this project: give it the role in the Google console."
     ),
+    "HTTP_401": _(
+        "FCM, or a proxy on the way, does not accept our credentials: look at FCM_PROXY and the "
+        "service account."
+    ),
+    "HTTP_403": _(
+        "FCM, or a proxy on the way, lets us send nothing: look at FCM_PROXY and the service "
+        "account."
+    ),
     "NOT_FOUND": _("FCM knows no such project: check whose credentials are in use."),
-    "NO_ACCESS_TOKEN": _("Google gave no access token, so nothing was sent. It is tried again."),
+    "NO_ACCESS_TOKEN": _(
+        "Google gave no access token, so nothing was sent. It is tried again; token.failed in the "
+        "worker's log says why."
+    ),
     "CREDENTIALS_REFUSED": _("Google refused the service account: make a new key, and release."),
     "NO_MESSAGE_NAME": _(
         "Something between us and FCM answered in its place; whether FCM got it is not known."
@@ -113,6 +124,12 @@ OUTCOMES: dict[str, Any] = {
 }
 
 
+# No list of FCM's codes is complete, and whatever stands before FCM has others.
+NO_GOOD_ANSWER = _(
+    "FCM, or what stands before it, answered with an error. Look at FCM's status page, and at what "
+    "is between: FCM_PROXY, the network."
+)
+
 OUR_MISTAKE = _(
     "FCM blamed the configuration, not the device: check the credentials and the Firebase project, "
     "then retry what failed."
@@ -127,4 +144,4 @@ def explain(outcome: str, code: str) -> Any:
         return CODES[code]
     if outcome == Outcome.REJECTED and code not in OF_THE_DEVICE:
         return OUR_MISTAKE
-    return OUTCOMES.get(outcome, "")
+    return OUTCOMES.get(outcome) or (NO_GOOD_ANSWER if code else "")

@@ -419,6 +419,12 @@ class KnowsNobody(Manners):
         return False
 
 
+class ServesNoProject(KnowsNobody):
+    """403 PERMISSION_DENIED for everybody: the API is disabled in our project."""
+
+    refusal = answers.SERVICE_DISABLED
+
+
 class CallsUnregistered(Manners):
     """404 UNREGISTERED for everybody, but only when it is told to."""
 
