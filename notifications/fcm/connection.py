@@ -12,7 +12,7 @@ from typing import Any
 from notifications import failpoints
 
 from .endpoint import Endpoint
-from .failures import NOTHING_WAS_SENT, Failure
+from .failures import Failure
 from .link import Link
 from .links import Links
 from .outcomes import Answer
@@ -32,7 +32,8 @@ class Connection:
     """Requests to one endpoint. Not thread-safe but for `wake`: one lane owns it.
 
     It asks `may_begin` before it begins requests, which may have waited for long; it tells
-    `dialled` why each attempt to connect failed, None when it did not.
+    `dialled` why each attempt to connect failed, None when it did not, and it tells `ended` that a
+    connection has ended while no request waited, so that nothing makes another one.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class Connection:
         *,
         may_begin: Callable[[], bool] = lambda: True,
         dialled: Callable[[Failure | None], None] = lambda failure: None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoint = endpoint
         self._may_begin = may_begin
+        self._ended = ended
         self._links = Links(endpoint, dialled)
         self._waiting: deque[Request] = deque()
         self._answers: list[Answered] = []
@@ -144,7 +147,10 @@ class Connection:
         """Take leave of connections that have ended, before another is made for those that wait."""
         for link in self._links.put_away():
             self._take_answers(link)
-            self._learn_from_the_end(link)
+            if self._waiting:
+                self._learn_from_the_end(link)
+            else:
+                self._ended()
 
     def _start(self, now: float) -> None:
         """Start the requests that wait, as many as may be started."""
@@ -159,7 +165,8 @@ class Connection:
         elif link and link.session.is_stuck:
             link.session.leave()
         if self._waiting and now - self._moved_at >= self._endpoint.timeout:
-            self._give_up_waiting(Failure.NOT_SENT)
+            # Where others got no answer in time, they say what is wrong.
+            self._give_up_waiting(Failure.NOT_SENT if self._is_mute else Failure.NOT_TAKEN)
 
     def _fill(self, link: Link, now: float) -> bool:
         """Start what the link takes; return whether it took anything."""
@@ -175,10 +182,9 @@ class Connection:
                 failpoints.reach("request_written")
         return began
 
-    def _give_up_waiting(self, failure: Failure | None) -> None:
-        """Answer those that wait: they were not sent, for this reason if it says as much."""
-        unsent = failure if failure in NOTHING_WAS_SENT else Failure.NOT_SENT
-        self._answers += [(key, Answer(unsent)) for key, _, _ in self._waiting]
+    def _give_up_waiting(self, failure: Failure) -> None:
+        """Answer those that wait: they were not sent, for this reason."""
+        self._answers += [(key, Answer(failure)) for key, _, _ in self._waiting]
         self._waiting.clear()
 
     def _take_answers(self, link: Link) -> None:
@@ -201,5 +207,6 @@ class Connection:
         if link.session.has_begun:
             return
         self._fruitless += 1
-        if self._fruitless >= MOST_FRUITLESS or link.session.failure is Failure.NO_SETTINGS:
-            self._give_up_waiting(link.session.failure)
+        is_silent = link.session.failure is Failure.NO_SETTINGS
+        if is_silent or self._fruitless >= MOST_FRUITLESS:
+            self._give_up_waiting(Failure.NO_SETTINGS if is_silent else Failure.NOT_TAKEN)

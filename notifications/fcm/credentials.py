@@ -22,6 +22,7 @@ from .key import (
     CredentialsUnavailableError,
     Key,
     NoAccessTokenError,
+    SameTokenError,
 )
 
 logger = logging.getLogger(__name__)
@@ -76,22 +77,25 @@ class AccessToken:
             self._change_over(seconds=REFRESH_AHEAD_SECONDS)
             is_refused = self._key.bearer == refused
             if is_refused or not self._key.is_good:
-                self._refresh(is_needed=is_refused or not self._key.is_valid)
+                self._refresh(is_needed=is_refused or not self._key.is_valid, refused=refused)
             return self._key.bearer
 
-    def _refresh(self, *, is_needed: bool) -> None:
+    def _refresh(self, *, is_needed: bool, refused: str) -> None:
         """Refresh the token of the key in use, or of its file's newer one if that is refused.
 
-        Raise NoAccessTokenError if one is needed, and there is none.
+        Raise NoAccessTokenError if one is needed, and there is none. A token that FCM has `refused`
+        and that is given again is one: it may be the device of which FCM does not like it.
         """
         seconds = REFRESH_TIMEOUT_SECONDS if is_needed else REFRESH_AHEAD_SECONDS
         try:
-            self._key.refresh(seconds=seconds)
-        except NoAccessTokenError:
+            self._key.refresh(seconds=seconds, refused=refused)
+        except NoAccessTokenError as error:
             self._look()
-            if not self._change_over(seconds=seconds) and is_needed:
-                if self._newer and self._newer.is_unproven:
-                    raise CredentialsUnavailableError from None
+            if self._change_over(seconds=seconds) or not is_needed:
+                return
+            if self._newer and self._newer.is_unproven:
+                raise CredentialsUnavailableError from None
+            if not isinstance(error, SameTokenError):
                 raise
 
     def _change_over(self, *, seconds: float) -> bool:

@@ -19,7 +19,10 @@ class Failure(StrEnum):
     NO_HTTP2 = "NO_HTTP2"
     NO_SETTINGS = "NO_SETTINGS"
 
-    # No connection took the request, or sending was stopped before one did.
+    # Connections came about, and none took the request.
+    NOT_TAKEN = "NOT_TAKEN"
+
+    # Sending was stopped before a connection took the request, or others had failed on the way.
     NOT_SENT = "NOT_SENT"
 
     # The server says that it did not process the request (RFC 9113, 8.7).
@@ -47,6 +50,7 @@ NOTHING_WAS_SENT = frozenset(
         Failure.NO_TLS,
         Failure.NO_HTTP2,
         Failure.NO_SETTINGS,
+        Failure.NOT_TAKEN,
         Failure.NOT_SENT,
     }
 )

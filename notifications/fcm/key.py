@@ -52,6 +52,10 @@ class CredentialsRefusedError(NoAccessTokenError):
     verdict = Verdict(Meaning.CREDENTIALS_REFUSED, code="CREDENTIALS_REFUSED")
 
 
+class SameTokenError(CredentialsRefusedError):
+    """The token endpoint gave the very token that FCM had refused: there is no better one."""
+
+
 class Key:
     """Not thread-safe. `account` is what a service account file holds, `request` google-auth's way.
 
@@ -98,14 +102,19 @@ class Key:
         """Return whether nobody has said yes or no to it: it may be a good one."""
         return self._failed is CredentialsUnavailableError
 
-    def refresh(self, *, seconds: float) -> None:
-        """Get another token within so many seconds; raise NoAccessTokenError when there is none."""
+    def refresh(self, *, seconds: float, refused: str = "") -> None:
+        """Get a token within so many seconds, another one than FCM has `refused`.
+
+        Raise NoAccessTokenError when there is none.
+        """
         if self._failed and time.monotonic() < self._paused_until:
             raise self._failed
         try:
             self._refresh_in_time(seconds)
+            if self.bearer == refused:
+                raise SameTokenError("the token that FCM refused was given again")
         except Exception as error:  # google-auth raises anything for a page where JSON should be
-            kind = CredentialsRefusedError if is_refusal(error) else CredentialsUnavailableError
+            kind = kind_of(error)
             if kind is not self._failed:  # once, however often it is tried again
                 logger.warning(self.failing, extra={"error": told(error)})
             self._refreshes[kind.verdict.code] += 1
@@ -154,6 +163,13 @@ def life_left(expiry: datetime | None) -> float:
     return (expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
 
 
+def kind_of(error: Exception) -> type[NoAccessTokenError]:
+    """Return what it means that a refresh ended with this error."""
+    if isinstance(error, SameTokenError):
+        return SameTokenError
+    return CredentialsRefusedError if is_refusal(error) else CredentialsUnavailableError
+
+
 def is_refusal(error: Exception) -> bool:
     """Return whether OAuth's own JSON says no; a page of a proxy in between says nothing."""
     return (
@@ -166,4 +182,5 @@ def is_refusal(error: Exception) -> bool:
 
 def told(error: Exception) -> str:
     """Return the error as the log may show it: no part of an answer, which may repeat a secret."""
-    return str(error) if isinstance(error, exceptions.TransportError) else type(error).__name__
+    is_plain = isinstance(error, exceptions.TransportError | SameTokenError)
+    return str(error) if is_plain else type(error).__name__

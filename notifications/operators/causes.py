@@ -39,8 +39,19 @@ CODES: dict[str, Any] = {
     "PERMISSION_DENIED": _(
         "The service account may not send in this project: give it the role in the Google console."
     ),
+    "HTTP_401": _(
+        "FCM, or a proxy on the way, does not accept our credentials: look at FCM_PROXY and the "
+        "service account."
+    ),
+    "HTTP_403": _(
+        "FCM, or a proxy on the way, lets us send nothing: look at FCM_PROXY and the service "
+        "account."
+    ),
     "NOT_FOUND": _("FCM knows no such project: check whose credentials are in use."),
-    "NO_ACCESS_TOKEN": _("Google gave no access token, so nothing was sent. It is tried again."),
+    "NO_ACCESS_TOKEN": _(
+        "Google gave no access token, so nothing was sent. It is tried again; token.failed in the "
+        "worker's log says why."
+    ),
     "CREDENTIALS_REFUSED": _("Google refused the service account: make a new key, and release."),
     "NO_MESSAGE_NAME": _(
         "Something between us and FCM answered in its place; whether FCM got it is not known."
@@ -79,10 +90,18 @@ CODES: dict[str, Any] = {
         "FCM_ENDPOINT, and at what inspects TLS on the way."
     ),
     Failure.NO_SETTINGS: _("The server took the connection and said nothing; nothing was sent."),
-    Failure.NOT_SENT: _(
-        "Nothing was sent: no connection took the request, or sending was stopped first."
+    Failure.NOT_TAKEN: _(
+        "FCM, or what stands before it, took the connection and no request: it closed the "
+        "connection at once, or allowed none. Nothing was sent. Look at the network and at FCM's "
+        "status page."
     ),
-    Failure.NOT_PROCESSED: _("FCM said that it did not process the request."),
+    Failure.NOT_SENT: _(
+        "Nothing was sent: sending was stopped first, or others had failed on the way."
+    ),
+    Failure.NOT_PROCESSED: _(
+        "FCM, or what stands before it, said that it did not process the request. It is tried "
+        "again; when it says so to all, look at FCM's status page."
+    ),
     Failure.TIMED_OUT: _("FCM did not answer in time. It may have delivered it: settle it."),
     Failure.CONNECTION_LOST: UNKNOWN,
     Failure.STREAM_RESET: _(
@@ -105,6 +124,12 @@ OUTCOMES: dict[str, Any] = {
 }
 
 
+# No list of FCM's codes is complete, and whatever stands before FCM has others.
+NO_GOOD_ANSWER = _(
+    "FCM, or what stands before it, answered with an error. Look at FCM's status page, and at what "
+    "is between: FCM_PROXY, the network."
+)
+
 OUR_MISTAKE = _(
     "FCM blamed the configuration, not the device: check the credentials and the Firebase project, "
     "then retry what failed."
@@ -119,4 +144,4 @@ def explain(outcome: str, code: str) -> Any:
         return CODES[code]
     if outcome == Outcome.REJECTED and code not in OF_THE_DEVICE:
         return OUR_MISTAKE
-    return OUTCOMES.get(outcome, "")
+    return OUTCOMES.get(outcome) or (NO_GOOD_ANSWER if code else "")

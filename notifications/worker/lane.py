@@ -75,6 +75,7 @@ class Lane:
         self.turnaround = Turnaround()
         self.latency = Latency()
         self._warm_timer = Timer(WARM_SECONDS)
+        self._anew_timer = Timer(WARM_SECONDS)
         self._failing: set[bool] = set()  # what could not be had: credentials, a connection
 
     @property
@@ -103,6 +104,7 @@ class Lane:
             self._endpoint,
             may_begin=self._ahead.may_begin,
             dialled=lambda failure: self._note(Tried(failure or "")),
+            ended=self._connect_anew,
         )
         try:
             while self._take_targets(connection):
@@ -144,6 +146,15 @@ class Lane:
         self._warm_timer.every = WARM_AGAIN_SECONDS if self._failing else WARM_SECONDS
         self._warm_timer.restart()
         self._report(tried)
+
+    def _connect_anew(self) -> None:
+        """Connect at once, since a connection has ended: it shows whether FCM is still there.
+
+        But once in WARM_SECONDS, since a server may close each connection that is idle.
+        """
+        if self._anew_timer.due():
+            self._anew_timer.restart()
+            self._warm_timer.ring()
 
     def _start(self, connection: Connection, most: int) -> None:
         """Start the next targets; without an access token report that nothing was sent."""

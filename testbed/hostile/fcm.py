@@ -114,9 +114,10 @@ class HostileFcm:
         await end_handshakes()
 
     async def _drop(self) -> None:
-        for peer in list(self.peers):
+        dropped = list(self.peers)
+        for peer in dropped:
             peer.transport.abort()
-        while self.peers:
+        while any(peer in self.peers for peer in dropped):  # the client may be back meanwhile
             await asyncio.sleep(0)
 
 

@@ -144,8 +144,8 @@ class Http2Peer(Peer):
 
     def go_away(self, last_stream: int) -> None:
         """Say that streams after this one were not processed; unlike h2's own, go on answering."""
-        self.flush()
-        self.transport.write(GoAwayFrame(0, last_stream_id=last_stream).serialize())
+        goaway = GoAwayFrame(0, last_stream_id=last_stream).serialize()
+        self.transport.write(self.h2.data_to_send() + goaway)
 
     def flush(self) -> None:
         """Send what h2 has ready."""

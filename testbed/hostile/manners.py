@@ -146,6 +146,20 @@ class GoesAwayAgainAndAgain(Manners):
             peer.close()
 
 
+class HangsUp(Manners):
+    """Closes each connection after TLS, before a word, as a balancer does whose backend is dead."""
+
+    def opened(self, peer: Http2Peer) -> None:
+        peer.close()
+
+
+class GoesAwayAtOnce(Manners):
+    """Says SETTINGS and, in the same breath, that it takes nothing."""
+
+    def opened(self, peer: Http2Peer) -> None:
+        peer.go_away(0)
+
+
 class RefusesStreams(Manners):
     """REFUSED_STREAM for one request in so many, before it has read the body."""
 
@@ -403,6 +417,12 @@ class KnowsNobody(Manners):
 
     def accepts(self, peer: Peer, stream: int) -> bool:
         return False
+
+
+class ServesNoProject(KnowsNobody):
+    """403 PERMISSION_DENIED for everybody: the API is disabled in our project."""
+
+    refusal = answers.SERVICE_DISABLED
 
 
 class CallsUnregistered(Manners):

@@ -34,7 +34,9 @@ from testbed.hostile.manners import (
     AnswersTheFirstLast,
     FallsSilent,
     GivesNoRoom,
+    GoesAwayAtOnce,
     GoesAwayInGoodOrder,
+    HangsUp,
     Manners,
     SaysSettingsLate,
 )
@@ -438,6 +440,23 @@ def test_a_handshake_that_never_ends_is_unreached() -> None:
         url = f"https://{LOOPBACK}:{silent.getsockname()[1]}/"
         with connected(url) as connection:
             assert classify(ask(connection, "d")).meaning is Meaning.UNREACHED
+
+
+@pytest.mark.parametrize(
+    "manners",
+    [HangsUp(), GoesAwayAtOnce(), AllowsFewerStreams({0: 0})],
+    ids=["closes", "goes_away", "allows_no_stream"],
+)
+def test_a_server_that_takes_connections_and_no_request_is_told_apart_from_a_stop(
+    tmp_path: Path, manners: Manners
+) -> None:
+    with against(tmp_path, timeout=TIMEOUT_SECONDS) as (fcm, connection):
+        fcm.manners = manners
+
+        answer = ask(connection, "d")
+
+    assert answer == Answer(Failure.NOT_TAKEN)
+    assert classify(answer).meaning is Meaning.UNREACHED
 
 
 def test_a_wait_for_nothing_ends_when_it_is_woken() -> None:

@@ -260,6 +260,56 @@ def test_a_refused_key_is_asked_for_again_after_a_while(
     assert access.header() == "Bearer at-2"
 
 
+def the_same(number: int) -> tuple[int, bytes]:
+    """Return the answer of an endpoint that has one access token for all."""
+    return token(1)
+
+
+def test_an_endpoint_that_gives_a_refused_token_again_is_not_asked_for_each_refusal(
+    access: AccessToken,
+    endpoint: TokenEndpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(key, "PAUSE_SECONDS", 3600)
+    endpoint.reply = the_same
+    refused = access.header()
+
+    for _ in range(10):
+        assert at_once(lambda: access.header(refused=refused)) == [refused] * THREADS
+
+    assert len(endpoint.requests) == 2
+    assert access.refreshes == {"given": 1, "CREDENTIALS_REFUSED": 1}
+    assert [record.getMessage() for record in caplog.records] == ["token.failed"]
+    assert access.header() == refused  # one device may be to blame, and others not
+
+
+def test_an_endpoint_that_gave_a_refused_token_again_is_asked_later(
+    access: AccessToken, endpoint: TokenEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint.reply = the_same
+    refused = access.header()
+    access.header(refused=refused)
+    endpoint.reply = token
+
+    pass_time(monkeypatch, seconds=3)
+
+    assert access.header(refused=refused) == "Bearer at-3"
+
+
+def test_a_new_key_is_looked_for_when_a_refused_token_is_given_again(
+    access: AccessToken, endpoint: TokenEndpoint, account: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pass_time(monkeypatch, seconds=0)  # and no more: it is not yet time to look at the file
+    endpoint.reply = the_same
+    refused = access.header()
+    new = rotate(endpoint, account)
+    endpoint.reply = lambda n: token(n if key_of(endpoint.requests[-1]) == new else 1)
+
+    assert access.header(refused=refused) != refused
+    assert key_of(endpoint.requests[-1]) == new
+
+
 def test_each_time_that_a_token_was_asked_for_is_counted_once_by_what_came_of_it(
     access: AccessToken, endpoint: TokenEndpoint, account: Path
 ) -> None:

@@ -42,6 +42,18 @@ def restored_database() -> None:
     WorkerLeaseFactory.create(heartbeat_at=NOW - timedelta(seconds=45), remembered_epoch=7)
 
 
+def fcm_away() -> None:
+    WorkerLeaseFactory.create(
+        heartbeat_at=NOW, fcm_away_seconds=70.0, fcm_away_code="NAME_NOT_FOUND"
+    )
+
+
+def refused_credentials() -> None:
+    WorkerLeaseFactory.create(
+        heartbeat_at=NOW, fcm_away_seconds=70.0, fcm_away_code="PERMISSION_DENIED"
+    )
+
+
 def all_troubles() -> list[Trouble]:
     """Return what the desk tells, with a Redis that knows as many workers as the database."""
     current = situation(now=NOW)
@@ -50,7 +62,15 @@ def all_troubles() -> list[Trouble]:
 
 
 @pytest.mark.parametrize(
-    "arrange", [silent_worker, waiting_notification, worker_that_left, restored_database]
+    "arrange",
+    [
+        silent_worker,
+        waiting_notification,
+        worker_that_left,
+        restored_database,
+        fcm_away,
+        refused_credentials,
+    ],
 )
 def test_the_desk_the_status_and_readyz_say_the_same(arrange: Callable[[], None]) -> None:
     arrange()
@@ -79,6 +99,15 @@ def test_a_silent_worker_is_named_with_how_long_it_is_silent_and_what_to_do() ->
         "The worker radio-1:1 has fallen silent: its last sign of life was 45 s ago."
     )
     assert "manage.py listen_notifications" in trouble.todo
+
+
+def test_an_fcm_that_is_away_is_told_with_its_cause_in_words() -> None:
+    fcm_away()
+
+    (trouble,) = all_troubles()
+
+    assert trouble.what == "Nothing has got through to FCM for 70 s: NAME_NOT_FOUND."
+    assert "Look at the DNS" in trouble.todo
 
 
 def test_what_waits_to_be_started_leads_to_its_page() -> None:

@@ -16,7 +16,13 @@ from notifications.models import DeviceToken, Notification
 from notifications.operators import acts
 from notifications.operators.status import status
 from testbed.hostile.fcm import HostileFcm
-from testbed.hostile.manners import KnowsNobody
+from testbed.hostile.manners import (
+    HangsUp,
+    KnowsNobody,
+    Manners,
+    RefusesStreams,
+    ServesNoProject,
+)
 from testbed.lasting_system import assert_outcomes, ended, journal_of
 from testbed.system import HALF_WAY, REQUEST_SECONDS, System, add_listeners, outcomes, post
 
@@ -26,6 +32,7 @@ TARGETS = 50
 # At this rate so many take half a minute: what happens half-way happens while they are sent.
 MANY = 1000
 A_MINUTE = 2000
+FEW = 6
 TOO_OLD = timedelta(hours=2)  # NOTIFICATIONS_MAX_AGE is an hour
 
 
@@ -140,11 +147,12 @@ def test_a_service_account_that_google_refuses_holds_it(system: System, tmp_path
 
 def test_an_outage_of_fcm_is_told_everywhere_from_its_start_to_its_end(system: System) -> None:
     program = system.listeners(TARGETS)
-    port = kill_emulator(system)
     worker = system.start_worker()
     system.start_web()
+    ended(system, post(program))
 
-    system.wait_for_the_log("fcm.away", worker)  # though no talk was posted
+    port = kill_emulator(system)
+    system.wait_for_the_log("fcm.away", worker)  # though nothing is to be sent
 
     system.wait(lambda: readiness(system).status_code == 503)
     assert "Nothing has got through to FCM" in readiness(system).text
@@ -159,6 +167,31 @@ def test_an_outage_of_fcm_is_told_everywhere_from_its_start_to_its_end(system: S
         assert away_seconds(system) == 0
         notification = ended(system, post(program))
 
+    assert_outcomes(notification, sent=TARGETS)
+    system.verify(kills=0)
+
+
+@pytest.mark.parametrize(
+    ("manners", "code"),
+    [(HangsUp(), "NOT_TAKEN"), (RefusesStreams(every=1), "NOT_PROCESSED")],
+    ids=["closes_connections", "refuses_streams"],
+)
+def test_an_fcm_that_takes_connections_and_serves_nobody_is_away(
+    system: System, hostile: HostileFcm, manners: Manners, code: str
+) -> None:
+    hostile.manners = manners
+    worker = system.start_worker()
+    system.start_web()
+    notification = post(system.listeners(TARGETS))
+    system.wait_for_the_log("fcm.away", worker)
+    system.wait(lambda: readiness(system).status_code == 503)
+    assert code in readiness(system).text
+
+    hostile.manners = Manners()
+
+    system.wait_for_the_log("fcm.back", worker)
+    system.wait(lambda: readiness(system).status_code == 200)
+    ended(system, notification)
     assert_outcomes(notification, sent=TARGETS)
     system.verify(kills=0)
 
@@ -225,6 +258,30 @@ def test_a_401_for_every_access_token_holds_it(system: System, hostile: HostileF
     assert "UNAUTHENTICATED" in notification.reason
     assert {tokens.count(token) for token in tokens} == {2}
     assert not DeviceToken.objects.filter(disabled_at__isnull=False).exists()
+    system.verify(kills=0)
+
+
+def test_credentials_that_fcm_refuses_are_told_until_an_answer_proves_them(
+    system: System, hostile: HostileFcm
+) -> None:
+    hostile.manners = ServesNoProject()
+    worker = system.start_worker()
+    system.start_web()
+    notification = ended(system, post(system.listeners(FEW)))
+    assert notification.state == Notification.State.HELD
+    system.wait_for_the_log("credentials.away", worker)
+    system.wait(lambda: readiness(system).status_code == 503)
+    assert "PERMISSION_DENIED" in readiness(system).text
+    assert "PERMISSION_DENIED" in problems()[0]
+    assert away_seconds(system) > 0
+
+    hostile.manners = Manners()
+    acts.release(notification.id, by="anna", reason="the API is enabled")
+
+    ended(system, notification)
+    assert_outcomes(notification, sent=FEW)
+    system.wait_for_the_log("credentials.back", worker)
+    system.wait(lambda: readiness(system).status_code == 200)
     system.verify(kills=0)
 
 

@@ -66,7 +66,7 @@ def world(
         trusted.write_bytes(authority.ca_file.read_bytes() + emulators.read_bytes())
         system.env |= {"FCM_ENDPOINT": fcm.url, "FCM_CA_FILE": str(trusted)}
         worker = system.start_worker("--max-workers", "1")
-        system.wait(lambda: bool(fcm.peers))  # it connects ahead, and then not for 45 s
+        system.wait(lambda: bool(fcm.peers))  # it connects ahead
         yield system, fcm
         worker.check()
 

@@ -1,15 +1,24 @@
 """Reach: an outage of FCM begins with failures alone, and ends with the first sign of FCM."""
 
 import time
+from collections.abc import Iterable
 
 import pytest
 
 from notifications.fcm.failures import NOTHING_WAS_SENT, Failure
-from notifications.fcm.outcomes import Meaning, Verdict
+from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify, classify_failure
+from notifications.operators.causes import explain
 from notifications.worker.inbox import Tried
-from notifications.worker.reach import ANSWERED, Reach
+from notifications.worker.reach import ANSWERED, KEY_REFUSED, NO_SIGN, NO_TOKEN, Reach
 from notifications.worker.work import Result, Target
 
+PROOFS = [
+    Verdict(Meaning.ACCEPTED),
+    Verdict(Meaning.UNREGISTERED, "UNREGISTERED"),
+    Verdict(Meaning.MISMATCHED, "SENDER_ID_MISMATCH"),
+    Verdict(Meaning.MISCONFIGURED, "THIRD_PARTY_AUTH_ERROR"),
+    Verdict(Meaning.MISCONFIGURED, "NOT_FOUND"),
+]
 NOBODY = {"fcm_away_seconds": None, "fcm_away_code": ""}
 REFUSED = Tried("NOT_CONNECTED")
 CONNECTED = Tried()
@@ -40,11 +49,15 @@ def result(meaning: Meaning, code: str = "", *, device: int = 5) -> Result:
 
 def fail(reach: Reach, clock: Clock, code: str, *, seconds: float = 1.0, devices: int = 5) -> None:
     """Let FCM fail now for so many devices, and again after a while."""
-    meaning = Meaning.UNREACHED if code in NOTHING_WAS_SENT else Meaning.UNAVAILABLE
-    results = [result(meaning, code, device=each) for each in range(devices)]
+    results = [result(meaning_of(code), code, device=each) for each in range(devices)]
     reach.answered(results)
     clock.go_on(seconds)
     reach.answered(results)
+
+
+def meaning_of(code: str) -> Meaning:
+    """Return what an attempt that ended with this code means."""
+    return classify_failure(Failure(code)) if code in set(Failure) else Meaning.UNAVAILABLE
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -102,7 +115,9 @@ def test_an_answer_in_between_starts_the_count_anew(clock: Clock) -> None:
     assert reach.figures() == NOBODY
 
 
-@pytest.mark.parametrize("code", sorted(NOTHING_WAS_SENT - {"NOT_SENT", "NO_SETTINGS"}))
+@pytest.mark.parametrize(
+    "code", sorted(NOTHING_WAS_SENT - {"NOT_SENT", "NO_SETTINGS", "NOT_TAKEN"})
+)
 def test_where_no_connection_came_about_one_that_is_made_ahead_ends_it(
     code: Failure, clock: Clock
 ) -> None:
@@ -117,7 +132,9 @@ def test_where_no_connection_came_about_one_that_is_made_ahead_ends_it(
     assert reach.figures() == NOBODY
 
 
-@pytest.mark.parametrize("code", ["TIMED_OUT", "NO_SETTINGS", "UNAVAILABLE", "HTTP_502"])
+@pytest.mark.parametrize(
+    "code", ["TIMED_OUT", "NO_SETTINGS", "NOT_TAKEN", "NOT_PROCESSED", "UNAVAILABLE", "HTTP_502"]
+)
 def test_where_fcm_takes_connections_and_does_not_serve_a_connection_is_no_end(
     code: str, clock: Clock
 ) -> None:
@@ -132,7 +149,7 @@ def test_where_fcm_takes_connections_and_does_not_serve_a_connection_is_no_end(
     assert reach.figures() == NOBODY  # nothing has been sent for long: who knows
 
 
-@pytest.mark.parametrize("code", ["UNAVAILABLE", "INTERNAL", "TIMED_OUT"])
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "INTERNAL", "TIMED_OUT", "NOT_PROCESSED"])
 def test_one_device_that_fcm_gives_no_good_answer_is_no_outage(code: str, clock: Clock) -> None:
     reach = Reach()
 
@@ -180,3 +197,94 @@ def test_credentials_are_back_with_a_token_and_not_with_a_connection(clock: Cloc
 
     reach.tried(Tried(is_of_credentials=True))
     assert reach.figures() == NOBODY
+
+
+# --- FCM itself refuses our credentials -----------------------------------------------------------
+
+
+def refuse(reach: Reach, code: str, devices: Iterable[int]) -> None:
+    """Let FCM refuse us, for one device after the other."""
+    for device in devices:
+        reach.answered([result(Meaning.MISCONFIGURED, code, device=device)])
+
+
+@pytest.mark.parametrize("code", sorted(KEY_REFUSED))
+def test_credentials_that_fcm_refuses_for_five_devices_in_a_row_are_told(
+    code: str, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    reach = Reach()
+
+    refuse(reach, code, [1, 2, 3, 4, 4, 4])
+    assert reach.figures() == NOBODY
+    refuse(reach, code, [5])
+
+    assert reach.figures() == {"fcm_away_seconds": 0.0, "fcm_away_code": code}
+    assert logged(caplog) == ["credentials.away"]
+    assert vars(caplog.records[0])["because"]
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.code or "accepted")
+def test_credentials_are_accepted_as_soon_as_an_answer_proves_it(
+    proof: Verdict, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    reach = Reach()
+    refuse(reach, "PERMISSION_DENIED", range(5))
+
+    reach.answered([result(proof.meaning, proof.code)])
+    refuse(reach, "PERMISSION_DENIED", range(4))
+
+    assert reach.figures() == NOBODY
+    assert logged(caplog) == ["credentials.away", "credentials.back"]
+
+
+def test_a_few_devices_that_get_a_refusal_beside_others_that_do_not_tell_nothing(
+    clock: Clock,
+) -> None:
+    reach = Reach()
+
+    for device in range(20):
+        refuse(reach, "UNAUTHENTICATED", [device])
+        reach.answered([result(Meaning.ACCEPTED, device=99)])
+
+    assert reach.figures() == NOBODY
+
+
+def test_credentials_that_fcm_refused_are_told_until_an_answer_proves_them(clock: Clock) -> None:
+    reach = Reach()
+    refuse(reach, "PERMISSION_DENIED", range(5))
+
+    reach.tried(CONNECTED)
+    reach.tried(Tried("NO_ACCESS_TOKEN", is_of_credentials=True))
+    reach.tried(Tried(is_of_credentials=True))  # Google gives tokens as before
+    clock.go_on(24 * 3600)
+
+    assert reach.figures()["fcm_away_code"] == "PERMISSION_DENIED"
+
+
+def test_an_fcm_that_refuses_our_credentials_is_there(clock: Clock) -> None:
+    reach = Reach()
+    fail(reach, clock, "NOT_CONNECTED")
+
+    refuse(reach, "UNAUTHENTICATED", [1])
+
+    assert reach.figures() == NOBODY
+
+
+# --- Its cause in words ---------------------------------------------------------------------------
+
+BODIES = [b"", b'{"error": {"status": "DEADLINE_EXCEEDED"}}', b'{"error": {"status": "ANY_OTHER"}}']
+ANSWERS = [Answer(status=status, body=body) for status in range(200, 600) for body in BODIES]
+CODES = {classify(answer).code for answer in ANSWERS} | set(Failure) | NO_TOKEN | {"LANE_DIED"}
+
+
+@pytest.mark.parametrize("code", ["HTTP_500", "HTTP_502", "DEADLINE_EXCEEDED"])
+def test_an_error_that_nobody_listed_is_told_in_words(
+    code: str, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    fail(Reach(), clock, code)
+
+    assert "status page" in str(vars(caplog.records[0])["because"])
+
+
+def test_each_cause_of_an_outage_has_words() -> None:
+    assert [code for code in sorted(CODES - NO_SIGN) if len(str(explain("", code))) < 20] == []

@@ -33,6 +33,7 @@ from testbed.hostile.manners import (
     AllowsFewerStreams,
     AnswersSome,
     AnswersTheFirstLast,
+    HangsUp,
     Manners,
     RefusesStreams,
 )
@@ -41,6 +42,7 @@ from testbed.process import LOOPBACK, eventually, free_port
 # Deadlines for a busy machine, no expectations.
 DEADLINE_SECONDS = 240.0
 TIMEOUT_SECONDS = 120.0
+SHORT_SECONDS = 0.5  # for what never comes
 HEAD = b'{"message":{"notification":{"title":"Night Radio"},'
 
 
@@ -135,6 +137,11 @@ class Lanes:
         while len(self.results) < count:
             self.events.append(self.reports.get(timeout=deadline - time.monotonic()))
         return self.results
+
+    def wait_to_have_connected(self, failure: str = "") -> None:
+        """Return once a lane has connected ahead, or has failed to in this way."""
+        while self.reports.get(timeout=DEADLINE_SECONDS) != Tried(failure):
+            pass
 
     def devices(self, meaning: Meaning) -> set[int]:
         """Return the devices whose answer had this meaning."""
@@ -547,6 +554,32 @@ def test_a_lane_without_an_access_token_leaves_nothing_waiting(
     lanes.send(*map(str, range(HELD_A_LANE)))  # more than there are streams
 
     assert len(lanes.wait_for(HELD_A_LANE)) == HELD_A_LANE
+
+
+def test_an_idle_lane_that_loses_its_connection_learns_at_once_that_fcm_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "WARM_SECONDS", 2 * DEADLINE_SECONDS)  # it may sleep so long
+    with to_a_hostile_fcm(tmp_path, Manners()) as (fcm, lanes):
+        lanes.wait_to_have_connected()
+
+        fcm.speak(http2=False)
+        fcm.drop_connections()
+
+        lanes.wait_to_have_connected("NO_HTTP2")
+
+
+def test_a_server_that_closes_what_is_idle_is_not_dialled_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "WARM_SECONDS", 2 * DEADLINE_SECONDS)
+    with to_a_hostile_fcm(tmp_path, HangsUp()) as (_fcm, lanes):
+        lanes.wait_to_have_connected()
+        lanes.wait_to_have_connected()
+
+        time.sleep(SHORT_SECONDS)
+
+    assert lanes.reports.empty()
 
 
 def test_closing_ends_the_threads(away: Start) -> None:
