@@ -59,7 +59,7 @@ def find(
     yield from of_the_worker(situation)
     yield from of_fcm(situation)
     yield from of_waiting(situation, open_now)
-    yield from of_no_progress(situation, open_now)
+    yield from of_no_progress(open_now)
     if listening:
         yield from of_redis(situation, listening)
     yield from of_settings(situation, standbys)
@@ -146,9 +146,9 @@ def of_waiting(situation: Situation, open_now: OpenNotifications) -> Iterator[Tr
         )
 
 
-def of_no_progress(situation: Situation, open_now: OpenNotifications) -> Iterator[Trouble]:
+def of_no_progress(open_now: OpenNotifications) -> Iterator[Trouble]:
     """Yield the notification that is being sent, and of which nothing goes out or is recorded."""
-    if open_now.stuck_id is None or situation.switch.paused:
+    if open_now.stuck_id is None:
         return
     text = _("Notification %(number)s is being sent, and nothing of it went out for over a minute.")
     yield Trouble(
