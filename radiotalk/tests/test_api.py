@@ -71,9 +71,7 @@ def asked_while_statements_raise(error: Exception, address: str) -> Any:
         raise error
 
     with connection.execute_wrapper(fail), override("en"):
-        return api.get(
-            address, headers={"Authorization": "Token secret", "Accept-Language": "ja"}
-        )
+        return api.get(address, headers={"Authorization": "Token secret", "Accept-Language": "ja"})
 
 
 AWAY = "データベースが応答しないか、ロックされています。しばらくしてからもう一度お試しください。"
