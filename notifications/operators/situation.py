@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from notifications import locks, policy, reasons
 from notifications.models import Notification, SendingSwitch, WorkerLease
 from notifications.models.control import SILENT_AFTER
+from notifications.models.transitions import Transitions
 
 State = Notification.State
 
@@ -117,12 +118,16 @@ def open_notifications() -> OpenNotifications:
     )
     if not found["sending"]:
         return OpenNotifications(**found, stuck_id=None)
-    being_sent = Notification.objects.order_by("id").values_list("id", flat=True)
     try:
         with locks.waiting_briefly():
-            return OpenNotifications(**found, stuck_id=being_sent.stuck().first())
+            return OpenNotifications(**found, stuck_id=oldest(Notification.objects.stuck()))
     except OperationalError as error:
         if not locks.waited_too_long(error):
             raise
-    oldest = being_sent.filter(state=State.SENDING).first()
-    return OpenNotifications(**found, stuck_id=oldest, lock_held_by=locks.holders())
+    being_sent = Notification.objects.filter(state=State.SENDING)
+    return OpenNotifications(**found, stuck_id=oldest(being_sent), lock_held_by=locks.holders())
+
+
+def oldest(notifications: Transitions) -> int | None:
+    """Return the number of the oldest of these."""
+    return notifications.order_by("id").values_list("id", flat=True).first()
