@@ -15,6 +15,8 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 from django.dispatch import receiver
 
+from notifications import locks
+
 # A version of PostgreSQL that does not know a parameter has no use for it.
 SET = """
     SELECT set_config(name, value, false)
@@ -31,6 +33,8 @@ def wanted() -> dict[str, str]:
         # A process that is frozen within a transaction would keep its locks, and nobody could take
         # over; PostgreSQL ends its transaction when its lease is over as well.
         "idle_in_transaction_session_timeout": str(settings.NOTIFICATIONS_LEASE_TTL * 1000),
+        # A lock that somebody keeps, a migration say, does not make web or commands hang.
+        "lock_timeout": str(locks.others_wait()),
         # What is read after a lock was granted is what was committed before.
         "default_transaction_isolation": "read committed",
         # Compiling a plan takes longer than any query here.
@@ -57,7 +61,6 @@ def or_closed(connection: BaseDatabaseWrapper) -> Iterator[None]:
 # A migration that waits for a lock has everybody wait behind it, the worker's claims too. So it
 # gives up soon; run it again.
 MIGRATING = {"lock_timeout": "5000"}  # milliseconds
-MIGRATED = {"lock_timeout": "0"}
 
 
 @receiver(pre_migrate, dispatch_uid="a_migration_waits_briefly")
@@ -71,7 +74,7 @@ def begin_to_migrate(using: str, **kwargs: Any) -> None:
 def end_migrating(using: str, **kwargs: Any) -> None:
     """Let this process wait as before: a test goes on after it."""
     if connections[using].vendor == "postgresql":
-        apply(connections[using], MIGRATED)
+        apply(connections[using], wanted())
 
 
 @receiver(connection_created, dispatch_uid="what_safety_rests_on_is_set")

@@ -38,6 +38,15 @@ def finding_room(directory: Any) -> Iterator[None]:
         raise DiskFullError(str(directory)) from error
 
 
+def directory_of_uploads() -> str:
+    """Return where large uploads wait; raise DiskFullError when none of Python's has room."""
+    try:
+        return settings.FILE_UPLOAD_TEMP_DIR or tempfile.gettempdir()
+    except FileNotFoundError as error:  # Python tried to write into each, and names them
+        logger.error("disk.full", extra={"directory": str(error)})
+        raise DiskFullError(str(error)) from error
+
+
 def store(storage: Storage, name: str, file: "File[Any]") -> str:
     """Return the name by which the whole file is stored; raise DiskFullError without room for it.
 
@@ -82,7 +91,7 @@ class TemporaryFileHandler(TemporaryFileUploadHandler):
     @contextmanager
     def _stopping_without_room(self) -> Iterator[None]:
         try:
-            with finding_room(settings.FILE_UPLOAD_TEMP_DIR or tempfile.gettempdir()):
+            with finding_room(directory_of_uploads()):
                 yield
         except DiskFullError as error:
             self.error = error

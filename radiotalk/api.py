@@ -1,10 +1,11 @@
 """How the whole web API turns content and errors into answers."""
 
 import logging
+import sys
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
-from django.db import IntegrityError
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
@@ -15,6 +16,19 @@ from rest_framework.response import Response
 from programs.disk import DISK_FULL, DiskFullError
 
 logger = logging.getLogger(__name__)
+
+
+# What Django raises while the database is away, full, read-only or locked by somebody.
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
+
+
+class Unavailable(APIException):
+    """503: the database did not do its work. Whether it did a part of it, nobody knows."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = _(
+        "The database does not answer, or somebody keeps it locked. Try again in a moment."
+    )
 
 
 class Conflict(APIException):
@@ -68,4 +82,23 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return the answer to an unknown address: JSON below /api/, a page elsewhere."""
     if not request.path.startswith("/api/"):
         return defaults.page_not_found(request, exception)
-    return JsonResponse({"detail": NotFound.default_detail}, status=NotFound.status_code)
+    return told_in_json(NotFound)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Return the answer to an error that nobody has handled: 503 when it is the database's.
+
+    JSON below /api/, a page elsewhere.
+    """
+    kind = Unavailable if isinstance(sys.exception(), DATABASE_AWAY) else APIException
+    if request.path.startswith("/api/"):
+        return told_in_json(kind)
+    if kind is Unavailable:
+        told = str(kind.default_detail)
+        return HttpResponse(told, status=kind.status_code, content_type="text/plain; charset=utf-8")
+    return defaults.server_error(request)
+
+
+def told_in_json(kind: type[APIException]) -> JsonResponse:
+    """Return the API's answer to this kind of error."""
+    return JsonResponse({"detail": kind.default_detail}, status=kind.status_code)

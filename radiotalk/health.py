@@ -6,7 +6,7 @@ from django.db import Error
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from notifications import schema
+from notifications import locks, schema
 from notifications.operators.situation import open_notifications, situation
 from notifications.operators.troubles import problems
 from radiotalk import clock
@@ -27,13 +27,18 @@ def readyz(request: HttpRequest) -> JsonResponse:
     Redis is not asked: without Redis the worker finds the same talks, up to a second later.
     """
     try:
-        if problem := schema.problem():
-            logger.warning("readyz.failed", extra={"error": problem})
-            return JsonResponse({"status": "unavailable", "database": problem}, status=503)
-        found = problems(situation(now=clock.now()), open_notifications())
+        with locks.waiting_briefly():
+            problem = schema.problem()
+            found = [] if problem else problems(situation(now=clock.now()), open_notifications())
     except Error as error:
         logger.warning("readyz.failed", extra={"error": type(error).__name__})
-        return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
+        told = "does not answer"
+        if locks.waited_too_long(error):
+            told = f"locked by another session ({locks.holders() or 'unknown'})"
+        return JsonResponse({"status": "unavailable", "database": told}, status=503)
+    if problem:
+        logger.warning("readyz.failed", extra={"error": problem})
+        return JsonResponse({"status": "unavailable", "database": problem}, status=503)
     if found:
         answer = {"status": "unavailable", "database": "ok", "worker": found}
         return JsonResponse(answer, status=503)

@@ -13,6 +13,7 @@ from notifications.metrics import metrics
 from .health import healthz, readyz
 
 handler404 = "radiotalk.api.not_found"
+handler500 = "radiotalk.api.failed"
 
 api: list[URLPattern | URLResolver] = [
     path("auth/token/", obtain_auth_token, name="auth-token"),

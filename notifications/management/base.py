@@ -6,9 +6,11 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, Error, InterfaceError, OperationalError
 
-from notifications import schema
+from notifications import locks, schema
 
 from .errors import Failed, OtherSchema
+
+LOCKED = "Another session of the database keeps locked what this command needs"
 
 
 class DatabaseCommand(BaseCommand):
@@ -19,6 +21,8 @@ class DatabaseCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except (DatabaseError, InterfaceError) as error:
+            if locks.waited_too_long(error):
+                raise Failed(f"{LOCKED} ({locks.holders() or 'unknown'}). Try again.") from error
             if told := schema_problem():
                 raise OtherSchema(told) from error
             if isinstance(error, OperationalError | InterfaceError):

@@ -9,14 +9,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from .batch import Batch
-from .control import MAX_REASON
+from .control import MAX_REASON, SendingSwitch
 from .delivery import Delivery
-from .minute import SendingMinute
 
 if TYPE_CHECKING:
     from .notification import Notification  # noqa: F401  (named by the string below)
@@ -123,24 +122,24 @@ class Transitions(models.QuerySet["Notification"]):
     def stuck(self) -> Transitions:
         """Return those being sent of which nothing was claimed or answered lately, by a fault.
 
-        None whose next attempt is only due later, as while FCM says wait; and none while answers
-        of others are recorded, for the rate may allow no more.
+        None while targets of others are claimed, for the rate may allow no more. None whose next
+        attempt is only due later, as while FCM says wait. None of a pause, and not yet after it.
         """
         long_ago = Now() - STUCK_AFTER
-        claimed_lately = Batch.objects.filter(
-            notification=OuterRef("pk"), state=Batch.State.SENDING, claimed_at__gt=long_ago
-        )
+        newest = Batch.objects.order_by("-id").values("id")[:1]
+        claimed_lately = Batch.objects.filter(id__in=newest, claimed_at__gt=long_ago)
         due_lately = Delivery.objects.filter(
             notification=OuterRef("pk"),
             outcome=Delivery.Outcome.RETRY,
             next_attempt_at__gt=long_ago,
         )
+        stopped_lately = SendingSwitch.objects.filter(Q(paused=True) | Q(changed_at__gt=long_ago))
         return (
             self.filter(state=State.SENDING, started_at__lte=long_ago)
             .exclude(last_sent_at__gt=long_ago)
-            .exclude(Exists(claimed_lately))
             .exclude(Exists(due_lately))
-            .exclude(Exists(SendingMinute.objects.filter(minute__gt=long_ago - STUCK_AFTER)))
+            .exclude(Exists(claimed_lately))
+            .exclude(Exists(stopped_lately))
         )
 
     def complete(self) -> Transitions:

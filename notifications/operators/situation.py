@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import OperationalError
 from django.db.models import Count, Min, Q, Sum
 from django.utils.translation import gettext as _
 
-from notifications import policy, reasons
+from notifications import locks, policy, reasons
 from notifications.models import Notification, SendingSwitch, WorkerLease
 from notifications.models.control import SILENT_AFTER
+from notifications.models.transitions import Transitions
 
 State = Notification.State
 
@@ -99,6 +101,7 @@ class OpenNotifications:
     oldest_id: int | None  # its number
     unknown: int  # deliveries, of notifications in any state
     stuck_id: int | None  # the oldest of which nothing was claimed or answered for long
+    lock_held_by: str | None = None  # the sessions ("" unknown) that keep the log locked, if any
 
 
 def open_notifications() -> OpenNotifications:
@@ -113,6 +116,18 @@ def open_notifications() -> OpenNotifications:
         oldest_id=Min("id", filter=Q(state=State.PENDING)),
         unknown=Sum("unknown_count", default=0),
     )
-    stuck = Notification.objects.stuck() if found["sending"] else Notification.objects.none()
-    oldest = stuck.order_by("id").values_list("id", flat=True).first()
-    return OpenNotifications(**found, stuck_id=oldest)
+    if not found["sending"]:
+        return OpenNotifications(**found, stuck_id=None)
+    try:
+        with locks.waiting_briefly():
+            return OpenNotifications(**found, stuck_id=oldest(Notification.objects.stuck()))
+    except OperationalError as error:
+        if not locks.waited_too_long(error):
+            raise
+    being_sent = Notification.objects.filter(state=State.SENDING)
+    return OpenNotifications(**found, stuck_id=oldest(being_sent), lock_held_by=locks.holders())
+
+
+def oldest(notifications: Transitions) -> int | None:
+    """Return the number of the oldest of these."""
+    return notifications.order_by("id").values_list("id", flat=True).first()

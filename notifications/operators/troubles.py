@@ -59,7 +59,8 @@ def find(
     yield from of_the_worker(situation)
     yield from of_fcm(situation)
     yield from of_waiting(situation, open_now)
-    yield from of_no_progress(situation, open_now)
+    yield from of_a_lock(open_now)
+    yield from of_no_progress(open_now)
     if listening:
         yield from of_redis(situation, listening)
     yield from of_settings(situation, standbys)
@@ -155,9 +156,24 @@ def of_waiting(situation: Situation, open_now: OpenNotifications) -> Iterator[Tr
         )
 
 
-def of_no_progress(situation: Situation, open_now: OpenNotifications) -> Iterator[Trouble]:
+def of_a_lock(open_now: OpenNotifications) -> Iterator[Trouble]:
+    """Yield that a session of the database keeps everybody out of the send log, and which."""
+    if open_now.lock_held_by is None:
+        return
+    text = _("The send log is locked by another session of the database (%(session)s).")
+    yield Trouble(
+        text % {"session": open_now.lock_held_by or _("unknown")},
+        _(
+            "Nothing is sent meanwhile, and nothing is lost. Wait until it is done, or end it: "
+            "SELECT pg_terminate_backend(PID)."
+        ),
+        unready=True,
+    )
+
+
+def of_no_progress(open_now: OpenNotifications) -> Iterator[Trouble]:
     """Yield the notification that is being sent, and of which nothing goes out or is recorded."""
-    if open_now.stuck_id is None or situation.switch.paused:
+    if open_now.stuck_id is None or open_now.lock_held_by is not None:
         return
     text = _("Notification %(number)s is being sent, and nothing of it went out for over a minute.")
     yield Trouble(

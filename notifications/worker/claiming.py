@@ -4,6 +4,7 @@ import time
 from datetime import datetime
 
 from django.conf import settings
+from django.db import OperationalError
 
 from notifications import failpoints
 
@@ -92,13 +93,17 @@ class Claiming:
         """Hand up to `limit` targets of one notification to the lanes; return how that ended."""
         failpoints.reach("before_claim", fanout.notification_id)
         ask = self._claims.retries if fanout.retries_due else self._claims.first_attempts
-        with self._telemetry.claim_seconds.time():
-            claim = ask(
-                fanout.notification_id,
-                size=settings.NOTIFICATIONS_BATCH_SIZE,
-                limit=limit,
-                now=now,
-            )
+        try:
+            with self._telemetry.claim_seconds.time():
+                claim = ask(
+                    fanout.notification_id,
+                    size=settings.NOTIFICATIONS_BATCH_SIZE,
+                    limit=limit,
+                    now=now,
+                )
+        except OperationalError:  # somebody keeps its row locked, say
+            self._rotation.put_last(fanout)
+            raise
         self._rotation.served(fanout)
         failpoints.reach("after_claim", fanout.notification_id)
         if claim.end is ClaimEnd.CLOSED:

@@ -13,6 +13,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import ProgrammingError, connection
 
+from notifications import locks
 from notifications.operators.differences import differences
 from radiotalk.clock import Clock
 
@@ -28,7 +29,7 @@ from .recording import Recording
 from .repository import Repository
 from .rotation import Rotation
 from .sender import Sender
-from .session import UnsafeSessionError, holders_of_locks, lacks_tables, was_canceled
+from .session import UnsafeSessionError, lacks_tables
 from .telemetry import Telemetry
 from .timer import Timer
 from .watchdog import Watchdog
@@ -322,8 +323,8 @@ class Invoker:
         database that canceled a statement is there, and committed nothing of its transaction: the
         statement is tried again, and the log says what it waits for.
         """
-        if was_canceled(error):
-            self.cancels.begin(error, lock_held_by=holders_of_locks())
+        if locks.was_canceled(error):
+            self.cancels.begin(error, lock_held_by=locks.holders())
             return
         self.outage.begin(error)
         if isinstance(error, UnsafeSessionError):

@@ -66,5 +66,9 @@ class Rotation:
             self._serving = fanout.notification_id
             self.turn_timer.restart()
         elif self.turn_timer.due():
-            self._fanouts[fanout.notification_id] = self._fanouts.pop(fanout.notification_id)
-            self._serving = 0
+            self.put_last(fanout)
+
+    def put_last(self, fanout: Fanout) -> None:
+        """End the turn of a notification; all others have theirs before its next one."""
+        self._fanouts[fanout.notification_id] = self._fanouts.pop(fanout.notification_id)
+        self._serving = 0

@@ -5,16 +5,13 @@ sets does not stay with it, and comes upon others. Behind any pooler the worker 
 nothing that was set, and wants a role whose sessions begin with the right values.
 """
 
-from contextlib import suppress
 from typing import Any
 
-from django.apps import apps
-from django.conf import settings
-from django.db import Error, OperationalError, connection
+from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from notifications import database_session
+from notifications import database_session, locks
 
 # Under WatchdogSec= of docs/operations.md: a worker whose statement waits for a lock is not killed.
 LONGEST_STATEMENT_SECONDS = 45
@@ -22,20 +19,7 @@ LONGEST_STATEMENT_SECONDS = 45
 # `reset_val` is what the server connection began with, whatever was set since.
 ASK = "SELECT name, setting, reset_val FROM pg_settings WHERE name = ANY(%s)"
 
-# SQLSTATEs of a statement that PostgreSQL canceled: it took too long, or somebody wanted it; it
-# waited too long for a lock. Nothing of its transaction was committed.
-CANCELED = {"57014", "55P03"}
 UNDEFINED_TABLE = "42P01"
-
-# Who keeps others out of a table of ours, a migration for instance: the beginning of the statement.
-HOLDERS = """
-    SELECT string_agg(DISTINCT format(
-        'pid %%s: %%s', activity.pid, array_to_string((string_to_array(query, ' '))[1:3], ' ')
-    ), ', ')
-    FROM pg_locks JOIN pg_stat_activity AS activity USING (pid)
-    WHERE granted AND relation = ANY(%s::regclass[]) AND pid <> pg_backend_pid()
-      AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-"""
 
 
 class UnsafeSessionError(OperationalError):
@@ -46,9 +30,7 @@ def wanted() -> dict[str, str]:
     """Return what the worker's sessions need: its own limits too, and none of its role's."""
     return database_session.wanted() | {
         "statement_timeout": str(LONGEST_STATEMENT_SECONDS * 1000),
-        # Well before its lease ends: whoever waits for a lock renews it in between, and the loop
-        # turns. Else a standby would take over, and what is in flight would be unknown.
-        "lock_timeout": str(settings.NOTIFICATIONS_LEASE_TTL * 1000 // 3),
+        "lock_timeout": str(locks.worker_waits()),
         "idle_session_timeout": "0",
         "transaction_timeout": "0",
     }
@@ -110,18 +92,4 @@ def what_to_do(connection: BaseDatabaseWrapper, lacking: dict[str, str], *, pool
 
 def lacks_tables(error: Exception) -> bool:
     """Return whether a table is missing, as while a backup is restored in place."""
-    return getattr(error.__cause__, "sqlstate", None) == UNDEFINED_TABLE
-
-
-def was_canceled(error: Exception) -> bool:
-    """Return whether PostgreSQL is there, and canceled the statement that raised this."""
-    return getattr(error.__cause__, "sqlstate", None) in CANCELED
-
-
-def holders_of_locks() -> str:
-    """Return who keeps others out of our tables now, "" as far as this role cannot see it."""
-    tables = [model._meta.db_table for model in apps.get_models()]
-    with suppress(Error), connection.cursor() as cursor:  # it is only for people to read
-        cursor.execute(HOLDERS, [tables])
-        return cursor.fetchone()[0] or ""
-    return ""
+    return locks.sqlstate(error) == UNDEFINED_TABLE

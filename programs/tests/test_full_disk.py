@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -180,6 +181,25 @@ def test_another_error_of_the_disk_is_a_defect_and_leaves_nothing(
         upload(api, program)
 
     assert_nothing_left(files)
+
+
+@pytest.fixture
+def no_temp(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """Let Python find no directory into which it can write, the first time that it needs one."""
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 0
+    settings.FILE_UPLOAD_TEMP_DIR = None
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/not/there"])
+
+
+@pytest.mark.usefixtures("no_temp")
+def test_an_upload_for_which_no_directory_has_room_is_507(
+    api: APIClient, program: Program, files: Files, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert_refused_and_nothing_left(upload(api, program), files)
+
+    [told] = [record for record in caplog.records if record.name.startswith("programs")]
+    assert "/not/there" in vars(told)["directory"]
 
 
 # --- The desk ------------------------------------------------------------------------------------

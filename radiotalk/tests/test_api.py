@@ -1,7 +1,11 @@
 """Every answer below /api/ is JSON, errors included, and a hostile request is never a 500."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
+from django.db import InterfaceError, InternalError, OperationalError, connection
 from django.utils.translation import override
 from rest_framework.test import APIClient
 
@@ -56,6 +60,49 @@ def test_a_page_that_is_not_there_is_told_as_a_page() -> None:
 
     assert answer.status_code == 404
     assert answer.headers["Content-Type"].startswith("text/html")
+
+
+def asked_while_statements_raise(error: Exception, address: str) -> Any:
+    """Return the answer to somebody with a token and a session, in Japanese."""
+    api = APIClient(raise_request_exception=False)
+    api.force_login(User.objects.create(username="anna", is_staff=True, is_superuser=True))
+
+    def fail(execute: Callable[..., Any], *args: Any) -> Any:
+        raise error
+
+    with connection.execute_wrapper(fail), override("en"):
+        return api.get(address, headers={"Authorization": "Token secret", "Accept-Language": "ja"})
+
+
+AWAY = "データベースが応答しないか、ロックされています。しばらくしてからもう一度お試しください。"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError, InternalError])
+def test_a_database_that_is_away_is_told_in_json(error: type[Exception]) -> None:
+    answer = asked_while_statements_raise(error("host=db.internal"), "/api/v1/programs/")
+
+    assert answer.status_code == 503
+    assert answer.json() == {"detail": AWAY}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/admin/", "/metrics"])
+def test_a_page_without_a_database_says_so_in_words(address: str) -> None:
+    answer = asked_while_statements_raise(OperationalError("host=db.internal"), address)
+
+    assert answer.status_code == 503
+    assert answer.content.decode() == AWAY
+
+
+@pytest.mark.django_db
+def test_a_defect_is_told_in_json_and_on_a_page_in_html() -> None:
+    defect = ZeroDivisionError("secret")
+
+    assert list(asked_while_statements_raise(defect, "/api/v1/programs/").json()) == ["detail"]
+    User.objects.all().delete()
+    page = asked_while_statements_raise(defect, "/admin/")
+    assert (page.status_code, b"secret" in page.content) == (500, False)
 
 
 @pytest.mark.django_db

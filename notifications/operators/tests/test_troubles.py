@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from notifications.models import Notification, SendingMinute, Standby
+from notifications.models import Notification, SendingMinute, SendingSwitch, Standby
+from notifications.operators import acts
 from notifications.operators.situation import open_notifications, situation
 from notifications.operators.status import status
 from notifications.operators.troubles import Listening, Trouble, find, problems
@@ -162,7 +163,8 @@ def test_the_status_counts_each_open_state_in_one_of_its_few_queries(
 
 
 def being_sent(**values: Any) -> Notification:
-    """Return a notification that was started long ago, with an active worker."""
+    """Return a notification that was started long ago, with an active worker and nobody's stop."""
+    SendingSwitchFactory.create(changed_at=timezone.now() - timedelta(minutes=3))
     WorkerLeaseFactory.create(heartbeat_at=timezone.now())
     return NotificationFactory.create(
         state="sending", started_at=timezone.now() - timedelta(minutes=3), **values
@@ -210,14 +212,26 @@ def test_what_is_attempted_again_only_later_is_well() -> None:
 
 def test_a_notification_that_waits_for_the_others_turns_is_well() -> None:
     being_sent()
-    SendingMinute.objects.add({"sent": 1}, now=timezone.now())
+    BatchFactory.create(state="done", claimed_at=timezone.now())
 
     assert progress_problems() == []
 
 
-def test_a_pause_explains_that_nothing_goes_out() -> None:
+def test_the_minute_counts_from_the_last_claim_also_within_a_minute_of_the_clock() -> None:
+    being_sent(last_sent_at=timezone.now() - timedelta(seconds=70))
+    BatchFactory.create(state="done", claimed_at=timezone.now() - timedelta(seconds=75))
+    # Of the charts: it holds all that was answered in a minute that ended up to 59 s ago.
+    SendingMinute.objects.create(minute=timezone.now() - timedelta(seconds=100), sent=1)
+
+    assert len(progress_problems()) == 1
+
+
+def test_a_pause_explains_that_nothing_goes_out_and_so_does_its_end() -> None:
     being_sent()
-    SendingSwitchFactory.create(paused=True)
+    SendingSwitch.objects.update(paused=True)
+    assert progress_problems() == []
+
+    acts.resume(by="anna", reason="", now=timezone.now())
 
     assert progress_problems() == []
 

@@ -1,5 +1,6 @@
 """A database that is restarted, cut off, read-only, full, locked or away, during a fan-out."""
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -269,6 +270,24 @@ def test_a_deadlock_with_somebody_else_is_survived(own_cluster: Cluster, system:
 
     system.wait_for_the_log("deadlock detected", worker)
     assert_all_are_sent(system, worker)
+
+
+def test_a_row_that_somebody_keeps_locked_is_told_with_whose_session_that_is(
+    system: System,
+) -> None:
+    notification = post(system.listeners(HELD_A_LANE))
+    with transaction.atomic():
+        holder = connection.connection.info.backend_pid
+        Notification.objects.filter(id=notification.id).update(title="By hand")
+        worker = system.start_worker(**SHORT_LEASE)
+        system.wait_for_the_log("statement.canceled", worker)
+
+    system.wait_until_settled()
+
+    (canceled,) = re.findall("statement.canceled .*", worker.log.read_text())
+    assert f"pid {holder}: UPDATE" in canceled
+    assert outcomes() == {"sent": HELD_A_LANE}
+    system.verify(kills=0)
 
 
 # --- The disk is full --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import requests
 from django.core.management import call_command
 from django.db import connection, transaction
 
@@ -20,6 +21,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.faults]
 
 TARGETS = 300
 LEASE_SECONDS = 3
+HANGS_SECONDS = 60
 
 
 def test_a_lock_on_the_log_for_longer_than_the_lease_costs_nobody_anything(
@@ -30,6 +32,8 @@ def test_a_lock_on_the_log_for_longer_than_the_lease_costs_nobody_anything(
     worker = system.start_worker("--standby")
     system.wait_for_an_active_worker()
     standby = system.start_worker("--standby")
+    system.start_web()
+    upload = system.uploader(program)
 
     with transaction.atomic(), connection.cursor() as cursor:
         holder = cursor.connection.info.backend_pid
@@ -37,15 +41,56 @@ def test_a_lock_on_the_log_for_longer_than_the_lease_costs_nobody_anything(
         notification = post_elsewhere(system, program.id)
         system.wait_for_the_log("statement.canceled", worker)
         time.sleep(3 * LEASE_SECONDS)  # a standby would have taken over by now
+        assert_told(system, f"(pid {holder}: ")
+        assert upload().status_code == 201
 
+    system.manage("sending", "resume")
     ended(system, notification)
+    system.wait_until_settled()
 
-    assert_outcomes(notification, sent=TARGETS)
+    assert outcomes() == {"sent": 2 * TARGETS}
     assert worker.log.read_text().count("lease.acquired") == 1
     assert f"pid {holder}: " in worker.log.read_text()
     assert "lease.acquired" not in standby.log.read_text()
     system.wait_for_the_log("statement.done", worker)
     system.verify(kills=0)
+
+
+def assert_told(system: System, holder: str) -> None:
+    """Whoever asks hears of the lock at once, and a pause works."""
+    probe = ask(system, "readyz")
+    assert probe.status_code == 503
+    assert holder in probe.text
+    metrics = ask(system, "metrics")
+    assert metrics.status_code == 200
+    assert "radiotalk_stuck 1.0" in metrics.text
+    assert holder in system.manage("sending", "status")
+    paused = system.manage("sending", "pause")
+    assert holder in paused
+    assert "waits: sending is paused" in paused
+
+
+def ask(system: System, path: str) -> requests.Response:
+    """Return what the web answers; fail where it hangs."""
+    return requests.get(f"http://{LOOPBACK}:{system.web_port}/{path}", timeout=HANGS_SECONDS)
+
+
+def test_a_lock_on_what_steers_the_sending_is_told_as_well(system: System) -> None:
+    system.env["NOTIFICATIONS_LEASE_TTL"] = str(LEASE_SECONDS)
+    system.start_web()
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        holder = f"pid {cursor.connection.info.backend_pid}: LOCK TABLE"
+        cursor.execute("LOCK TABLE notifications_workerlease IN ACCESS EXCLUSIVE MODE")
+        probe = ask(system, "readyz")
+        metrics = ask(system, "metrics")
+        with pytest.raises(ProcessFailed, match=holder):
+            system.manage("sending", "status")
+
+    assert probe.status_code == 503
+    assert f"locked by another session ({holder}" in probe.json()["database"]
+    assert metrics.status_code == 503
+    assert ask(system, "readyz").status_code == 200
 
 
 def test_a_migration_that_waits_for_a_lock_gives_up_and_is_run_again(system: System) -> None:

@@ -35,7 +35,7 @@ from notifications.worker.invoker import (
 )
 from notifications.worker.lease import Lease, LeaseLostError
 from notifications.worker.rate import Rate
-from notifications.worker.repository import Entry, Repository
+from notifications.worker.repository import Claims, Entry, Repository
 from notifications.worker.repository.recovery import Recovery
 from notifications.worker.repository.results import Results
 from notifications.worker.sender import HELD_A_LANE, Sender
@@ -309,6 +309,29 @@ def test_it_is_one_notifications_turn_for_a_while_and_then_the_others() -> None:
         make_room(invoker, sender)
 
     assert sorted(handed_over(invoker, each) for each in several) == [0, 75, FULL + 150]
+
+
+def test_one_that_somebody_keeps_locked_has_its_next_turn_after_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    several = [post(program_with("ok")) for _ in range(2)]
+    invoker, _sender = patient_worker()
+    first_attempts = Claims.first_attempts
+    locked: list[int] = []
+
+    def wait_in_vain(self: Claims, notification_id: int, **about: Any) -> Any:
+        locked[:] = locked or [notification_id]  # whichever is first in turn
+        if notification_id in locked:
+            raise OperationalError("canceling statement due to lock timeout")
+        return first_attempts(self, notification_id, **about)
+
+    monkeypatch.setattr(Claims, "first_attempts", wait_in_vain)
+
+    for _ in range(2):
+        with suppress(OperationalError):
+            turn(invoker)
+
+    assert sorted(handed_over(invoker, each) for each in several) == [0, 1]
 
 
 def test_what_the_end_of_one_leaves_free_is_the_next_ones() -> None:

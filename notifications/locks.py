@@ -1,0 +1,90 @@
+"""Locks of other sessions: how long they are waited for, and who holds them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from django.apps import apps
+from django.conf import settings
+from django.db import Error, connection, transaction
+
+# SQLSTATEs of a statement that PostgreSQL canceled: it took too long, or somebody wanted it; it
+# waited too long for a lock. Nothing of its transaction was committed.
+QUERY_CANCELED: Final = "57014"
+LOCK_NOT_AVAILABLE: Final = "55P03"
+
+# Probes give up after a second, by default.
+BRIEFLY: Final = "SET LOCAL lock_timeout = '500ms'"
+
+# Who keeps others out of our tables, or of their rows, and the first words of its last statement. A
+# lock on a table keeps others out as soon as it is asked for. PostgreSQL lists no locks on rows:
+# they are of whoever has been writing for longer than the worker waits, and waits for nobody.
+HOLDERS: Final = r"""
+    SELECT string_agg(DISTINCT concat_ws(': ', 'pid ' || activity.pid,
+        substring(query from '^\s*([A-Za-z_".]+(?:\s+[A-Za-z_".]+){0,2})')
+    ), ', ')
+    FROM pg_locks JOIN pg_stat_activity AS activity USING (pid)
+    WHERE relation = ANY(%s::regclass[]) AND pid <> pg_backend_pid() AND (
+        mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+        OR mode IN ('RowShareLock', 'RowExclusiveLock')
+        AND wait_event_type IS DISTINCT FROM 'Lock'
+        AND clock_timestamp() - xact_start >= %s * interval '1 millisecond'
+    )
+"""
+
+
+def worker_waits() -> int:
+    """Return for how many milliseconds the worker waits for a lock at most.
+
+    That is well before its lease ends: it renews the lease in between, and the loop turns. Else a
+    standby would take over, and what is in flight would be unknown.
+    """
+    return int(settings.NOTIFICATIONS_LEASE_TTL * 1000 // 3)
+
+
+def others_wait() -> int:
+    """Return for how many milliseconds web and commands wait for a lock at most.
+
+    That is longer than the worker: a pause that waits for the worker, which waits itself, gets its
+    turn. Whoever waits longer keeps requests waiting that need no lock: threads are few.
+    """
+    return int(settings.NOTIFICATIONS_LEASE_TTL * 1000 // 2)
+
+
+def was_canceled(error: BaseException) -> bool:
+    """Return whether PostgreSQL is there, and canceled the statement that raised this."""
+    return sqlstate(error) in (QUERY_CANCELED, LOCK_NOT_AVAILABLE)
+
+
+def waited_too_long(error: BaseException) -> bool:
+    """Return whether the statement that raised this had waited too long for a lock."""
+    return sqlstate(error) == LOCK_NOT_AVAILABLE
+
+
+def sqlstate(error: BaseException) -> str:
+    """Return PostgreSQL's code of the error, "" without one."""
+    return getattr(error.__cause__, "sqlstate", None) or ""
+
+
+@contextmanager
+def waiting_briefly() -> Iterator[None]:
+    """Let statements that only look wait for a lock no longer than a moment.
+
+    They have a transaction to themselves, since a pooler may forget what a session sets.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(BRIEFLY)
+        yield
+
+
+def holders() -> str:
+    """Return who keeps others out of our tables now, "" as far as this role cannot see it."""
+    tables = [model._meta.db_table for model in apps.get_models()]
+    with suppress(Error), connection.cursor() as cursor:  # it is only for people to read
+        cursor.execute(HOLDERS, [tables, worker_waits()])
+        return cursor.fetchone()[0] or ""
+    return ""
