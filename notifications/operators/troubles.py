@@ -136,7 +136,10 @@ def of_settings(situation: Situation, standbys: Iterable[Standby]) -> Iterator[T
             )
             yield Trouble(
                 text % {"worker": standby.holder, "changed": changed},
-                _("Restart the one whose settings are old."),
+                _(
+                    "Restart the one whose settings are old. A new key is found without that, "
+                    "within a minute."
+                ),
                 urgent=False,
             )
 

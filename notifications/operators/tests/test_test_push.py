@@ -146,7 +146,7 @@ def test_a_test_by_another_key_than_the_workers_says_so(fcm: EmulatorProcess) ->
     _status, page = send(client, device)
     assert "another key" not in page
 
-    lease.settings |= {"FIREBASE_PROJECT": "elsewhere", "KEY": "…before"}
+    lease.settings = {"FIREBASE_PROJECT": "elsewhere", "KEY": "…before"}
     lease.save()
     _status, page = send(client, device)
 
