@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from radiotalk import clock
 
+from . import locks
 from .models import Notification, WorkerLease
 from .operators.situation import OpenNotifications, Situation, open_notifications, situation
 
@@ -32,7 +33,8 @@ class SendingCollector(Collector):
         """Yield whether the database answers, and what it knows, all of it or nothing."""
         known: list[Metric] = []
         try:
-            known += self.of_the_database()
+            with locks.waiting_briefly():
+                known += self.of_the_database()
         except Error as error:
             logger.warning("scrape.failed", extra={"error": type(error).__name__})
         yield GaugeMetricFamily(

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from psycopg import pq
 
 TRUE_WORDS = {"1", "true", "yes", "on"}
 FALSE_WORDS = {"0", "false", "no", "off"}
@@ -26,6 +27,11 @@ DATABASE_SWITCHES = (
     "conn_health_checks",
     "disable_server_side_cursors",
 )
+# What else may stand there: what libpq knows, and what Django passes to psycopg or keeps.
+LIBPQ_OPTIONS = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+DRIVER_OPTIONS = {
+    "assume_role", "isolation_level", "pool", "prepare_threshold", "server_side_binding",
+}  # fmt: skip
 
 # What django-environ takes for a setting in a file.
 LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=")
@@ -52,7 +58,17 @@ def socket_directory(address: str) -> str:
 
 
 def check_for_django(config: dict[str, Any], name: str) -> None:
-    """Parse what the address in the setting `name` says to Django: any word would do as "on"."""
+    """Parse what the address in the setting `name` says to Django: any word would do as "on".
+
+    An option that nobody knows would end each connection, with its name, which is not shown.
+    """
+    if config["ENGINE"].endswith("postgresql") and "OPTIONS" in config:
+        for number, option in enumerate(config["OPTIONS"], start=1):
+            if option not in LIBPQ_OPTIONS | DRIVER_OPTIONS:
+                raise ImproperlyConfigured(
+                    f"{name}: option {number} of those that PostgreSQL's client shall know is none "
+                    "(it is not shown). Correct its name, or leave it out."
+                )
     for word in DATABASE_SWITCHES:
         key = word.upper()
         if key in config:
