@@ -6,15 +6,27 @@ from typing import Final
 
 from django.apps import apps
 from django.conf import settings
-from django.db import Error, connection, transaction
+from django.db import (
+    Error,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connection,
+    transaction,
+)
 
 # SQLSTATEs of a statement that PostgreSQL canceled: it took too long, or somebody wanted it; it
 # waited too long for a lock. Nothing of its transaction was committed.
 QUERY_CANCELED: Final = "57014"
 LOCK_NOT_AVAILABLE: Final = "55P03"
 
+# What Django raises while the database is away, full, read-only or locked by somebody.
+DATABASE_AWAY: Final = (OperationalError, InterfaceError, InternalError)
+
 # Probes give up after a second, by default.
 BRIEFLY: Final = "SET LOCAL lock_timeout = '500ms'"
+# Any statement of the worker's ends before, also that of a claim, which locks its notification.
+PATIENTLY: Final = "SET LOCAL lock_timeout = '50s'"
 
 # Who keeps others out of our tables, or of their rows, and the first words of its last statement. A
 # lock on a table keeps others out as soon as it is asked for. PostgreSQL lists no locks on rows:
@@ -24,7 +36,8 @@ HOLDERS: Final = r"""
         substring(query from '^\s*([A-Za-z_".]+(?:\s+[A-Za-z_".]+){0,2})')
     ), ', ')
     FROM pg_locks JOIN pg_stat_activity AS activity USING (pid)
-    WHERE relation = ANY(%s::regclass[]) AND pid <> pg_backend_pid() AND (
+    WHERE relation = ANY(%s::regclass[]) AND activity.datname = current_database()
+      AND pid <> pg_backend_pid() AND (
         mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
         OR mode IN ('RowShareLock', 'RowExclusiveLock')
         AND wait_event_type IS DISTINCT FROM 'Lock'
@@ -70,7 +83,8 @@ def sqlstate(error: BaseException) -> str:
 def waiting_briefly() -> Iterator[None]:
     """Let statements that only look wait for a lock no longer than a moment.
 
-    They have a transaction to themselves, since a pooler may forget what a session sets.
+    They have a transaction, since a pooler may forget what a session sets. Within another one the
+    wait stays as short until that one's end.
     """
     if connection.vendor != "postgresql":
         yield
@@ -79,6 +93,16 @@ def waiting_briefly() -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute(BRIEFLY)
         yield
+
+
+def wait_patiently() -> None:
+    """Wait for the worker until the end of this transaction, which stops what it sends.
+
+    An operator who stops the sending must not be turned away because the database is slow.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(PATIENTLY)
 
 
 def holders() -> str:

@@ -34,12 +34,12 @@ class SendingCollector(Collector):
         known: list[Metric] = []
         try:
             with locks.waiting_briefly():
-                known += self.of_the_database()
+                known = list(self.of_the_database())
         except Error as error:
             logger.warning("scrape.failed", extra={"error": type(error).__name__})
         yield GaugeMetricFamily(
             "radiotalk_database_up",
-            "Whether the database answers this web process, with the tables that its code needs.",
+            "Whether the database answers this web process, with tables that it has and may read.",
             value=bool(known),
         )
         yield from known
@@ -96,7 +96,8 @@ class SendingCollector(Collector):
         """Yield what is true only for as long as the worker with the lease gives signs of life."""
         yield GaugeMetricFamily(
             "radiotalk_fcm_away_seconds",
-            "For how long the worker has not reached FCM, or has had no credentials; else 0.",
+            "For how long FCM has taken nothing: it is not reached, or there are no credentials, "
+            "or it refuses them; else 0.",
             value=lease.fcm_away_seconds or 0.0,
         )
         yield self.turnaround(lease)
@@ -120,7 +121,7 @@ class SendingCollector(Collector):
             labels=["name"],
         )
         for name, value in (lease.settings or {}).items():
-            if isinstance(value, int | float):
+            if isinstance(value, int | float) and not isinstance(value, bool):
                 family.add_metric([name], value)
         return family
 

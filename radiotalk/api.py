@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
-from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
@@ -13,13 +13,10 @@ from rest_framework import renderers, status, views
 from rest_framework.exceptions import APIException, NotFound, ParseError
 from rest_framework.response import Response
 
+from notifications.locks import DATABASE_AWAY
 from programs.disk import DISK_FULL, DiskFullError
 
 logger = logging.getLogger(__name__)
-
-
-# What Django raises while the database is away, full, read-only or locked by somebody.
-DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 
 class Unavailable(APIException):
@@ -27,7 +24,8 @@ class Unavailable(APIException):
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = _(
-        "The database does not answer, or somebody keeps it locked. Try again in a moment."
+        "The database does not answer, or somebody keeps it locked. What you asked for may have "
+        "been done all the same: look before you ask again."
     )
 
 

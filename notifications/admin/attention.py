@@ -65,7 +65,9 @@ class Attention:
         lease = self.situation.holder
         if not (lease and lease.settings and lease.settings_before):
             return ""
-        return differences(lease.settings_before, lease.settings)
+        # A key is replaced under a running worker, too: that is no change of workers.
+        before = {**lease.settings_before, "KEY": lease.settings.get("KEY")}
+        return differences(before, lease.settings)
 
     @property
     def waiting(self) -> list[Sign]:

@@ -55,6 +55,8 @@ class CredentialsRefusedError(NoAccessTokenError):
 class SameTokenError(CredentialsRefusedError):
     """The token endpoint gave the very token that FCM had refused: there is no better one."""
 
+    verdict = Verdict(Meaning.CREDENTIALS_REFUSED, code="SAME_TOKEN")
+
 
 class Key:
     """Not thread-safe. `account` is what a service account file holds, `request` google-auth's way.

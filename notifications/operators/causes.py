@@ -50,7 +50,7 @@ CODES: dict[str, Any] = {
     "NOT_FOUND": _("FCM knows no such project: check whose credentials are in use."),
     "NO_ACCESS_TOKEN": _(
         "Google gave no access token, so nothing was sent. It is tried again; token.failed in the "
-        "worker's log says why."
+        "log says why."
     ),
     "CREDENTIALS_REFUSED": _("Google refused the service account: make a new key, and release."),
     "NO_MESSAGE_NAME": _(

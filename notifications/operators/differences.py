@@ -2,8 +2,12 @@
 
 from typing import Any
 
+# Whether the key is the file's, which changes while a worker runs: a state and no setting.
+STATES = {"KEY_IS_OUTDATED"}
+
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> str:
     """Return "NAME: before → after, …"; "" when they are the same."""
-    changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    names = [name for name in {**before, **after} if name not in STATES]
+    changed = [name for name in names if before.get(name) != after.get(name)]
     return ", ".join(f"{name}: {before.get(name)} → {after.get(name)}" for name in changed)

@@ -44,12 +44,13 @@ def send(device: DeviceToken, *, by: str, now: datetime) -> Result:
         access = fcm_config.access_token()
     except ValueError:  # no file, or none of a service account
         return Result(Delivery.Outcome.REJECTED, CredentialsRefusedError.verdict.code)
+    differing = other_key(access)  # asked of the database before anything is sent
     verdict = attempt(access, device, by=by, now=now)
     outcome = {
         Meaning.ACCEPTED: Delivery.Outcome.SENT,
         Meaning.UNKNOWN: Delivery.Outcome.UNKNOWN,
     }.get(verdict.meaning, Delivery.Outcome.REJECTED)
-    return Result(outcome, verdict.code, other_key(access))
+    return Result(outcome, verdict.code, differing)
 
 
 def other_key(access: AccessToken) -> str:

@@ -111,7 +111,7 @@ def of_fcm(situation: Situation) -> Iterator[Trouble]:
     holder = situation.holder
     if holder is None or holder.fcm_away_seconds is None or situation.worker_is_silent:
         return
-    text = _("Nothing has got through to FCM for %(seconds)d s: %(code)s.")
+    text = _("FCM has taken nothing for %(seconds)d s: %(code)s.")
     told = text % {"seconds": holder.fcm_away_seconds, "code": holder.fcm_away_code}
     yield Trouble(told, str(explain("", holder.fcm_away_code)), unready=True)
 

@@ -142,7 +142,7 @@ def test_nothing_is_told_of_a_worker_that_is_not_there_any_more(
         heartbeat_at=timezone.now() - timedelta(seconds=silent_seconds),
         fcm_away_seconds=70.0,
         turnaround_median=0.004,
-        settings={"FCM_TIMEOUT": 20},
+        settings={"FCM_TIMEOUT": 20, "KEY_IS_OUTDATED": False},
     )
 
     found = samples(client)
@@ -150,6 +150,7 @@ def test_nothing_is_told_of_a_worker_that_is_not_there_any_more(
     assert (("radiotalk_fcm_away_seconds",) in found) == told
     assert (("radiotalk_turnaround_seconds", "0.5") in found) == told
     assert (("radiotalk_worker_setting", "FCM_TIMEOUT") in found) == told
+    assert ("radiotalk_worker_setting", "KEY_IS_OUTDATED") not in found
 
 
 def test_a_worker_that_never_was_is_not_told(client: Client) -> None:

@@ -45,16 +45,21 @@ class Blamed(NamedTuple):
 
 @dataclass
 class Blame:
-    """The answers of one notification since a device was last reached, on whatever platform."""
+    """The answers of one notification, most of them since a device was last reached anywhere."""
 
     devices: dict[Blamed, set[int]] = field(default_factory=dict)  # those that blame us
     answers: Counter[str] = field(default_factory=Counter)  # of any kind, by platform
+    # All that were accepted or refused, by platform: known here where no other worker began it.
+    total: Counter[str] = field(default_factory=Counter)
+    is_whole: bool = False
     anybody_is_reached: bool = False
     anybody_is_refused: bool = False  # the send log may have devices to judge at the end
     others_follow: frozenset[str] = frozenset()  # others than these: asked of the database once
 
     def count(self, meaning: Meaning, target: Target, code: str) -> None:
         """Count an answer."""
+        if meaning is not Meaning.UNKNOWN:
+            self.total[target.platform] += 1
         if meaning is Meaning.ACCEPTED:
             self.anybody_is_reached = True
             if self.answers:

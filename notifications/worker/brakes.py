@@ -61,6 +61,7 @@ class Tally:
         seen = frozenset(notification.brake.split())
         blame = Blame(
             anybody_is_reached=notification.sent_count + notification.simulated_count > 0,
+            is_whole=not notification.target_count,
             anybody_is_refused=notification.rejected_count > 0
             and Meaning.MISCONFIGURED not in seen,
         )

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import ProgrammingError, connection
 
 from notifications import locks
+from notifications.locks import DATABASE_AWAY
 from notifications.operators.differences import differences
 from radiotalk.clock import Clock
 
@@ -22,7 +23,7 @@ from .inbox import Answered, Event, HelperDied, Inbox, Stop, TalkPosted, Tried, 
 from .lease import Lease, LeaseLostError, LeaseState, RestoredError
 from .ledger import Ledger
 from .opening import TICK_SECONDS, Opening
-from .outage import DATABASE_AWAY, Outage
+from .outage import Outage
 from .rate import Rate
 from .reach import Reach
 from .recording import Recording

@@ -108,5 +108,5 @@ class Judging:
         blamed = self._results.blamed(notification_id)
         if not reason_at_the_end(blamed, by_platform(blamed), reached=reached):
             return ""  # too few, whatever the others are
-        answers = self._results.answers(notification_id)
+        answers = blame.total if blame.is_whole else self._results.answers(notification_id)
         return reason_at_the_end(blamed, answers, reached=reached)

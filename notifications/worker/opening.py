@@ -8,11 +8,11 @@ from datetime import datetime
 from django.db import DatabaseError
 
 from notifications import reasons
+from notifications.locks import DATABASE_AWAY
 from notifications.models import Notification
 from notifications.models.notification import max_age
 
 from .fanout import Fanout
-from .outage import DATABASE_AWAY
 from .repository.due import Due, is_stopped
 from .rotation import Rotation
 from .telemetry import Telemetry

@@ -5,12 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import InterfaceError, InternalError, OperationalError
-
 logger = logging.getLogger(__name__)
-
-# What Django raises when the database is away; its other errors are the fault of a notification.
-DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 
 @dataclass

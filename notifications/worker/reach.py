@@ -1,4 +1,4 @@
-"""Reach: whether FCM can be reached and Google takes our credentials, and since when it is not so.
+"""Reach: whether FCM can be reached and our credentials are taken, and since when it is not so.
 
 What FCM answers says so, and where nothing is sent, each connection that a lane makes ahead.
 """

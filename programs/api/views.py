@@ -89,6 +89,10 @@ class ProgramTalksView(generics.ListAPIView[Talk]):
             409: OpenApiResponse(description="The program went away meanwhile."),
             413: OpenApiResponse(description="The recording has too many bytes."),
             422: OpenApiResponse(description="The Idempotency-Key was used for another talk."),
+            503: OpenApiResponse(
+                description="The database is away. The talk may be posted all the same: repeat the "
+                "request only with the same Idempotency-Key."
+            ),
             507: OpenApiResponse(description="The server's disk is full; nothing was posted."),
         },
     )

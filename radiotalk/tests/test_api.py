@@ -74,7 +74,10 @@ def asked_while_statements_raise(error: Exception, address: str) -> Any:
         return api.get(address, headers={"Authorization": "Token secret", "Accept-Language": "ja"})
 
 
-AWAY = "データベースが応答しないか、ロックされています。しばらくしてからもう一度お試しください。"
+AWAY = (
+    "データベースが応答しないか、ロックされています。"
+    "ご依頼の処理は済んでいるかもしれません。もう一度行う前に確認してください。"
+)
 
 
 @pytest.mark.django_db

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from notifications.admin import charts, errors
@@ -27,6 +28,7 @@ from .rows import (
 
 NOON = datetime(2026, 11, 25, 12, 0, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+RATE = "NOTIFICATIONS_MAX_PER_MINUTE"
 
 
 # --- The chart ----------------------------------------------------------------------------------
@@ -129,6 +131,27 @@ def test_an_audience_that_grew_makes_no_bar_longer_than_itself() -> None:
 def test_silence_is_told_while_something_should_come() -> None:
     assert Progress(progress().notification, NOON + 40 * SECOND).silence == 30 * SECOND
     assert progress().silence is None
+
+
+# --- The worker ---------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("before", "told"), [({RATE: 60}, f"{RATE}: 60 → 600"), ({}, "")])
+def test_a_change_of_settings_is_told_and_no_key_that_was_replaced_meanwhile(
+    before: dict[str, int], told: str
+) -> None:
+    key_before = {"KEY": "…before", "KEY_IS_OUTDATED": True}
+    lease = worker()
+    lease.settings = {RATE: 600, "KEY": "…after", "KEY_IS_OUTDATED": False}
+    lease.settings_before = lease.settings | key_before | before
+    lease.save()
+
+    page = superuser().get(reverse("admin:index")).content.decode()
+
+    assert told in page
+    assert ("Other settings" in page) == bool(told)
+    assert "…before" not in page
 
 
 # --- Errors -------------------------------------------------------------------------------------

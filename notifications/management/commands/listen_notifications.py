@@ -15,6 +15,7 @@ from django.conf import settings
 from notifications import fcm_config, schema
 from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
+from notifications.locks import DATABASE_AWAY
 from notifications.management import arguments
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import OtherSchema, Refused
@@ -23,7 +24,6 @@ from notifications.worker.configuration import configuration
 from notifications.worker.inbox import Inbox, Stop
 from notifications.worker.invoker import Invoker
 from notifications.worker.lease import Lease
-from notifications.worker.outage import DATABASE_AWAY
 from notifications.worker.rate import Rate
 from notifications.worker.receiver import Receiver
 from notifications.worker.repository import Repository

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from notifications import locks
 from notifications.models import Delivery, Notification
 from notifications.models.delivery import DeliveryQuerySet
 from notifications.models.notification import max_age
@@ -136,6 +137,7 @@ def abandon_unknown(
 
 def locked(notification_id: int) -> Notification:
     """Return the notification, locked until the transaction ends; raise Refused without one."""
+    locks.wait_patiently()
     row = Notification.objects.select_for_update().filter(id=notification_id).first()
     if row is None:
         raise Refused(_("There is no notification %(number)s.") % {"number": notification_id})

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from notifications import policy, reasons
+from notifications import locks, policy, reasons
 from notifications.models import Notification, SendingSwitch
 from notifications.models.notification import NotificationQuerySet
 
@@ -76,6 +76,7 @@ def go_live(
 
 def sending() -> NotificationQuerySet:
     """Return the notifications that are being sent, locked in the worker's order."""
+    locks.wait_patiently()
     rows = (
         Notification.objects.filter(state=Notification.State.SENDING)
         .order_by("id")

@@ -107,7 +107,7 @@ def test_an_fcm_that_is_away_is_told_with_its_cause_in_words() -> None:
 
     (trouble,) = all_troubles()
 
-    assert trouble.what == "Nothing has got through to FCM for 70 s: NAME_NOT_FOUND."
+    assert trouble.what == "FCM has taken nothing for 70 s: NAME_NOT_FOUND."
     assert "Look at the DNS" in trouble.todo
 
 

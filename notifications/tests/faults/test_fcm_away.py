@@ -155,10 +155,10 @@ def test_an_outage_of_fcm_is_told_everywhere_from_its_start_to_its_end(system: S
     system.wait_for_the_log("fcm.away", worker)  # though nothing is to be sent
 
     system.wait(lambda: readiness(system).status_code == 503)
-    assert "Nothing has got through to FCM" in readiness(system).text
+    assert "FCM has taken nothing" in readiness(system).text
     system.wait(lambda: "Look at the network" in readiness(system).text)
     assert "NOT_CONNECTED" in problems()[0]
-    assert "Nothing has got through to FCM" in problems()[0]
+    assert "FCM has taken nothing" in problems()[0]
     assert away_seconds(system) > 0
 
     with emulator(system.directory / "fcm", port=port):

@@ -89,7 +89,7 @@ def test_a_lock_on_what_steers_the_sending_is_told_as_well(system: System) -> No
 
     assert probe.status_code == 503
     assert f"locked by another session ({holder}" in probe.json()["database"]
-    assert "radiotalk_database_up 0.0" in metrics.text
+    assert (metrics.status_code, "radiotalk_database_up 0.0" in metrics.text) == (200, True)
     assert ask(system, "readyz").status_code == 200
     system.verify(kills=0)
 

@@ -7,6 +7,7 @@ import pytest
 
 from notifications.fcm.failures import NOTHING_WAS_SENT, Failure
 from notifications.fcm.outcomes import Answer, Meaning, Verdict, classify, classify_failure
+from notifications.operators import causes
 from notifications.operators.causes import explain
 from notifications.worker.inbox import Tried
 from notifications.worker.reach import ANSWERED, KEY_REFUSED, NO_SIGN, NO_TOKEN, Reach
@@ -284,6 +285,13 @@ def test_an_error_that_nobody_listed_is_told_in_words(
     fail(Reach(), clock, code)
 
     assert "status page" in str(vars(caplog.records[0])["because"])
+
+
+def test_each_cause_of_ours_has_words_of_its_own() -> None:
+    # All others are told that FCM, or a proxy, answered with an error.
+    own = set(Failure) | NO_TOKEN | KEY_REFUSED | {"LANE_DIED"}
+
+    assert own - NO_SIGN - causes.CODES.keys() == set()
 
 
 def test_each_cause_of_an_outage_has_words() -> None:
