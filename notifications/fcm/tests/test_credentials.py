@@ -279,7 +279,7 @@ def test_an_endpoint_that_gives_a_refused_token_again_is_not_asked_for_each_refu
         assert at_once(lambda: access.header(refused=refused)) == [refused] * THREADS
 
     assert len(endpoint.requests) == 2
-    assert access.refreshes == {"given": 1, "CREDENTIALS_REFUSED": 1}
+    assert access.refreshes == {"given": 1, "SAME_TOKEN": 1}
     assert [record.getMessage() for record in caplog.records] == ["token.failed"]
     assert access.header() == refused  # one device may be to blame, and others not
 
