@@ -1,32 +1,21 @@
 """Locks of other sessions: how long they are waited for, and who holds them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Final
 
 from django.apps import apps
 from django.conf import settings
-from django.db import (
-    Error,
-    InterfaceError,
-    InternalError,
-    OperationalError,
-    connection,
-    transaction,
-)
+from django.db import Error, connection, transaction
 
-# SQLSTATEs of a statement that PostgreSQL canceled: it took too long, or somebody wanted it; it
-# waited too long for a lock. Nothing of its transaction was committed.
-QUERY_CANCELED: Final = "57014"
-LOCK_NOT_AVAILABLE: Final = "55P03"
-
-# What Django raises while the database is away, full, read-only or locked by somebody.
-DATABASE_AWAY: Final = (OperationalError, InterfaceError, InternalError)
+# Of the worker's statements. It is less than WatchdogSec= of docs/operations.md: a worker whose
+# statement waits is not killed.
+LONGEST_STATEMENT_SECONDS: Final = 45
 
 # Probes give up after a second, by default.
-BRIEFLY: Final = "SET LOCAL lock_timeout = '500ms'"
+BRIEFLY: Final = "500ms"
 # Any statement of the worker's ends before, also that of a claim, which locks its notification.
-PATIENTLY: Final = "SET LOCAL lock_timeout = '50s'"
+PATIENTLY: Final = f"{LONGEST_STATEMENT_SECONDS + 5}s"
 
 # Who keeps others out of our tables, or of their rows, and the first words of its last statement. A
 # lock on a table keeps others out as soon as it is asked for. PostgreSQL lists no locks on rows:
@@ -64,21 +53,6 @@ def others_wait() -> int:
     return int(settings.NOTIFICATIONS_LEASE_TTL * 1000 // 2)
 
 
-def was_canceled(error: BaseException) -> bool:
-    """Return whether PostgreSQL is there, and canceled the statement that raised this."""
-    return sqlstate(error) in (QUERY_CANCELED, LOCK_NOT_AVAILABLE)
-
-
-def waited_too_long(error: BaseException) -> bool:
-    """Return whether the statement that raised this had waited too long for a lock."""
-    return sqlstate(error) == LOCK_NOT_AVAILABLE
-
-
-def sqlstate(error: BaseException) -> str:
-    """Return PostgreSQL's code of the error, "" without one."""
-    return getattr(error.__cause__, "sqlstate", None) or ""
-
-
 @contextmanager
 def waiting_briefly() -> Iterator[None]:
     """Let statements that only look wait for a lock no longer than a moment.
@@ -86,12 +60,8 @@ def waiting_briefly() -> Iterator[None]:
     They have a transaction, since a pooler may forget what a session sets. Within another one the
     wait stays as short until that one's end.
     """
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(BRIEFLY)
+    with transaction.atomic() if connection.vendor == "postgresql" else nullcontext():
+        wait_at_most(BRIEFLY)
         yield
 
 
@@ -100,9 +70,14 @@ def wait_patiently() -> None:
 
     An operator who stops the sending must not be turned away because the database is slow.
     """
+    wait_at_most(PATIENTLY)
+
+
+def wait_at_most(timeout: str) -> None:
+    """Let the rest of this transaction wait for a lock no longer than this; SQLite has no locks."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(PATIENTLY)
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [timeout])
 
 
 def holders() -> str:

@@ -39,7 +39,7 @@ class SendingCollector(Collector):
             logger.warning("scrape.failed", extra={"error": type(error).__name__})
         yield GaugeMetricFamily(
             "radiotalk_database_up",
-            "Whether the database answers this web process, with tables that it has and may read.",
+            "Whether the database answers this web process, with its tables there and not locked.",
             value=bool(known),
         )
         yield from known
@@ -55,7 +55,7 @@ class SendingCollector(Collector):
         )
         yield GaugeMetricFamily(
             "radiotalk_stuck",
-            "Whether a notification is being sent of which nothing went out for over a minute.",
+            "Whether nothing of a notification went out for over a minute, or the log is locked.",
             value=open_now.stuck_id is not None,
         )
         yield self.switch(found)

@@ -13,7 +13,7 @@ from rest_framework import renderers, status, views
 from rest_framework.exceptions import APIException, NotFound, ParseError
 from rest_framework.response import Response
 
-from notifications.locks import DATABASE_AWAY
+from notifications.database_errors import DATABASE_AWAY
 from programs.disk import DISK_FULL, DiskFullError
 
 logger = logging.getLogger(__name__)

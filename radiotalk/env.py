@@ -9,7 +9,7 @@ import io
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import environ
@@ -27,10 +27,10 @@ DATABASE_SWITCHES = (
     "conn_health_checks",
     "disable_server_side_cursors",
 )
-# What else may stand there: what libpq knows, and what Django passes to psycopg or keeps.
-LIBPQ_OPTIONS = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
-DRIVER_OPTIONS = {
+# What else may stand there: what Django keeps or passes to psycopg, and what libpq knows.
+CLIENT_OPTIONS = {
     "assume_role", "isolation_level", "pool", "prepare_threshold", "server_side_binding",
+    *(option.keyword.decode() for option in pq.Conninfo.get_defaults()),
 }  # fmt: skip
 
 # What django-environ takes for a setting in a file.
@@ -58,17 +58,7 @@ def socket_directory(address: str) -> str:
 
 
 def check_for_django(config: dict[str, Any], name: str) -> None:
-    """Parse what the address in the setting `name` says to Django: any word would do as "on".
-
-    An option that nobody knows would end each connection, with its name, which is not shown.
-    """
-    if config["ENGINE"].endswith("postgresql") and "OPTIONS" in config:
-        for number, option in enumerate(config["OPTIONS"], start=1):
-            if option not in LIBPQ_OPTIONS | DRIVER_OPTIONS:
-                raise ImproperlyConfigured(
-                    f"{name}: option {number} of those that PostgreSQL's client shall know is none "
-                    "(it is not shown). Correct its name, or leave it out."
-                )
+    """Parse what the address in the setting `name` says to Django: any word would do as "on"."""
     for word in DATABASE_SWITCHES:
         key = word.upper()
         if key in config:
@@ -79,6 +69,17 @@ def check_for_django(config: dict[str, Any], name: str) -> None:
         raise ImproperlyConfigured(
             f"{name}: conn_max_age is no number of seconds, nor None for no end."
         )
+
+
+def check_for_postgresql(address: str, name: str) -> None:
+    """Refuse an option that nobody knows: it would end each connection, and its name be shown."""
+    for number, (option, _) in enumerate(parse_qsl(urlsplit(address).query), start=1):
+        is_of_django = option.lower() in (*DATABASE_SWITCHES, "conn_max_age")
+        if not is_of_django and option not in CLIENT_OPTIONS:
+            raise ImproperlyConfigured(
+                f"{name}: PostgreSQL's client does not know option {number} after the `?` (it is "
+                "not shown). Correct its name, or leave it out."
+            )
 
 
 class Env(environ.Env):  # type: ignore[misc]  # has no types
@@ -181,6 +182,8 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
         if directory:
             config["HOST"] = directory
         check_for_django(config, name)
+        if config["ENGINE"].endswith("postgresql"):
+            check_for_postgresql(address, name)
         return config
 
 

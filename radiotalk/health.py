@@ -7,6 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from notifications import locks, schema
+from notifications.database_errors import waited_too_long
 from notifications.operators.situation import open_notifications, situation
 from notifications.operators.troubles import problems
 from radiotalk import clock
@@ -33,7 +34,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     except Error as error:
         logger.warning("readyz.failed", extra={"error": type(error).__name__})
         told = "does not answer"
-        if locks.waited_too_long(error):
+        if waited_too_long(error):
             told = f"locked by another session ({locks.holders() or 'unknown'})"
         return JsonResponse({"status": "unavailable", "database": told}, status=503)
     if problem:

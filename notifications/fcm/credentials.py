@@ -83,8 +83,8 @@ class AccessToken:
     def _refresh(self, *, is_needed: bool, refused: str) -> None:
         """Refresh the token of the key in use, or of its file's newer one if that is refused.
 
-        Raise NoAccessTokenError if one is needed, and there is none. A token that FCM has `refused`
-        and that is given again is one: it may be the device of which FCM does not like it.
+        Raise NoAccessTokenError if one is needed, and there is none. The token that FCM has
+        `refused` will do where it is given again: FCM may have refused it for one device alone.
         """
         seconds = REFRESH_TIMEOUT_SECONDS if is_needed else REFRESH_AHEAD_SECONDS
         try:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, Error, InterfaceError, OperationalError
 
 from notifications import locks, schema
+from notifications.database_errors import waited_too_long
 
 from .errors import Failed, OtherSchema
 
@@ -21,7 +22,7 @@ class DatabaseCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except (DatabaseError, InterfaceError) as error:
-            if locks.waited_too_long(error):
+            if waited_too_long(error):
                 raise Failed(f"{LOCKED} ({locks.holders() or 'unknown'}). Try again.") from error
             if told := schema_problem():
                 raise OtherSchema(told) from error

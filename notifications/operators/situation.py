@@ -8,6 +8,7 @@ from django.db.models import Count, Min, Q, Sum
 from django.utils.translation import gettext as _
 
 from notifications import locks, policy, reasons
+from notifications.database_errors import waited_too_long
 from notifications.models import Notification, SendingSwitch, WorkerLease
 from notifications.models.control import SILENT_AFTER
 from notifications.models.transitions import Transitions
@@ -122,7 +123,7 @@ def open_notifications() -> OpenNotifications:
         with locks.waiting_briefly():
             return OpenNotifications(**found, stuck_id=oldest(Notification.objects.stuck()))
     except OperationalError as error:
-        if not locks.waited_too_long(error):
+        if not waited_too_long(error):
             raise
     being_sent = Notification.objects.filter(state=State.SENDING)
     return OpenNotifications(**found, stuck_id=oldest(being_sent), lock_held_by=locks.holders())

@@ -1,9 +1,11 @@
 """The promise: no session with PostgreSQL is used without what safety rests on."""
 
 import pytest
-from django.db import Error, connection
+from django.db import Error, connection, transaction
+from django.utils import timezone
 
 from notifications import database_session
+from notifications.operators import acts
 
 pytestmark = [pytest.mark.engines, pytest.mark.django_db(transaction=True)]
 
@@ -22,3 +24,20 @@ def test_a_session_in_which_nothing_could_be_set_is_not_used(
 
 def test_a_parameter_that_this_postgresql_does_not_know_is_passed_over() -> None:
     database_session.apply(connection, {"timeout_of_the_future": "0", "jit": "off"})
+
+
+def lock_timeout() -> str:
+    """Return how long this session waits for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        return str(cursor.fetchone()[0])
+
+
+def test_an_act_that_stops_waits_longer_than_any_statement_of_the_worker_takes() -> None:
+    before = lock_timeout()
+
+    with transaction.atomic():
+        acts.pause(by="anna", reason="", now=timezone.now())
+        assert lock_timeout() == "50s"
+
+    assert lock_timeout() == before != "50s"

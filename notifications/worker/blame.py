@@ -45,16 +45,19 @@ class Blamed(NamedTuple):
 
 @dataclass
 class Blame:
-    """The answers of one notification, most of them since a device was last reached anywhere."""
+    """The answers of one notification.
+
+    `devices`, `answers` and `others_follow` are of the row in which no device was reached, on
+    whatever platform; the rest is of the whole notification.
+    """
 
     devices: dict[Blamed, set[int]] = field(default_factory=dict)  # those that blame us
     answers: Counter[str] = field(default_factory=Counter)  # of any kind, by platform
-    # All that were accepted or refused, by platform: known here where no other worker began it.
-    total: Counter[str] = field(default_factory=Counter)
-    is_whole: bool = False
+    others_follow: frozenset[str] = frozenset()  # others than these: asked of the database once
+    total: Counter[str] = field(default_factory=Counter)  # accepted or refused, by platform
+    is_whole: bool = False  # no other worker has begun it, so `total` lacks nothing
     anybody_is_reached: bool = False
     anybody_is_refused: bool = False  # the send log may have devices to judge at the end
-    others_follow: frozenset[str] = frozenset()  # others than these: asked of the database once
 
     def count(self, meaning: Meaning, target: Target, code: str) -> None:
         """Count an answer."""

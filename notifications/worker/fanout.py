@@ -48,6 +48,7 @@ class Fanout:
     def of(cls, notification: Notification, *, now: datetime) -> "Fanout":
         """Return what a started notification needs; raise ValueError if no message can be built."""
         head, tail = payload.encode(notification, now=now)
+        tally, age = Tally.of(notification), (now - notification.created_at).total_seconds()
         return cls(
             notification_id=notification.id,
             dry_run=notification.dry_run is not False,
@@ -56,11 +57,9 @@ class Fanout:
             deadline=notification.created_at + max_age(),
             counted=notification.audience_count is not None,
             retry_5xx=settings.NOTIFICATIONS_ON_5XX == "retry",
-            tally=Tally.of(notification),
+            tally=tally,
             encoded_at=now,
-            posted_at=None
-            if notification.sent_count + notification.simulated_count
-            else time.monotonic() - (now - notification.created_at).total_seconds(),
+            posted_at=None if tally.blame.anybody_is_reached else time.monotonic() - age,
         )
 
     def encode(self, notification: Notification, *, now: datetime) -> None:

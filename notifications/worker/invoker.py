@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import ProgrammingError, connection
 
 from notifications import locks
-from notifications.locks import DATABASE_AWAY
+from notifications.database_errors import DATABASE_AWAY, lacks_tables, was_canceled
 from notifications.operators.differences import differences
 from radiotalk.clock import Clock
 
@@ -30,7 +30,7 @@ from .recording import Recording
 from .repository import Repository
 from .rotation import Rotation
 from .sender import Sender
-from .session import UnsafeSessionError, lacks_tables
+from .session import UnsafeSessionError
 from .telemetry import Telemetry
 from .timer import Timer
 from .watchdog import Watchdog
@@ -324,7 +324,7 @@ class Invoker:
         database that canceled a statement is there, and committed nothing of its transaction: the
         statement is tried again, and the log says what it waits for.
         """
-        if locks.was_canceled(error):
+        if was_canceled(error):
             self.cancels.begin(error, lock_held_by=locks.holders())
             return
         self.outage.begin(error)

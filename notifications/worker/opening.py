@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import DatabaseError
 
 from notifications import reasons
-from notifications.locks import DATABASE_AWAY
+from notifications.database_errors import DATABASE_AWAY
 from notifications.models import Notification
 from notifications.models.notification import max_age
 

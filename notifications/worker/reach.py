@@ -21,17 +21,11 @@ SURE_SECONDS = 1.0
 # always answers with an error is none.
 SURE_DEVICES = 5
 
-# FCM is there, whatever it thinks of the target.
-ANSWERED = frozenset(Meaning) - {
-    Meaning.UNREACHED,
-    Meaning.NOT_PROCESSED,
-    Meaning.UNAVAILABLE,
-    Meaning.UNKNOWN,
-    Meaning.CREDENTIALS_REFUSED,
-}
 # The request had left, and it may be its device to which FCM does not give a good answer. That a
 # request was not processed may be said by what stands before an FCM that is not there.
 LEFT = frozenset({Meaning.NOT_PROCESSED, Meaning.UNAVAILABLE, Meaning.UNKNOWN})
+# FCM is there, whatever it thinks of the target.
+ANSWERED = frozenset(Meaning) - LEFT - {Meaning.UNREACHED, Meaning.CREDENTIALS_REFUSED}
 # These say nothing of FCM: sending was stopped, or other requests had failed before.
 NO_SIGN = frozenset({"", Failure.NOT_SENT})
 NO_TOKEN = frozenset(
@@ -114,8 +108,9 @@ class Reach:
         self._unanswered.clear()
 
     def _fail(self, code: str) -> None:
+        outage = self._fcm
         if code in KEY_REFUSED:
             outage = self._key
-        else:
-            outage = self._token if code in NO_TOKEN else self._fcm
+        elif code in NO_TOKEN:
+            outage = self._token
         outage.begin(code, because=str(explain("", code)))

@@ -13,13 +13,8 @@ from django.db.backends.signals import connection_created
 
 from notifications import database_session, locks
 
-# Under WatchdogSec= of docs/operations.md: a worker whose statement waits for a lock is not killed.
-LONGEST_STATEMENT_SECONDS = 45
-
 # `reset_val` is what the server connection began with, whatever was set since.
 ASK = "SELECT name, setting, reset_val FROM pg_settings WHERE name = ANY(%s)"
-
-UNDEFINED_TABLE = "42P01"
 
 
 class UnsafeSessionError(OperationalError):
@@ -29,7 +24,7 @@ class UnsafeSessionError(OperationalError):
 def wanted() -> dict[str, str]:
     """Return what the worker's sessions need: its own limits too, and none of its role's."""
     return database_session.wanted() | {
-        "statement_timeout": str(LONGEST_STATEMENT_SECONDS * 1000),
+        "statement_timeout": str(locks.LONGEST_STATEMENT_SECONDS * 1000),
         "lock_timeout": str(locks.worker_waits()),
         "idle_session_timeout": "0",
         "transaction_timeout": "0",
@@ -88,8 +83,3 @@ def what_to_do(connection: BaseDatabaseWrapper, lacking: dict[str, str], *, pool
         f"sessions begin with it: {' '.join(statements)} Then have the pooler connect anew "
         "(PgBouncer: RECONNECT)."
     )
-
-
-def lacks_tables(error: Exception) -> bool:
-    """Return whether a table is missing, as while a backup is restored in place."""
-    return locks.sqlstate(error) == UNDEFINED_TABLE

@@ -67,7 +67,7 @@ def test_a_laptop_needs_nothing_but_debug() -> None:
         ({**LAPTOP, "DATABASE_URL": "postgres://h/d?conn_max_age=-1"}, "conn_max_age is no number"),
         (
             {**LAPTOP, "DATABASE_URL": "postgres://h/d?sslmode=require&ssl_mode=require"},
-            "DATABASE_URL: option 2 of those that PostgreSQL's client shall know is none",
+            "DATABASE_URL: PostgreSQL's client does not know option 2 after the `?`",
         ),
         (
             {**LAPTOP, "DATABASE_URL": "postgres://h/d?disable_server_side_cursors=treu"},

@@ -13,9 +13,9 @@ from typing import Any
 from django.conf import settings
 
 from notifications import fcm_config, schema
+from notifications.database_errors import DATABASE_AWAY
 from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
-from notifications.locks import DATABASE_AWAY
 from notifications.management import arguments
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import OtherSchema, Refused
