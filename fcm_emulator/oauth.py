@@ -57,7 +57,7 @@ class ServiceAccount:
     token_uri: str
 
     def changed_at(self) -> int:
-        """Return when the file was written, 0 while there is none: another time, another key."""
+        """Return when the file was written (ns), 0 without a file: a later time means a new key."""
         try:
             return self.file.stat().st_mtime_ns
         except OSError:

@@ -37,7 +37,7 @@ def endpoint(access: AccessToken) -> Endpoint:
 
 
 def account(access: AccessToken) -> dict[str, str]:
-    """Return by which project and key it is sent, as worker and test push show it."""
+    """Return by which project and key something is sent, as worker and test push show it."""
     return {"FIREBASE_PROJECT": access.project_id, "KEY": access.key_end}
 
 

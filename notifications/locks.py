@@ -18,8 +18,9 @@ BRIEFLY: Final = "500ms"
 PATIENTLY: Final = f"{LONGEST_STATEMENT_SECONDS + 5}s"
 
 # Who keeps others out of our tables, or of their rows, and the first words of its last statement. A
-# lock on a table keeps others out as soon as it is asked for. PostgreSQL lists no locks on rows:
-# they are of whoever has been writing for longer than the worker waits, and waits for nobody.
+# lock on a table keeps others out as soon as it is asked for. PostgreSQL does not list locks on
+# rows. So whoever has been writing for longer than the worker waits, and does not wait for a lock
+# itself, is taken for their holder.
 HOLDERS: Final = r"""
     SELECT string_agg(DISTINCT concat_ws(': ', 'pid ' || activity.pid,
         substring(query from '^\s*([A-Za-z_".]+(?:\s+[A-Za-z_".]+){0,2})')

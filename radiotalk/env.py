@@ -72,7 +72,10 @@ def check_for_django(config: dict[str, Any], name: str) -> None:
 
 
 def check_for_postgresql(address: str, name: str) -> None:
-    """Refuse an option that nobody knows: it would end each connection, and its name be shown."""
+    """Raise ImproperlyConfigured for an option that nobody knows.
+
+    Each connection would fail with an error that shows the option's name, which may be a secret.
+    """
     for number, (option, _) in enumerate(parse_qsl(urlsplit(address).query), start=1):
         is_of_django = option.lower() in (*DATABASE_SWITCHES, "conn_max_age")
         if not is_of_django and option not in CLIENT_OPTIONS:
@@ -155,7 +158,10 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
         return value
 
     def origins(self, name: str) -> list[str]:
-        """Return the origins that are listed; Django would show one that has no scheme."""
+        """Return the origins that are listed; raise ImproperlyConfigured for one without a scheme.
+
+        Django checks that too, but shows the origin, which may be a secret by mistake.
+        """
         found: list[str] = self.list(name, default=[])
         for origin in found:
             if "://" not in origin:

@@ -165,7 +165,7 @@ class Connection:
         elif link and link.session.is_stuck:
             link.session.leave()
         if self._waiting and now - self._moved_at >= self._endpoint.timeout:
-            # Where others got no answer in time, they say what is wrong.
+            # Where others got no answer in time, their answers say what is wrong.
             self._give_up_waiting(Failure.NOT_SENT if self._is_mute else Failure.NOT_TAKEN)
 
     def _fill(self, link: Link, now: float) -> bool:

@@ -101,7 +101,7 @@ class Key:
 
     @property
     def is_unproven(self) -> bool:
-        """Return whether nobody has said yes or no to it: it may be a good one."""
+        """Return whether Google has neither given a token for it nor refused it: it may be good."""
         return self._failed is CredentialsUnavailableError
 
     def refresh(self, *, seconds: float, refused: str = "") -> None:

@@ -234,7 +234,7 @@ class StandbyQuerySet(models.QuerySet["Standby"]):
         self.filter(Q(holder=holder) | gone).delete()
 
 
-# For so long nobody wants to know of a standby that has been silent.
+# A standby that has been silent for so long is forgotten: nobody wants to know of it any more.
 STANDBY_FORGOTTEN = timedelta(hours=1)
 
 

@@ -122,8 +122,9 @@ class Transitions(models.QuerySet["Notification"]):
     def stuck(self) -> Transitions:
         """Return those being sent of which nothing was claimed or answered lately, by a fault.
 
-        None while targets of others are claimed, for the rate may allow no more. None whose next
-        attempt is only due later, as while FCM says wait. None of a pause, and not yet after it.
+        There are none while targets of other notifications are claimed, since the rate may allow
+        no more; none while sending is paused, or the switch was changed lately; and none whose
+        next attempt is only due later, as when FCM says wait.
         """
         long_ago = Now() - STUCK_AFTER
         newest = Batch.objects.order_by("-id").values("id")[:1]

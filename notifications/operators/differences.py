@@ -2,7 +2,7 @@
 
 from typing import Any
 
-# Whether the key is the file's, which changes while a worker runs: a state and no setting.
+# Among the settings that a worker shows, these say how it is: they differ without a change of any.
 STATES = {"KEY_IS_OUTDATED"}
 
 

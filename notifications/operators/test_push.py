@@ -30,7 +30,7 @@ WAIT_SECONDS = 0.5  # between two looks; the connection itself ends after FCM_TI
 class Result:
     """What became of a test: an outcome as the send log would have it, and FCM's code.
 
-    `other_key` says by what key it was sent in place of the active worker's; "" by the same.
+    `other_key` says how its key differs from the active worker's, "" where it does not.
     """
 
     outcome: Delivery.Outcome

@@ -125,7 +125,8 @@ class Tally:
         """
         total = self.answers.total()
         proven = set()
-        # Old registrations hide a mistake of ours from the brake until younger ones are reached.
+        # While more old registrations were refused than devices reached, the brake cannot tell a
+        # mistake of ours from a change-over.
         is_clear = len(self.superseded) <= self.answers[Meaning.ACCEPTED]
         if final or (is_clear and total >= UNREGISTERED_LEAST_ANSWERS):
             proven.add(Meaning.UNREGISTERED)
@@ -138,8 +139,8 @@ class Tally:
     def _total(self, *, final: bool) -> int:
         """Return of how many answers a share is.
 
-        An old registration is an answer that speaks for no mistake, in the end only where a device
-        was reached for it.
+        The refusal of an old registration counts as a good answer: its user has a younger one. At
+        the end, when all answers are in, at most as many count as devices were reached.
         """
         old = len(self.superseded)
         reached = self.answers[Meaning.ACCEPTED]

@@ -78,7 +78,10 @@ class Judging:
         return objection
 
     def _blamed_at_once(self, fanout: Fanout) -> str:
-        """Return why to hold it now: nobody is reached, and no other platform follows."""
+        """Return why to hold it now, "" to go on.
+
+        It is held where nobody is reached and no other platform follows.
+        """
         blame = fanout.tally.blame
         platforms = blame.unreached(lanes=self._lanes)
         if not platforms or self._others_follow(fanout, platforms):
@@ -86,7 +89,10 @@ class Judging:
         return blame.reason(platforms)
 
     def _others_follow(self, fanout: Fanout, platforms: frozenset[str]) -> bool:
-        """Return whether to go on for others than these; where all is claimed, to its end."""
+        """Return whether to go on for devices of other platforms.
+
+        A notification whose audience is all claimed goes on to its end.
+        """
         blame = fanout.tally.blame
         if not fanout.has_work or fanout.awaits_others(platforms):
             return True
@@ -97,9 +103,10 @@ class Judging:
         return True
 
     def _blamed_at_the_end(self, fanout: Fanout) -> str:
-        """Return why to hold it instead of ending it, by its send log: other workers' answers too.
+        """Return why to hold it instead of ending it, "" to end it.
 
-        The log is counted only where it matters, since it may be large.
+        The send log is asked, since it has the answers of other workers too. All of it is counted
+        only where that matters: it may be large.
         """
         blame, notification_id = fanout.tally.blame, fanout.notification_id
         if not (blame.anybody_is_refused and self._due.is_complete(notification_id)):

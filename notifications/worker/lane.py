@@ -150,7 +150,7 @@ class Lane:
     def _connect_anew(self) -> None:
         """Connect at once, since a connection has ended: it shows whether FCM is still there.
 
-        But once in WARM_SECONDS, since a server may close each connection that is idle.
+        It does so once in WARM_SECONDS, since a server may close each connection that is idle.
         """
         if self._anew_timer.due():
             self._anew_timer.restart()

@@ -35,7 +35,7 @@ class Latency:
         self._seconds = 0.0
 
     def note(self, began: Iterable[float]) -> None:
-        """Count answers, or their timeouts, by when their requests began (monotonic)."""
+        """Count requests that were answered or timed out just now; `began` is monotonic."""
         now, counts = time.monotonic(), self._counts
         times = [now - at for at in began]
         for seconds in times:

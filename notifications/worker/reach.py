@@ -31,8 +31,9 @@ NO_SIGN = frozenset({"", Failure.NOT_SENT})
 NO_TOKEN = frozenset(
     {CredentialsUnavailableError.verdict.code, CredentialsRefusedError.verdict.code}
 )
-# FCM, or a proxy before it, refused our credentials: also those of a fresh access token (lane.py).
-# All else that FCM answers proves that it took them, also a 404, or what Apple refuses to FCM.
+# FCM, or a proxy before it, refused our credentials. By then a lane has tried a fresh access
+# token, too.
+# Any other answer proves that FCM took them, even a 404 or a THIRD_PARTY_AUTH_ERROR.
 KEY_REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED", "HTTP_401", "HTTP_403"})
 
 # Of these a connection that was made is the end; of others only an answer is.
@@ -102,7 +103,7 @@ class Reach:
         return {"fcm_away_seconds": None, "fcm_away_code": ""}
 
     def _is_there(self) -> None:
-        """Note that FCM answers, which it is asked to only with an access token."""
+        """Note that FCM answers; it was asked, so there was an access token as well."""
         self._fcm.end()
         self._token.end()
         self._unanswered.clear()

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 # Of so many requests of each lane, the latest, the figures are made.
 REMEMBERED = 100
-# How old those may be: Prometheus reads the figures a few times, and then they end.
+# Requests that are older do not count any more; until then Prometheus has read the figures.
 LATELY_SECONDS = 60.0
 
 
