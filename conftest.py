@@ -10,7 +10,7 @@ from testbed.ci import must_be_there
 
 pytest_plugins = ["testbed.fixtures"]
 
-OURS = ("notifications", "programs", "radiotalk", "fcm_emulator", "testbed", "django")
+OURS = ("accounts", "notifications", "programs", "radiotalk", "fcm_emulator", "testbed", "django")
 
 
 def is_ours(record: logging.LogRecord) -> bool:

@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",  # first: notifications.admin unregisters its pages
     "notifications",
     "programs",
+    "accounts",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

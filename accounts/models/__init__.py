@@ -1,0 +1,5 @@
+"""The tables of accounts: what operators did."""
+
+from .act import Act
+
+__all__ = ["Act"]

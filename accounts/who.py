@@ -1,0 +1,19 @@
+"""Who acts: an account, known by its id, since a name can be given to somebody else."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who does an act, as it is compared (`account_id`) and as it is shown (`name`).
+
+    A command on a host that names no account has None for `account_id`; only a request has an
+    `address`, the client's.
+    """
+
+    name: str
+    account_id: int | None = None
+    address: str = ""
+
+    def __str__(self) -> str:
+        return self.name
