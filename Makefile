@@ -3,13 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ENGINES := $(BIN)/python -m testbed.engines --no-fsync --postgresql --redis --
+PRODUCT := accounts fcm_emulator notifications programs radiotalk manage.py
 NEEDS_PROCESSES := engines or browser or faults
 # How many tests run at once. They mostly wait: for leases, latencies and processes that start.
 AT_ONCE ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test again faults interop bench screenshots lint format
+.PHONY: help setup demo run test again faults interop bench screenshots lint audit lock format
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1	/p' Makefile
@@ -56,7 +57,17 @@ lint: .venv/installed-dev  ## check what CI checks without running anything
 	$(BIN)/ruff format --check
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PRODUCT)
 	DEBUG=on $(BIN)/python manage.py makemigrations --check
+
+audit: .venv/installed-dev  ## ask PyPI whether requirements.lock has known vulnerabilities
+	@if $(BIN)/python -c 'import requests; requests.get("https://pypi.org/pypi/django/5.2/json", timeout=10).raise_for_status()' 2>/dev/null; \
+	then $(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off; \
+	else echo "NOT AUDITED: PyPI does not tell of vulnerabilities here."; fi
+
+lock: .venv/installed-dev  ## write requirements.lock anew: the newest versions that requirements.txt allows
+	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-emit-options \
+		--output-file requirements.lock requirements.txt
 
 format: .venv/installed-dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
