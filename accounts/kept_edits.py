@@ -1,8 +1,10 @@
 """What is added, changed and deleted by the admin's own forms is an act of an operator, too.
 
 Django's log of the admin is deleted together with its user; the act stays. It names what was
-edited by number, since acts outlive the people whose names the rows carry. (A receiver of LogEntry's
-`post_save` would miss what is deleted in one go, which is a bulk_create, and has no request.)
+edited by number, since acts outlive the people whose names the rows carry.
+
+A receiver of LogEntry's `post_save` would miss what is deleted in one go (Django writes that by
+bulk_create), and would not know the address.
 """
 
 from collections.abc import Iterable
