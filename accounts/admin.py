@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +12,7 @@ from radiotalk.uncounted_lists import UncountedListMixin
 
 from .models import Act
 
-MAX_ID = 2**63 - 1
+MAX_ID = BigIntegerField.MAX_BIGINT
 
 
 @admin.register(Act)
@@ -21,6 +21,7 @@ class ActAdmin(UncountedListMixin, admin.ModelAdmin):  # type: ignore[type-arg] 
 
     list_display = ("time", "name", "about", "account_name", "account_id", "address", "reason")
     list_display_links = ("time",)
+    ordering = ("-id",)
     search_fields = ("name",)  # shows the field; get_search_results says what is looked for
     search_help_text = _("An account's number, or how an act begins, such as operator.live.")
     actions = None
