@@ -54,11 +54,9 @@ def test_a_pause_is_kept_with_how_the_switch_stood() -> None:
     say_yes(superuser(), reverse("admin:notifications_sendingswitch_pause"), reason="too loud")
 
     act = Act.objects.get()
-    assert (act.name, act.before["paused"], act.after["paused"]) == (
-        "operator.paused",
-        False,
-        True,
-    )
+    switch = {"mode": "dry_run", "live_until": None, "max_audience": None}
+    assert (act.name, act.before) == ("operator.paused", {**switch, "paused": False})
+    assert act.after == {**switch, "paused": True}
 
 
 def test_a_programs_dry_run_is_kept() -> None:

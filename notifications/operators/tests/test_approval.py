@@ -283,7 +283,8 @@ def test_the_command_goes_live_in_the_name_of_an_account() -> None:
     assert switch.live_by_id == act.account_id == vera.pk
     assert switch.live_by.startswith("vera (")
     assert (act.name, act.reason) == ("operator.live", "launch")
-    assert (act.before["mode"], act.after["mode"]) == ("dry_run", "live")
+    modes = Act.objects.values_list("before__mode", "after__mode").get()
+    assert modes == ("dry_run", "live")
 
 
 def test_the_command_wants_an_account_that_may() -> None:
