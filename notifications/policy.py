@@ -31,19 +31,50 @@ def decide(*, switch: SendingSwitch, program_dry_run: bool, now: datetime) -> De
     ):
         if objection:
             return Decision(dry_run=True, reason=objection)
-    why = {"reason": switch.reason, "who": switch.live_by or switch.changed_by}
+    why = {"reason": switch.reason, "who": switch.live_because_of}
     return Decision(dry_run=False, reason=reasons.LIVE % why)
 
 
-def audience_objection(switch: SendingSwitch, *, audience: int, approved_by: str) -> str | None:
+def audience_limit(switch: SendingSwitch) -> int | None:
+    """Return above how many targets a live notification needs approval, None for no limit.
+
+    Whoever goes live can lower the limit of the settings, and cannot raise it.
+    """
+    limits = (settings.NOTIFICATIONS_APPROVAL_AUDIENCE or None, switch.max_audience)
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def audience_objection(
+    switch: SendingSwitch, *, audience: int, approved_by_id: int | None
+) -> str | None:
     """Return why a live notification waits for somebody's approval, None when it need not.
 
     `audience` may be cut off above the limit: only whether it is larger matters.
     """
-    limit = switch.max_audience
-    if limit is None or audience <= limit or approved_by:
+    limit = audience_limit(switch)
+    if limit is None or audience <= limit or is_approved(switch, approved_by_id=approved_by_id):
         return None
-    return reasons.LARGE_AUDIENCE % {"limit": f"{limit:,}", "who": switch.live_by}
+    about = {"limit": f"{limit:,}", "who": switch.live_because_of}
+    if limit == settings.NOTIFICATIONS_APPROVAL_AUDIENCE:
+        return reasons.NEEDS_APPROVAL % about
+    return reasons.LARGE_AUDIENCE % about
+
+
+def is_approved(switch: SendingSwitch, *, approved_by_id: int | None) -> bool:
+    """Return whether another account has approved a notification than the one that went live."""
+    return approved_by_id is not None and approved_by_id != switch.live_by_id
+
+
+def approver_objection(switch: SendingSwitch, *, approved_by_id: int | None) -> str:
+    """Return why an approved notification may not go on, "" when it may; each claim asks.
+
+    Who approved may have gone live since: then one account alone would send it.
+    """
+    if not settings.NOTIFICATIONS_APPROVAL_AUDIENCE or approved_by_id is None:
+        return ""
+    if is_approved(switch, approved_by_id=approved_by_id):
+        return ""
+    return reasons.APPROVER_WENT_LIVE % {"who": switch.live_because_of}
 
 
 def live_objection() -> str | None:

@@ -34,6 +34,17 @@ LARGE_AUDIENCE = gettext_noop(
     "Its audience is larger than the %(limit)s that %(who)s allowed when going live. "
     "Somebody else must release it, or cancel it."
 )
+NEEDS_APPROVAL = gettext_noop(
+    "Its audience is larger than %(limit)s (NOTIFICATIONS_APPROVAL_AUDIENCE), and %(who)s went "
+    "live. Another account must release it, or cancel it."
+)
+APPROVER_WENT_LIVE = gettext_noop(
+    "%(who)s approved it, and has gone live since: another account must release it, or cancel it."
+)
+WANTED_AGAIN = gettext_noop(
+    "%(who)s wants it sent again, and its audience is large: another account must release it, or "
+    "cancel it."
+)
 NO_LONGER_LIVE = gettext_noop(
     "It was being sent live. %(objection)s Release it or cancel it."  # an objection above
 )

@@ -34,7 +34,7 @@ INSTALLED_APPS = [
     "notifications",
     "programs",
     "accounts",
-    "django.contrib.admin",
+    "radiotalk.admin_site.SiteConfig",  # django.contrib.admin with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -96,6 +96,10 @@ NOTIFICATIONS_LEASE_TTL = env.number("NOTIFICATIONS_LEASE_TTL", default=15, leas
 # FCM may have delivered a notification that it answers with a 5xx. `retry` sends it again, and
 # somebody may get it twice; `hold` records it as unknown, and somebody may not get it at all.
 NOTIFICATIONS_ON_5XX = env.choice("NOTIFICATIONS_ON_5XX", default="retry", among=("retry", "hold"))
+# A live notification with more targets waits until a second account approves it; 0 for none.
+NOTIFICATIONS_APPROVAL_AUDIENCE = env.number(
+    "NOTIFICATIONS_APPROVAL_AUDIENCE", default=0, least=0, most=2**31 - 1
+)
 # Places where a test has a process die, as `after_claim=kill` (notifications/failpoints.py).
 NOTIFICATIONS_FAILPOINTS: list[str] = env.list("NOTIFICATIONS_FAILPOINTS", default=[])
 

@@ -1,9 +1,32 @@
-"""What operators did, append-only: rows are written, and never changed or deleted."""
+"""What operators did, append-only: rows are written, and never changed or deleted.
+
+On PostgreSQL and SQLite a trigger refuses to change or delete them (migration 0004), whoever asks.
+What Python can ask for is refused here already, in words.
+"""
+
+from typing import Any, Never
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from radiotalk import clock
+
+
+class AppendOnlyError(TypeError):
+    """Some code wants to change or delete what operators did."""
+
+    def __init__(self) -> None:
+        super().__init__("Acts of operators are kept as they were: they are only ever added.")
+
+
+class ActQuerySet(models.QuerySet["Act"]):
+    def update(self, **values: Any) -> Never:
+        """Raise AppendOnlyError."""
+        raise AppendOnlyError
+
+    def delete(self) -> Never:
+        """Raise AppendOnlyError."""
+        raise AppendOnlyError
 
 
 class Act(models.Model):
@@ -19,11 +42,28 @@ class Act(models.Model):
     before = models.JSONField(_("before"), null=True)
     after = models.JSONField(_("after"), null=True)
 
+    objects = ActQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("act")
         verbose_name_plural = _("acts")
         ordering = ["-id"]
-        indexes = [models.Index(fields=["account_id", "-id"], name="act_of_account")]
+        indexes = [
+            models.Index(fields=["account_id", "-id"], name="act_of_account"),
+            # The desk's search: how an act's name begins. (PostgreSQL wants to know that.)
+            models.Index(fields=["name"], name="act_by_name", opclasses=["varchar_pattern_ops"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} {self.about}".strip()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write a new row; raise AppendOnlyError for one that is in the database."""
+        if not self._state.adding:
+            raise AppendOnlyError
+        kwargs["force_insert"] = True
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Never:
+        """Raise AppendOnlyError."""
+        raise AppendOnlyError

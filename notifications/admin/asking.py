@@ -27,6 +27,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.who import operator
 from notifications.models import AnsweredForm
 from notifications.models.control import MAX_REASON
 from notifications.operators import acts
@@ -86,6 +87,10 @@ class Control(ABC, Generic[Row]):
         """Return why the act is not possible now, "" when it is."""
         return ""
 
+    def bars(self, row: Row, request: HttpRequest) -> str:
+        """Return why this user may not do it to this row, though others may; "" when they may."""
+        return ""
+
     def may(self, request: HttpRequest) -> bool:
         """Return whether the user has the permission."""
         return bool(request.user.has_perm(f"notifications.{self.permission}"))
@@ -107,11 +112,6 @@ def address_of(row: Model, view: str) -> str:
     """Return the address of an admin page about one row."""
     meta = row._meta
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_{view}", args=[row.pk])
-
-
-def operator(request: HttpRequest) -> str:
-    """Return the operator's name as it is shown and compared everywhere."""
-    return f"{request.user.get_username()} (admin)"
 
 
 def who(request: HttpRequest, form: forms.Form) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class ControlsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         return [
             (control.address(row), control)
             for control in self.controls
-            if control.may(request) and control.applies(row)
+            if control.may(request) and control.applies(row) and not control.bars(row, request)
         ]
 
     def control_view(
@@ -183,7 +183,7 @@ def ask(
         "control": control,
         "subject": control.subject(row),
         "will": control.will(row, request),
-        "objection": control.objection(row),
+        "objection": control.objection(row) or control.bars(row, request),
         "back": control.back(row),
         "form": form,
     }
@@ -194,7 +194,7 @@ def once(request: HttpRequest, control: Control[Row], row: Row, form: forms.Form
     """Do the act and log it; for a form that was sent before, only return what happened then."""
     answered, is_first = AnsweredForm.objects.take(
         form.cleaned_data["once"],
-        by=operator(request),
+        by=operator(request).name,
         asked=f"{control.label}: {control.subject(row)}",
         now=clock.now(),
     )

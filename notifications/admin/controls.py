@@ -7,9 +7,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.who import operator
 from notifications import reasons
-from notifications.models import Delivery, Notification
+from notifications.models import Delivery, Notification, SendingSwitch
 from notifications.operators import acts
+from notifications.operators.acts import approval
 from radiotalk import clock
 
 from .asking import Control, Happened, ReasonForm, who
@@ -81,15 +83,32 @@ class Release(NotificationControl):
         lines = [_("It was held because: %(reason)s") % {"reason": reasons.said(row.reason) or "–"}]
         if row.unclaimed_count is not None:
             lines.append(_("About %(count)s are left.") % {"count": f"{row.unclaimed_count:,}"})
+        if approval.is_needed(row, switch_of(request)):
+            lines.append(_("Your release is the approval by a second account."))
         misconfigured = Delivery.objects.filter(notification=row).misconfigured()
         if again := row.retry_count + misconfigured.count():
             text = _("%(count)s that FCM had not accepted are attempted again.")
             lines.append(text % {"count": f"{again:,}"})
         return [*lines, mode_of(row)]
 
+    def bars(self, row: Notification, request: HttpRequest) -> str:
+        switch = switch_of(request)
+        if not self.applies(row) or not approval.is_needed(row, switch):
+            return ""
+        return approval.objection(row, operator(request), switch)
+
     def do(self, row: Notification, form: forms.Form, request: HttpRequest) -> Happened:
         acts.release(row.pk, **who(request, form))
         return Happened(_("Released: it goes on where it was held."))
+
+
+def switch_of(request: HttpRequest) -> SendingSwitch:
+    """Return the switch, which is read once for a request: a list asks for each held row."""
+    switch: SendingSwitch | None = getattr(request, "sending_switch", None)
+    if switch is None:
+        switch = SendingSwitch.objects.current()
+        request.sending_switch = switch  # type: ignore[attr-defined]
+    return switch
 
 
 def will_stop(row: Notification) -> list[str]:
@@ -144,6 +163,7 @@ class Retry(NotificationControl):
             _("Up to %(count)s are attempted again.") % {"count": f"{count:,}"},
             _("FCM had accepted none of these, so nobody gets it twice."),
             _("What an operator had given up is left alone."),
+            *waits_for_approval(row, request),
         ]
 
     def do(self, row: Notification, form: forms.Form, request: HttpRequest) -> Happened:
@@ -176,6 +196,7 @@ class ResendUnknown(NotificationControl):
             how_many_unknown(row, request),
             _("Who has got it gets it a second time."),
             _("Who has not got it gets it now."),
+            *waits_for_approval(row, request),
         ]
 
     def do(self, row: Notification, form: forms.Form, request: HttpRequest) -> Happened:
@@ -210,6 +231,14 @@ class AbandonUnknown(NotificationControl):
             count,
         )
         return Happened(text % {"count": f"{count:,}"})
+
+
+def waits_for_approval(row: Notification, request: HttpRequest) -> list[str]:
+    """Return that nothing goes out before an approval, if so."""
+    if not approval.is_needed(row, switch_of(request)):
+        return []
+    text = _("Its audience is large: nothing goes out until another account releases it.")
+    return [text]
 
 
 def may_attempt(row: Notification) -> bool:
@@ -249,6 +278,7 @@ def devices_of(request: HttpRequest, row: Notification) -> list[int] | None:
 
 # The list of notifications links to STEERING, a line of the send log to SETTLING, and the page of
 # a notification to all.
-STEERING = (Cancel(), Hold(), Release())
+RELEASE = Release()
+STEERING = (Cancel(), Hold(), RELEASE)
 SETTLING = (ResendUnknown(), AbandonUnknown())
 CONTROLS = (*STEERING, Retry(), *SETTLING)

@@ -1,5 +1,6 @@
 """Devices: where listeners are reached. Of a token, only the last six characters are shown."""
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -13,10 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.who import Who, operator
 from notifications import reasons
 from notifications.models import Delivery, DeviceToken
 from notifications.models.device import DeviceTokenQuerySet
-from notifications.operators import causes, test_push
+from notifications.operators import acts, causes, test_push
 from radiotalk import clock
 
 from .asking import Control, ControlsAdmin, Happened, log
@@ -40,7 +42,8 @@ class SendTest(Control[DeviceToken]):
         ]
 
     def do(self, row: DeviceToken, form: forms.Form, request: HttpRequest) -> Happened:
-        result = test_push.send(row, by=request.user.get_username(), now=clock.now())
+        reason = form.cleaned_data["reason"]
+        result = test_push.send(row, by=owner(request), reason=reason, now=clock.now())
         if result.outcome == Delivery.Outcome.SENT:
             text, level = gettext("FCM accepted the test: it is on its way."), messages.SUCCESS
         else:
@@ -55,6 +58,11 @@ class SendTest(Control[DeviceToken]):
             text = f"{text} {other % {'changed': result.other_key}}"
             level = max(level, messages.WARNING)
         return Happened(text, level)
+
+
+def owner(request: HttpRequest) -> Who:
+    """Return who acts, by the name that listeners' devices have always been told."""
+    return replace(operator(request), name=request.user.get_username())
 
 
 TEST = SendTest()
@@ -144,15 +152,16 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
 
     @admin.action(permissions=["steer"], description=_("Disable: send no more to these devices"))
     def disable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
-        who = request.user.get_username()
         log(request, queryset.enabled(), "disable")
-        count = queryset.disable(reason=reasons.DISABLED_BY % {"who": who}, now=clock.now())
+        ids = queryset.values_list("id", flat=True)
+        count = acts.disable_devices(list(ids), by=owner(request), now=clock.now())
         text = ngettext("%(count)d device was disabled.", "%(count)d devices were disabled.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
     @admin.action(permissions=["steer"], description=_("Enable: send to these devices again"))
     def enable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
         log(request, queryset.filter(disabled_at__isnull=False), "enable")
-        count = queryset.enable()
+        ids = queryset.values_list("id", flat=True)
+        count = acts.enable_devices(list(ids), by=owner(request))
         text = ngettext("%(count)d device was enabled.", "%(count)d devices were enabled.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)

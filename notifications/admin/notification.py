@@ -22,7 +22,7 @@ from radiotalk import clock
 from . import export, why
 from .asking import ControlsAdmin
 from .base import ReadOnlyAdmin, exact
-from .controls import CONTROLS, STEERING
+from .controls import CONTROLS, RELEASE, STEERING
 from .page import Page
 from .progress import Progress
 
@@ -143,6 +143,7 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
         row: Notification = context["original"]
         context["page"] = Page(row, clock.now())
         context["controls"] = self.offered(request, row)
+        context["barred"] = RELEASE.bars(row, request)
         return super().render_change_form(request, context, *args, **kwargs)
 
     # --- What is done, and asked ---------------------------------------------------------------
@@ -176,7 +177,11 @@ def links_for(request: HttpRequest) -> Callable[[Notification], SafeString]:
 
     @admin.display(description=_("controls"), empty_value="")
     def links(row: Notification) -> SafeString:
-        pairs = ((each.address(row), each.label) for each in allowed if each.applies(row))
+        pairs = (
+            (each.address(row), each.label)
+            for each in allowed
+            if each.applies(row) and not each.bars(row, request)
+        )
         return format_html_join(" ", '<a href="{}">{}</a>', pairs)
 
     return links

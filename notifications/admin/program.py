@@ -15,11 +15,12 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from notifications.models import DeviceToken, Notification
+from notifications.operators import acts
 from programs.admin import ProgramAdmin
 from programs.models import Clip, Program
 from radiotalk import clock
 
-from .asking import Control, ControlsAdmin, Happened
+from .asking import Control, ControlsAdmin, Happened, who
 from .progress import Progress
 
 LATEST = 10
@@ -41,9 +42,7 @@ class ProgramControl(Control[Program]):
         return [_("This counts from the next notification on."), self.consequence]
 
     def do(self, row: Program, form: forms.Form, request: HttpRequest) -> Happened:
-        Program.objects.filter(pk=row.pk).update(
-            dry_run=self.dry_run, dry_run_by_operator=self.dry_run
-        )
+        acts.set_program_dry_run(row.pk, self.dry_run, **who(request, form))
         return Happened(str(self.done))
 
 

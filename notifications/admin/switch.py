@@ -20,6 +20,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.who import Who
 from notifications import policy, reasons
 from notifications.models import SendingSwitch
 from notifications.models.control import MAX_LIVE_MINUTES
@@ -74,7 +75,7 @@ class SwitchControl(Control[SendingSwitch]):
     """A control of the one switch; what happened is what a talk posted now would do."""
 
     @abstractmethod
-    def change(self, form: forms.Form, *, now: datetime, by: str, reason: str) -> None:
+    def change(self, form: forms.Form, *, now: datetime, by: Who, reason: str) -> None:
         """Set the switch."""
 
     def do(self, row: SendingSwitch, form: forms.Form, request: HttpRequest) -> Happened:
@@ -115,7 +116,7 @@ class Pause(SwitchControl):
             text % {"count": waiting},
         ]
 
-    def change(self, form: forms.Form, *, now: datetime, by: str, reason: str) -> None:
+    def change(self, form: forms.Form, *, now: datetime, by: Who, reason: str) -> None:
         acts.pause(now=now, by=by, reason=reason)
 
 
@@ -140,7 +141,7 @@ class Resume(SwitchControl):
             text % {"count": waiting},
         ]
 
-    def change(self, form: forms.Form, *, now: datetime, by: str, reason: str) -> None:
+    def change(self, form: forms.Form, *, now: datetime, by: Who, reason: str) -> None:
         acts.resume(now=now, by=by, reason=reason)
 
 
@@ -159,7 +160,7 @@ class DryRun(SwitchControl):
             _("What is being sent live is held before its next batch."),
         ]
 
-    def change(self, form: forms.Form, *, now: datetime, by: str, reason: str) -> None:
+    def change(self, form: forms.Form, *, now: datetime, by: Who, reason: str) -> None:
         acts.dry_run(now=now, by=by, reason=reason)
 
 
@@ -189,9 +190,15 @@ class GoLive(SwitchControl):
                 pending,
             )
             lines.append(text % {"count": pending})
+        if limit := settings.NOTIFICATIONS_APPROVAL_AUDIENCE:
+            text = _(
+                "A notification with more than %(limit)s targets waits until another account "
+                "than yours releases it, whatever you allow below."
+            )
+            lines.append(text % {"limit": f"{limit:,}"})
         return lines
 
-    def change(self, form: forms.Form, *, now: datetime, by: str, reason: str) -> None:
+    def change(self, form: forms.Form, *, now: datetime, by: Who, reason: str) -> None:
         acts.go_live(
             now=now,
             by=by,
@@ -234,6 +241,7 @@ class SendingSwitchAdmin(ControlsAdmin):
             "opts": self.opts,
             "environment": settings.ENVIRONMENT,
             "objection": policy.live_objection(),
+            "approval_audience": settings.NOTIFICATIONS_APPROVAL_AUDIENCE,
             "controls": self.offered(request, self.found(request)),
         }
         template = "admin/notifications/sendingswitch/switch.html"

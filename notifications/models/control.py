@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.who import Who
 from radiotalk import clock
 
 from .compiled import Select
@@ -19,7 +20,7 @@ MAX_REASON = 500  # characters
 # The active worker renews its lease every half a second, and a standby announces itself every few
 # seconds: one that has been silent for so long is taken for dead.
 SILENT_AFTER = timedelta(seconds=30)
-MAX_LIVE_MINUTES = 7 * 24 * 60  # an operator who wants longer goes live without an end
+MAX_LIVE_MINUTES = 7 * 24 * 60  # an operator who wants longer goes live again
 
 
 class SendingSwitchManager(models.Manager["SendingSwitch"]):
@@ -65,6 +66,8 @@ class SendingSwitch(models.Model):
         _("live until"), null=True, blank=True, help_text=_("Then it is a dry run again.")
     )
     live_by = models.CharField(_("live because of"), max_length=200, blank=True)
+    # The account, since a name can be given to somebody else; none where a command named none.
+    live_by_id = models.BigIntegerField(null=True, editable=False)
     max_audience = models.PositiveIntegerField(
         _("largest audience"),
         null=True,
@@ -90,6 +93,11 @@ class SendingSwitch(models.Model):
 
     def __str__(self) -> str:
         return str(self.get_mode_display())
+
+    @property
+    def live_because_of(self) -> Who:
+        """Return who went live last."""
+        return Who(self.live_by or self.changed_by, self.live_by_id)
 
     def is_live(self, *, now: datetime) -> bool:
         """Return whether the operators' switch says live at `now`."""

@@ -109,15 +109,19 @@ class Notification(models.Model):
     needs_approval = models.BooleanField(
         _("needs approval"),
         default=False,
-        help_text=_("Held for somebody else than who went live: its audience is too large."),
+        help_text=_("Held until somebody else approves it: its audience is large."),
     )
     live_by = models.CharField(
         _("not to be approved by"),
         max_length=200,
         blank=True,
-        help_text=_("Who had gone live when it was held for its audience."),
+        help_text=_("Who had gone live, or wanted it sent again, when it was held."),
     )
     approved_by = models.CharField(_("approved by"), max_length=200, blank=True)
+    # The accounts of those two, and of who asked for its release by a command: these are compared.
+    live_by_id = models.BigIntegerField(null=True, editable=False)
+    approved_by_id = models.BigIntegerField(null=True, editable=False)
+    asked_by_id = models.BigIntegerField(null=True, editable=False)
     brake = models.CharField(
         _("brakes"),
         max_length=60,

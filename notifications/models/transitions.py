@@ -13,6 +13,8 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.who import Who
+
 from .batch import Batch
 from .control import MAX_REASON, SendingSwitch
 from .delivery import Delivery
@@ -66,34 +68,44 @@ class Transitions(models.QuerySet["Notification"]):
         )
 
     def hold(
-        self, *, reason: str, now: datetime, live_by: str | None = None, brake: str = ""
+        self, *, reason: str, now: datetime, live_by: Who | None = None, brake: str = ""
     ) -> int:
         """Stop until an operator has looked: pending, sending → held.
 
-        `live_by` is the operator who went live: when given, somebody else has to approve.
+        `live_by` is who went live, or wants it sent again: if given, somebody else has to approve.
         """
         return self.filter(state__in=ACTIVE_STATES).update(
             state=State.HELD,
             reason=reason[:MAX_REASON],
             needs_approval=live_by is not None,
-            live_by=live_by or "",
+            live_by=live_by.name if live_by else "",
+            live_by_id=live_by.account_id if live_by else None,
+            asked_by_id=None,
             **stopped(now),
             **({"brake": brake} if brake else {}),
         )
 
-    def release(self, *, reason: str, approved_by: str = "") -> int:
+    def ask_for_release(self, *, reason: str, by: Who) -> int:
+        """Note who asked for the release of what somebody else has to approve: it stays held."""
+        return self.filter(state=State.HELD).update(
+            reason=reason[:MAX_REASON], asked_by_id=by.account_id
+        )
+
+    def release(self, *, reason: str, approved_by: Who | None = None) -> int:
         """Go on where it stopped: held → sending, or → pending when it had not started.
 
-        Where FCM blamed our configuration, it is attempted again.
+        An approval that was given before stays, unless there is a new one. Where FCM blamed our
+        configuration, it is attempted again.
         """
         held = self.filter(state=State.HELD)
         values: dict[str, Any] = {
             "reason": reason[:MAX_REASON],
-            "approved_by": approved_by,
             "needs_approval": False,
             "crashes": 0,
             **GOING_ON,
         }
+        if approved_by:
+            values |= {"approved_by": approved_by.name, "approved_by_id": approved_by.account_id}
         with transaction.atomic():
             for notification_id in held.order_by("id").values_list("id", flat=True):
                 self.model.objects.filter(id=notification_id).retry_misconfigured()

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
+from notifications import policy
 from notifications.models import SendingSwitch, Standby
 
 from .situation import open_notifications, situation
@@ -26,6 +27,7 @@ def status(*, now: datetime) -> dict[str, Any]:
         "reason": switch.reason,
         "changed_by": switch.changed_by,
         "changed_at": switch.changed_at if switch.changed_by else None,
+        "needs_approval_above": policy.audience_limit(switch),
         "environment": settings.ENVIRONMENT,
         "worker": holder.holder if holder else None,
         "worker_epoch": holder.epoch if holder else None,

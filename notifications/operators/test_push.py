@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 from firebase_admin import messaging
 
+from accounts.acts import keep
+from accounts.who import Who
 from notifications import fcm_config
 from notifications.fcm.connection import Connection
 from notifications.fcm.credentials import AccessToken
@@ -38,14 +40,18 @@ class Result:
     other_key: str = ""
 
 
-def send(device: DeviceToken, *, by: str, now: datetime) -> Result:
-    """Send the test, and return what became of it."""
+def send(device: DeviceToken, *, by: Who, reason: str = "", now: datetime) -> Result:
+    """Send the test, and return what became of it.
+
+    The act is kept before anything is sent: the process may die before it knows the answer.
+    """
+    keep("operator.test", by=by, reason=reason, about=f"device {device.pk}")
     try:
         access = fcm_config.access_token()
     except ValueError:  # no file, or none of a service account
         return Result(Delivery.Outcome.REJECTED, CredentialsRefusedError.verdict.code)
     differing = other_key(access)  # asked of the database before anything is sent
-    verdict = attempt(access, device, by=by, now=now)
+    verdict = attempt(access, device, by=by.name, now=now)
     outcome = {
         Meaning.ACCEPTED: Delivery.Outcome.SENT,
         Meaning.UNKNOWN: Delivery.Outcome.UNKNOWN,

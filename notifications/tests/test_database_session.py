@@ -4,6 +4,7 @@ import pytest
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
+from accounts.who import Who
 from notifications import database_session
 from notifications.operators import acts
 
@@ -37,7 +38,7 @@ def test_an_act_that_stops_waits_longer_than_any_statement_of_the_worker_takes()
     before = lock_timeout()
 
     with transaction.atomic():
-        acts.pause(by="anna", reason="", now=timezone.now())
+        acts.pause(by=Who("anna", 1), reason="", now=timezone.now())
         assert lock_timeout() == "50s"
 
     assert lock_timeout() == before != "50s"

@@ -32,6 +32,22 @@ STORED = {
         "対象が、anna (admin) が本番に切り替えたときに許可した 1,000 を超えています。"
         "別の人が保留を解除するか、中止してください。"
     ),
+    "Its audience is larger than 1,000 (NOTIFICATIONS_APPROVAL_AUDIENCE), and anna (admin) went "
+    "live. Another account must release it, or cancel it.": (
+        "対象が 1,000 件（NOTIFICATIONS_APPROVAL_AUDIENCE）より多く、"
+        "本番に切り替えたのは anna (admin) です。"
+        "別のアカウントが保留を解除するか、中止してください。"
+    ),
+    "anna (admin) approved it, and has gone live since: another account must release it, or "
+    "cancel it.": (
+        "anna (admin) は承認した後に自分で本番に切り替えました。"
+        "別のアカウントが保留を解除するか、中止してください。"
+    ),
+    "anna (admin) wants it sent again, and its audience is large: another account must release "
+    "it, or cancel it.": (
+        "anna (admin) が再送を求めましたが、対象が多いため、"
+        "別のアカウントが保留を解除するか、中止してください。"
+    ),
     "It was being sent live. The program is set to dry run. Release it or cancel it.": (
         "本番で送信中でした。この番組はドライランに設定されています。"
         "保留を解除するか、中止してください。"

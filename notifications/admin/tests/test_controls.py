@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
@@ -219,6 +220,7 @@ def too_large_for_vera() -> Notification:
 def test_who_went_live_does_not_release_what_was_too_large() -> None:
     row = too_large_for_vera()
     vera = staff("view_notification", "release_notification")
+    Notification.objects.update(live_by_id=User.objects.get(username="vera").pk)
 
     status, page = use(vera, row, "release")
 

@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.checks import run_checks
 
+from accounts.who import Who
 from notifications.management.arguments import row_id, whole_number
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Failed, Refused, Unwell
@@ -31,6 +33,15 @@ STOPS = {
     "cancel": (acts.cancel, "send no more of a notification, for good"),
     "hold": (acts.hold, "send no more of a notification until it is released"),
 }
+
+# Which permission of the desk the account of --as needs.
+PERMISSIONS = {
+    "live": "go_live",
+    "release": "release_notification",
+    "unknown": "settle_unknown",
+}
+APPROVED = "it stays held until another account releases it in the desk"
+LIVE_MINUTES = 8 * 60  # unless --for says otherwise: a working day, and no night after it
 
 LISTED = 100  # rows that `unknown list` shows by default
 MAX_LISTED = 1_000_000
@@ -56,17 +67,18 @@ class Command(DatabaseCommand):
             "--for",
             dest="minutes",
             type=int,
+            default=LIVE_MINUTES,
             metavar="MINUTES",
-            help="then it is a dry run again by itself",
+            help="then it is a dry run again by itself (default %(default)s: eight hours)",
         )
-        every.append(live)
+        every.append(with_account(live))
         for name, (_act, told) in SWITCHES.items():
             every.append(with_reason(actions.add_parser(name, help=told)))
         stops = {name: told for name, (_act, told) in STOPS.items()}
         for name, told in {**stops, "release": "let a held notification go on"}.items():
             one = with_reason(actions.add_parser(name, help=told))
             one.add_argument("notification", type=row_id, help="its number")
-            every.append(one)
+            every.append(with_account(one) if name == "release" else one)
         restored = actions.add_parser(
             "restored", help="after a restore: pause, and cancel all that would be sent again"
         )
@@ -99,7 +111,10 @@ class Command(DatabaseCommand):
 
     def act(self, action: str, options: dict[str, Any], *, now: datetime) -> Any:
         """Do what was asked and return the answer: names with values, or a list of rows."""
-        who: dict[str, Any] = {"by": operator(), "reason": options.get("reason") or ""}
+        by = operator()
+        if options.get("account"):
+            by = account(options["account"], permission=PERMISSIONS[action], run_by=by)
+        who: dict[str, Any] = {"by": by, "reason": options.get("reason") or ""}
         if action == "list":
             return notifications(options["state"], limit=options["limit"])
         if action == "unknown":
@@ -108,8 +123,9 @@ class Command(DatabaseCommand):
             stop = STOPS[action][0](options["notification"], now=now, **who)
             return {"notification": options["notification"], "told": str(stop)}
         if action == "release":
-            acts.release(options["notification"], **who)
-            return {"notification": options["notification"], "told": "released"}
+            is_released = acts.release_or_ask(options["notification"], **who)
+            told = "released" if is_released else f"asked for by {by}: {APPROVED}"
+            return {"notification": options["notification"], "told": told}
         if action == "restored":
             return after_restore(who, now=now)
         if action == "live":
@@ -197,6 +213,18 @@ def with_reason(parser: ArgumentParser) -> ArgumentParser:
     return parser
 
 
+def with_account(parser: ArgumentParser) -> ArgumentParser:
+    """Return the parser after letting it name the account whose act it is."""
+    parser.add_argument(
+        "--as",
+        dest="account",
+        metavar="ACCOUNT",
+        help="whose act it is: the user name of a member of staff who may do it in the desk; "
+        "needed above NOTIFICATIONS_APPROVAL_AUDIENCE",
+    )
+    return parser
+
+
 def add_unknown_arguments(parser: ArgumentParser) -> list[ArgumentParser]:
     """Return the parsers of the acts on unknown deliveries: list, resend, abandon."""
     choices = parser.add_subparsers(dest="act", required=True, metavar="ACT")
@@ -212,6 +240,7 @@ def add_unknown_arguments(parser: ArgumentParser) -> list[ArgumentParser]:
     resend.add_argument(
         "--i-accept-duplicates", action="store_true", required=True, help="some may get it twice"
     )
+    with_account(resend)
     abandon = choices.add_parser("abandon", help="leave it at that")
     for settling in (resend, abandon):
         settling.add_argument("notification", type=row_id, help="its number")
@@ -234,7 +263,9 @@ def settle(options: dict[str, Any], who: dict[str, Any], *, now: datetime) -> An
     devices = options["device"]
     if act == "resend":
         count = acts.resend_unknown(number, device_ids=devices, now=now, **who)
-        return {"notification": number, "told": f"{count:,} are sent again"}
+        waits = Notification.objects.filter(id=number, needs_approval=True).exists()
+        told = f"{count:,} are sent again"
+        return {"notification": number, "told": f"{told}: {APPROVED}" if waits else told}
     count = acts.abandon_unknown(number, device_ids=devices, **who)
     return {"notification": number, "told": f"{count:,} are abandoned"}
 
@@ -284,19 +315,27 @@ def refuse_what_cannot_be_probed() -> None:
         raise Refused("\n".join(f"{each.msg} {each.hint or ''}".rstrip() for each in errors))
 
 
-def end_of_live(minutes: int | None, *, now: datetime) -> datetime | None:
-    """Return when live ends by itself, None for never; raise Refused for a time out of bounds."""
-    if minutes is None:
-        return None
+def end_of_live(minutes: int, *, now: datetime) -> datetime:
+    """Return when live ends by itself; raise Refused for a time out of bounds."""
     if not 1 <= minutes <= MAX_LIVE_MINUTES:
         raise Refused(f"Not switched to live: --for wants 1 to {MAX_LIVE_MINUTES} minutes.")
     return now + timedelta(minutes=minutes)
 
 
-def operator() -> str:
+def operator() -> Who:
     """Return the user and host that run the command; a user in a container may have no name."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = f"uid {os.getuid()}"
-    return storable(f"{name}@{socket.gethostname()}")
+    return Who(storable(f"{name}@{socket.gethostname()}"))
+
+
+def account(name: str, *, permission: str, run_by: Who) -> Who:
+    """Return the account of this name; raise Refused unless it may do this act in the desk."""
+    user = User.objects.filter(username=storable(name)).first()
+    if user is None or not (user.is_active and user.is_staff):
+        raise Refused(f"--as: {name} is the name of no active account of staff.")
+    if not user.has_perm(f"notifications.{permission}"):
+        raise Refused(f"--as: {name} lacks the permission notifications.{permission}.")
+    return Who(f"{user.get_username()} ({run_by})", user.pk)

@@ -49,6 +49,17 @@ def test_live_says_who_and_why_and_until_when() -> None:
     assert switch.live_until > timezone.now()
 
 
+def test_live_ends_after_eight_hours_unless_said_otherwise() -> None:
+    before = timezone.now()
+
+    told = run("live", "--reason", "launch")
+
+    until = SendingSwitch.objects.get().live_until
+    assert until
+    assert timedelta() <= until - before - timedelta(hours=8) < timedelta(minutes=1)
+    assert told["live_until"] == str(until)
+
+
 def test_dry_run_ends_live() -> None:
     SendingSwitchFactory.create()
 

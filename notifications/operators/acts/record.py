@@ -1,21 +1,13 @@
-"""How an act ends: refused with the reason, or written down with who did it and why."""
+"""How an act ends: refused with the reason, or told with who did it and why (accounts/acts.py)."""
 
-import logging
-from typing import Any
-
-logger = logging.getLogger(__name__)
+from accounts.who import Who
 
 
 class Refused(Exception):
     """An operator asked for what cannot be done; the message is for that person."""
 
 
-def said(what: str, by: str, reason: str) -> str:
+def said(what: str, by: Who, reason: str) -> str:
     """Return who did what, and why if the operator gave a reason; `what` names %(who)s."""
-    told = what % {"who": by}
+    told = what % {"who": by.name}
     return f"{told}: {reason}" if reason else f"{told}."
-
-
-def logged(act: str, by: str, reason: str, **about: Any) -> None:
-    """Write the act into the log."""
-    logger.warning("operator.%s", act, extra={"by": by, "why": reason, **about})

@@ -6,10 +6,12 @@ from datetime import datetime
 from django.db import connection, models, transaction
 from django.utils.translation import gettext as _
 
+from accounts.acts import keep
+from accounts.who import Who
 from notifications.models import DeviceToken, Notification, WorkerLease
 from programs.models import Program, Talk
 
-from .record import logged, said
+from .record import said
 from .switch import pause
 
 # How much further the lease goes on. An epoch begins twice a second at most, so no worker has come
@@ -31,7 +33,7 @@ class Restored:
 
 
 @transaction.atomic
-def restored(*, by: str, reason: str, now: datetime) -> Restored:
+def restored(*, by: Who, reason: str, now: datetime) -> Restored:
     """Pause, cancel everything that is open, and go on with epochs and numbers not seen before.
 
     Its cursors stand further back than the sending had come, so whatever it has open would be sent
@@ -46,7 +48,8 @@ def restored(*, by: str, reason: str, now: datetime) -> Restored:
     for model in KNOWN_OUTSIDE:
         skip_ids(model._meta.db_table)
     epoch = WorkerLease.objects.aggregate(last=models.Max("epoch", default=0))["last"]
-    logged("restored", by, reason, cancelled=len(cancelled), epoch=epoch)
+    after = {"cancelled": len(cancelled), "epoch": epoch}
+    keep("operator.restored", by=by, reason=reason, after=after, **after)
     return Restored(cancelled, epoch)
 
 

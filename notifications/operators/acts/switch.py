@@ -1,50 +1,50 @@
 """Acts on everything: pause, resume, dry run, live."""
 
 from datetime import datetime
+from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts.acts import keep
+from accounts.who import Who
 from notifications import locks, policy, reasons
 from notifications.models import Notification, SendingSwitch
 from notifications.models.notification import NotificationQuerySet
 
-from .record import Refused, logged
+from .record import Refused
 
 
 @transaction.atomic
-def pause(*, by: str, reason: str, now: datetime) -> SendingSwitch:
+def pause(*, by: Who, reason: str, now: datetime) -> SendingSwitch:
     """Claim nothing more until resumed; nothing is lost."""
-    switch = SendingSwitch.objects.change(changed_by=by, now=now, reason=reason, paused=True)
+    switch = change("paused", by=by, now=now, reason=reason, paused=True)
     sending().note_stop(now=now)  # waits for a claim that has begun; later claims see the pause
-    logged("paused", by, reason)
     return switch
 
 
 @transaction.atomic
-def resume(*, by: str, reason: str, now: datetime) -> SendingSwitch:
+def resume(*, by: Who, reason: str, now: datetime) -> SendingSwitch:
     """Go on after a pause."""
-    switch = SendingSwitch.objects.change(changed_by=by, now=now, reason=reason, paused=False)
+    switch = change("resumed", by=by, now=now, reason=reason, paused=False)
     sending().note_going_on()
-    logged("resumed", by, reason)
     return switch
 
 
 @transaction.atomic
-def dry_run(*, by: str, reason: str, now: datetime) -> SendingSwitch:
+def dry_run(*, by: Who, reason: str, now: datetime) -> SendingSwitch:
     """Let FCM validate from now on; what is being sent live is held before its next batch."""
-    switch = SendingSwitch.objects.change(
-        changed_by=by, now=now, reason=reason, mode=SendingSwitch.Mode.DRY_RUN, live_until=None
-    )
+    dry = SendingSwitch.Mode.DRY_RUN
+    switch = change("dry_run", by=by, now=now, reason=reason, mode=dry, live_until=None)
     sending().filter(dry_run=False).note_stop(now=now)
-    logged("dry_run", by, reason)
     return switch
 
 
 @transaction.atomic
 def go_live(
     *,
-    by: str,
+    by: Who,
     reason: str,
     now: datetime,
     until: datetime | None = None,
@@ -52,26 +52,53 @@ def go_live(
 ) -> SendingSwitch:
     """Send for real, without an end or `until` then; raise Refused where that is not possible.
 
-    A notification with more than `max_audience` targets is held when it starts.
+    A notification with more than `max_audience` targets is held when it starts. The limit of the
+    settings holds as well, and wants to know by whose account it went live.
     """
     if objection := policy.live_objection():
         about = {"objection": reasons.said(objection)}
         raise Refused(_("Not switched to live: %(objection)s") % about)
     if not reason.strip():
         raise Refused(_("Not switched to live: the reason is empty."))
-    switch = SendingSwitch.objects.change(
-        changed_by=by,
+    if settings.NOTIFICATIONS_APPROVAL_AUDIENCE and by.account_id is None:
+        raise Refused(
+            _(
+                "Not switched to live: NOTIFICATIONS_APPROVAL_AUDIENCE is set, so it must be known "
+                "whose act it is. Name the account: --as ACCOUNT."
+            )
+        )
+    switch = change(
+        "live",
+        by=by,
         now=now,
         reason=reason,
         mode=SendingSwitch.Mode.LIVE,
         live_until=until,
-        live_by=by,
+        live_by=by.name,
+        live_by_id=by.account_id,
         max_audience=max_audience,
     )
     if not switch.paused:
         sending().note_going_on()
-    logged("live", by, reason, until=until, max_audience=max_audience)
     return switch
+
+
+def change(act: str, *, by: Who, reason: str, now: datetime, **values: Any) -> SendingSwitch:
+    """Return the switch after setting `values`; keep the act, with how the switch stood before."""
+    before = SendingSwitch.objects.select_for_update().first() or SendingSwitch()
+    switch = SendingSwitch.objects.change(changed_by=by.name, now=now, reason=reason, **values)
+    keep(f"operator.{act}", by=by, reason=reason, before=shown(before), after=shown(switch))
+    return switch
+
+
+def shown(switch: SendingSwitch) -> dict[str, Any]:
+    """Return how the switch stands, as JSON takes it."""
+    return {
+        "mode": str(switch.mode),
+        "paused": switch.paused,
+        "live_until": switch.live_until and switch.live_until.isoformat(),
+        "max_audience": switch.max_audience,
+    }
 
 
 def sending() -> NotificationQuerySet:

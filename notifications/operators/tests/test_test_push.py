@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.who import Who
 from fcm_emulator.process import EmulatorProcess, running
 from notifications.admin.tests.rows import listener, staff, superuser
 from notifications.models import Delivery, DeviceToken, SendingSwitch
@@ -131,7 +132,7 @@ def test_without_credentials_nothing_breaks(
     settings.GOOGLE_APPLICATION_CREDENTIALS = file
     _client, device = own_device()
 
-    result = test_push.send(device, by="anna", now=timezone.now())
+    result = test_push.send(device, by=Who("anna", 1), now=timezone.now())
 
     assert (result.outcome, result.code) == ("rejected", "CREDENTIALS_REFUSED")
     assert fcm.entries() == []

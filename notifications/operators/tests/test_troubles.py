@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from accounts.who import Who
 from notifications.models import Notification, SendingMinute, SendingSwitch, Standby
 from notifications.operators import acts
 from notifications.operators.situation import open_notifications, situation
@@ -231,7 +232,7 @@ def test_a_pause_explains_that_nothing_goes_out_and_so_does_its_end() -> None:
     SendingSwitch.objects.update(paused=True)
     assert progress_problems() == []
 
-    acts.resume(by="anna", reason="", now=timezone.now())
+    acts.resume(by=Who("anna", 1), reason="", now=timezone.now())
 
     assert progress_problems() == []
 

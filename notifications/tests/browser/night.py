@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.who import Who
 from notifications.admin.tests.rows import batch, delivery, listener, notification
 from notifications.models import (
     Delivery,
@@ -25,13 +26,17 @@ def night(operator: str) -> dict[str, str]:
     now = timezone.now()
     anna = User.objects.get(username=operator)
     go_live_for_the_evening()
-    acts.pause(by="anna (admin)", reason="too loud", now=now)  # so that the rows stay as they are
+    acts.pause(
+        by=Who("anna (admin)", 1), reason="too loud", now=now
+    )  # so that the rows stay as they are
     own = DeviceToken.objects.create(user=anna, token="annas-own-device")
     SendingMinute.objects.add({"sent": 900, "rejected": 40, "unknown": 2}, now=now)
     SendingMinute.objects.add({"simulated": 300}, now=now - timedelta(minutes=9))
     Standby.objects.announce(holder="radio-2:77:x")
     rows = {state: half_sent(state) for state in Notification.State.values}
-    acts.cancel(rows["cancelled"].pk, by="anna (admin)", reason="the wrong recording", now=now)
+    acts.cancel(
+        rows["cancelled"].pk, by=Who("anna (admin)", 1), reason="the wrong recording", now=now
+    )
     Notification.objects.filter(pk=rows["held"].pk).update(needs_approval=True, reason="Too large")
     return addresses(rows, own)
 

@@ -12,6 +12,7 @@ import requests
 from django.utils import timezone
 from rest_framework.authtoken.models import Token
 
+from accounts.who import Who
 from notifications.models import Notification, WorkerLease
 from notifications.operators import acts
 from notifications.tests.faults.wrong_clock import LIBRARY, WrongClock, clear_away
@@ -223,7 +224,7 @@ def test_a_worker_whose_signature_google_refuses_for_its_clock_holds_until_it_is
 
     def is_done() -> bool:  # Google is asked again every 2 seconds
         if ended(system, notification).state == Notification.State.HELD:
-            acts.release(notification.id, by="anna", reason="the clock is right")
+            acts.release(notification.id, by=Who("anna", 1), reason="the clock is right")
         return notification.state == Notification.State.DONE
 
     system.wait(is_done)

@@ -10,6 +10,7 @@ import requests
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.who import Who
 from fcm_emulator import oauth
 from fcm_emulator.process import running as emulator
 from notifications.models import DeviceToken, Notification
@@ -239,7 +240,7 @@ def test_refused_credentials_are_told_until_the_key_is_replaced(
 
     shutil.copy(system.fcm.service_account_file, account)
     system.wait_for_the_log("credentials.back", worker)
-    acts.release(notification.id, by="anna", reason="the key is replaced")
+    acts.release(notification.id, by=Who("anna", 1), reason="the key is replaced")
 
     ended(system, notification)
     assert_outcomes(notification, sent=TARGETS)
@@ -276,7 +277,7 @@ def test_credentials_that_fcm_refuses_are_told_until_an_answer_proves_them(
     assert away_seconds(system) > 0
 
     hostile.manners = Manners()
-    acts.release(notification.id, by="anna", reason="the API is enabled")
+    acts.release(notification.id, by=Who("anna", 1), reason="the API is enabled")
 
     ended(system, notification)
     assert_outcomes(notification, sent=FEW)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.utils import timezone
 
+from accounts.who import Who
 from notifications.models import DeviceToken, Notification
 from notifications.operators import acts
 from notifications.worker.sender import HELD_A_LANE
@@ -49,7 +50,7 @@ def mend(notification: Notification) -> None:
 
 def release(notification: Notification) -> None:
     """Release it, as an operator would."""
-    acts.release(notification.id, by="anna", reason="looked")
+    acts.release(notification.id, by=Who("anna", 1), reason="looked")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_a_release_is_remembered_and_what_failed_can_be_tried_again(system: Syst
     assert_outcomes(notification, sent=250, rejected=250)
 
     mend(notification)
-    acts.retry_failed(notification.id, by="anna", reason="mended", now=timezone.now())
+    acts.retry_failed(notification.id, by=Who("anna", 1), reason="mended", now=timezone.now())
 
     assert ended(system, notification).state == Notification.State.DONE
     assert_outcomes(notification, sent=TARGETS)

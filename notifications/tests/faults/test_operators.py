@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 from django.utils import timezone
 
+from accounts.who import Who
 from notifications.models import Batch, Notification
 from notifications.operators import acts
 from notifications.worker.sender import HELD_A_LANE
@@ -45,7 +46,7 @@ def system(world: tuple[System, HostileFcm]) -> Iterator[System]:
     """Yield the system, as live as ever, whatever a test has switched."""
     system, _fcm = world
     yield system
-    acts.resume(by="test", reason="", now=timezone.now())
+    acts.resume(by=Who("test", 3), reason="", now=timezone.now())
     system.go_live()
 
 
@@ -115,7 +116,7 @@ def test_a_cancel_half_way_lets_only_what_is_in_flight_out_and_is_for_good(
     clicked = click(
         system,
         fcm,
-        lambda it: acts.cancel(it.id, by="anna", reason="wrong talk", now=timezone.now()),
+        lambda it: acts.cancel(it.id, by=Who("anna", 1), reason="wrong talk", now=timezone.now()),
     )
 
     notification = ended(system, clicked.notification)
@@ -123,7 +124,7 @@ def test_a_cancel_half_way_lets_only_what_is_in_flight_out_and_is_for_good(
     assert_it_is_counted(system, clicked)
     assert_ended_early(system, notification)
     with pytest.raises(acts.Refused):
-        acts.release(notification.id, by="anna", reason="changed my mind")
+        acts.release(notification.id, by=Who("anna", 1), reason="changed my mind")
     system.verify(kills=0)
 
 
@@ -133,12 +134,12 @@ def test_a_hold_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_releas
     clicked = click(
         system,
         fcm,
-        lambda it: acts.hold(it.id, by="anna", reason="let me look", now=timezone.now()),
+        lambda it: acts.hold(it.id, by=Who("anna", 1), reason="let me look", now=timezone.now()),
     )
     assert clicked.notification.state == Notification.State.HELD
     assert_it_is_counted(system, clicked)
 
-    acts.release(clicked.notification.id, by="ben", reason="it is fine")
+    acts.release(clicked.notification.id, by=Who("ben", 2), reason="it is fine")
 
     assert_all_sent_once(system, clicked.notification)
 
@@ -146,11 +147,13 @@ def test_a_hold_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_releas
 def test_a_pause_half_way_lets_only_what_is_in_flight_out_and_goes_on_when_resumed(
     system: System, fcm: HostileFcm
 ) -> None:
-    clicked = click(system, fcm, lambda _: acts.pause(by="anna", reason="odd", now=timezone.now()))
+    clicked = click(
+        system, fcm, lambda _: acts.pause(by=Who("anna", 1), reason="odd", now=timezone.now())
+    )
     assert clicked.notification.state == Notification.State.SENDING
     assert_it_is_counted(system, clicked)
 
-    acts.resume(by="ben", reason="it is fine", now=timezone.now())
+    acts.resume(by=Who("ben", 2), reason="it is fine", now=timezone.now())
 
     assert_all_sent_once(system, clicked.notification)
 
@@ -159,7 +162,7 @@ def test_a_dry_run_half_way_holds_what_was_sent_live_and_is_never_half_a_dry_run
     system: System, fcm: HostileFcm
 ) -> None:
     clicked = click(
-        system, fcm, lambda _: acts.dry_run(by="anna", reason="odd", now=timezone.now())
+        system, fcm, lambda _: acts.dry_run(by=Who("anna", 1), reason="odd", now=timezone.now())
     )
     notification = ended(system, clicked.notification)
     assert notification.state == Notification.State.HELD
@@ -167,6 +170,6 @@ def test_a_dry_run_half_way_holds_what_was_sent_live_and_is_never_half_a_dry_run
     assert_it_is_counted(system, clicked)
 
     system.go_live()
-    acts.release(notification.id, by="ben", reason="live again")
+    acts.release(notification.id, by=Who("ben", 2), reason="live again")
 
     assert_all_sent_once(system, notification)

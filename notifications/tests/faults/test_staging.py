@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.who import Who
 from notifications.models import Notification, SendingSwitch
 from notifications.operators import acts
 from testbed.hostile.fcm import HostileFcm
@@ -47,7 +48,7 @@ def test_productions_dump_started_in_staging_sends_nothing_live(
     assert system.verdicts()["accepted"] == accepted
 
     # Released there by mistake, it is held again.
-    acts.release(half_sent.id, by="anna", reason="mistaken")
+    acts.release(half_sent.id, by=Who("anna", 1), reason="mistaken")
     assert ended(system, half_sent).state == Notification.State.HELD
     assert system.verdicts()["accepted"] == accepted
     system.verify(kills=1, threads=LANES)

@@ -12,6 +12,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.who import Who
 from notifications.fcm.sending import STREAMS
 from notifications.models import Batch, Delivery, Notification, WorkerLease
 from notifications.operators import acts
@@ -314,7 +315,9 @@ def test_what_an_operator_resent_is_not_sent_again_by_the_worker_that_was_stoppe
 ) -> None:
     notification = post(system.listeners(SOME))
     slept = replaced_with_a_claim_in_its_hands(system, notification)
-    acts.resend_unknown(notification.id, by="anna", reason="it is urgent", now=timezone.now())
+    acts.resend_unknown(
+        notification.id, by=Who("anna", 1), reason="it is urgent", now=timezone.now()
+    )
     system.wait(lambda: outcomes() == {"sent": SOME})
 
     os.kill(pid_of(slept), signal.SIGCONT)

@@ -62,7 +62,7 @@ class Claim:
 # The columns of LockedNotification, in its order.
 COLUMNS = [
     "id", "created_at", "dry_run", "cutoff", "cursor", "target_count", "audience_count", "talk_id",
-    "talk__program_id", "talk__program__dry_run",
+    "talk__program_id", "talk__program__dry_run", "approved_by_id",
 ]  # fmt: skip
 
 # What each claim asks and changes.
@@ -104,6 +104,7 @@ class LockedNotification(NamedTuple):
     talk_id: int | None
     program_id: int
     program_dry_run: bool
+    approved_by_id: int | None
 
     @property
     def whose(self) -> Whose:
@@ -191,13 +192,19 @@ class Claims:
             row.cancel(reason=reasons.TALK_DELETED, now=now)
             logger.warning("notification.cancelled", extra={"notification": notification_id})
             return ClaimEnd.CLOSED
+        if opened.dry_run is not False:
+            return opened
         decision = policy.decide(switch=switch, program_dry_run=opened.program_dry_run, now=now)
-        if decision.dry_run and opened.dry_run is False:
+        if decision.dry_run:
             reason = reasons.NO_LONGER_LIVE % {"objection": decision.reason}
             row.hold(reason=reason, now=now)
-            tell_held(notification_id, reason, **row.get().counts())
-            return ClaimEnd.CLOSED
-        return opened
+        else:
+            reason = policy.approver_objection(switch, approved_by_id=opened.approved_by_id)
+            if not reason:
+                return opened
+            row.hold(reason=reason, now=now, live_by=switch.live_because_of)
+        tell_held(notification_id, reason, **row.get().counts())
+        return ClaimEnd.CLOSED
 
     def _move_cursor(
         self, opened: LockedNotification, upto: int, window: Window, *, claimed: int

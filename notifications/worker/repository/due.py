@@ -98,18 +98,19 @@ class Due:
     def _is_held_for_approval(
         cls, notification: Notification, switch: SendingSwitch, *, now: datetime
     ) -> bool:
-        """Hold a notification whose audience is larger than was allowed; return whether it is."""
-        if switch.max_audience is None:
+        """Hold a notification whose audience needs an approval; return whether it does."""
+        limit = policy.audience_limit(switch)
+        if limit is None:
             return False
         # Without an order, or PostgreSQL walks over all devices for the few of a small audience.
-        audience = cls._audience(notification).order_by()[: switch.max_audience + 1].count()
+        audience = cls._audience(notification).order_by()[: limit + 1].count()
         objection = policy.audience_objection(
-            switch, audience=audience, approved_by=notification.approved_by
+            switch, audience=audience, approved_by_id=notification.approved_by_id
         )
         if objection is None:
             return False
         row = Notification.objects.filter(id=notification.id)
-        row.hold(reason=objection, now=now, live_by=switch.live_by)
+        row.hold(reason=objection, now=now, live_by=switch.live_because_of)
         tell_held(notification.id, objection)
         return True
 
@@ -170,9 +171,17 @@ class Due:
 
 
 def is_stopped(notification: Notification, switch: SendingSwitch, *, now: datetime) -> bool:
-    """Return whether all is paused, the talk is gone, or what was live would be a dry run now."""
+    """Return whether the next claim finds that nothing may be claimed.
+
+    All is paused, the talk is gone, what was live would be a dry run now, or lacks its approval.
+    """
     if switch.paused or notification.talk is None:
         return True
     program = notification.talk.program
     decision = policy.decide(switch=switch, program_dry_run=program.dry_run, now=now)
-    return decision.dry_run and notification.dry_run is False
+    if notification.dry_run is not False:
+        return False
+    approved_by_id = notification.approved_by_id
+    return decision.dry_run or bool(
+        policy.approver_objection(switch, approved_by_id=approved_by_id)
+    )

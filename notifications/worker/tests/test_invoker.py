@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db import DataError, OperationalError
 from django.utils import timezone
 
+from accounts.who import Who
 from notifications import failpoints, payload
 from notifications.fcm.outcomes import Meaning, Verdict
 from notifications.models import (
@@ -674,7 +675,7 @@ def test_what_no_lane_has_begun_to_send_of_a_cancelled_one_is_taken_back() -> No
     invoker, sender = patient_worker()
     turn(invoker)
     assert sender.withdrawn == []
-    acts.cancel(cancelled.id, by="anna", reason="wrong talk", now=timezone.now())
+    acts.cancel(cancelled.id, by=Who("anna", 1), reason="wrong talk", now=timezone.now())
 
     invoker.opening.timer.ring()
     turn(invoker)
@@ -820,7 +821,7 @@ def test_a_worker_started_anew_after_a_restore_stops_until_an_operator_has_acted
     new = worker()
 
     assert new.run() == EXIT_RESTORED
-    acts.restored(by="anna", reason="last night's", now=timezone.now())
+    acts.restored(by=Who("anna", 1), reason="last night's", now=timezone.now())
     assert worker().run() == 0
 
     assert jobs_of(new) == []

@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from accounts.who import Who
 from notifications.models import Delivery, DeviceToken, Notification
 from notifications.operators import acts
 from notifications.worker.repository.results import Results
@@ -135,7 +136,7 @@ def test_few_that_are_tried_again_are_judged_by_all_that_were_reached_before() -
     )
     assert notification.state == DONE
 
-    acts.retry_failed(notification.id, by="anna", reason="again", now=timezone.now())
+    acts.retry_failed(notification.id, by=Who("anna", 1), reason="again", now=timezone.now())
 
     assert after_a_run(notification).state == DONE
     assert outcomes() == {"sent": 100, "rejected": 12}

@@ -11,6 +11,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from accounts.who import Who
 from notifications.models import Notification, Standby, WorkerLease
 from notifications.operators import acts
 from notifications.tests.faults.locks import somebody_waits_for_a_lock
@@ -411,7 +412,7 @@ def test_after_sending_restored_everybody_may_go_on_in_an_epoch_that_nobody_had(
         remembers.keep()
     remembers.tell_restored()
 
-    done = acts.restored(by="anna", reason="last night's", now=timezone.now())
+    done = acts.restored(by=Who("anna", 1), reason="last night's", now=timezone.now())
 
     assert remembers.keep() is LeaseState.ACQUIRED
     assert remembers.epoch == done.epoch + 1 > 1_000_000_000
@@ -421,7 +422,7 @@ def test_after_sending_restored_everybody_may_go_on_in_an_epoch_that_nobody_had(
 def test_a_worker_that_slept_through_restore_and_remedy_has_lost_its_lease() -> None:
     slept = kept_three_times()
     put_back(epoch=1)
-    acts.restored(by="anna", reason="last night's", now=timezone.now())
+    acts.restored(by=Who("anna", 1), reason="last night's", now=timezone.now())
 
     with pytest.raises(LeaseLostError):
         slept.keep()

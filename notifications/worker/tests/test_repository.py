@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from accounts.who import Who
 from notifications import reasons
 from notifications.models import (
     Batch,
@@ -855,7 +856,7 @@ def test_what_is_due_is_read_with_its_talk_and_program_in_one_statement(
 
 def allow(audience: int) -> None:
     """Let anna go live for so many."""
-    acts.go_live(by="anna", reason="a test", now=NOW, max_audience=audience)
+    acts.go_live(by=Who("anna", 1), reason="a test", now=NOW, max_audience=audience)
 
 
 def test_a_larger_audience_than_was_allowed_is_held_before_anybody_is_sent_to(
@@ -893,7 +894,7 @@ def test_what_somebody_else_approved_is_sent(repository: Repository, program: Pr
     notification = Talk.objects.create(program=program, title="Hello").notification
     repository.due.start(notification, now=NOW)
 
-    acts.release(notification.id, by="ben", reason="agreed")
+    acts.release(notification.id, by=Who("ben", 2), reason="agreed")
     notification.refresh_from_db()
 
     assert repository.due.start(notification, now=NOW)

@@ -1,0 +1,27 @@
+"""The admin's site: what every list and form of it has, our own models' and those of packages.
+
+A site's `register` is the one way by which a model comes into the admin, so none can be forgotten.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.apps import AdminConfig
+
+
+class Site(admin.AdminSite):
+    """Registers each ModelAdmin with KeepsEdits before it."""
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        from accounts.kept_edits import KeepsEdits  # when apps are loaded: it needs models
+
+        admin_class = admin_class or admin.ModelAdmin
+        names = {"__module__": admin_class.__module__, "__doc__": admin_class.__doc__}
+        with_edits_kept = type(admin_class.__name__, (KeepsEdits, admin_class), names)
+        super().register(model_or_iterable, with_edits_kept, **options)
+
+
+class SiteConfig(AdminConfig):
+    """Django's admin with this site as `admin.site`."""
+
+    default_site = "radiotalk.admin_site.Site"
