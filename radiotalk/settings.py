@@ -34,7 +34,7 @@ INSTALLED_APPS = [
     "notifications",
     "programs",
     "accounts",
-    "django.contrib.admin",
+    "radiotalk.admin_site.SiteConfig",  # django.contrib.admin with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
