@@ -70,7 +70,6 @@ TABLE: dict[str, Kept | NotKept] = {
     ),
     "accounts.Act": Kept("account_id", ("at", "name", "about", "reason", "address")),
     "authtoken.Token": Kept("user", ("created",)),
-    "authtoken.TokenProxy": NotKept("it is authtoken.Token"),
     "knox.AuthToken": Kept("user", ("created", "expiry")),
     "account.EmailAddress": Kept("user", ("email", "verified", "primary")),
     "account.EmailConfirmation": Kept("email_address__user", ("created", "sent")),

@@ -159,7 +159,7 @@ def test_the_text_of_a_talk_that_is_there_stays() -> None:
     call_command("prune", stdout=StringIO())
 
     notification.refresh_from_db()
-    assert notification.body == notification.talk.title
+    assert notification.body == Talk.objects.get().title
 
 
 def test_lines_that_have_lost_their_device_go_as_well() -> None:
