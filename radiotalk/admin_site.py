@@ -8,17 +8,19 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
 
+from .offered_lookups import OfferedLookups
+
 
 class Site(admin.AdminSite):
-    """Registers each ModelAdmin with KeepsEdits before it."""
+    """Registers each ModelAdmin with OfferedLookups and KeepsEdits before it."""
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         from accounts.kept_edits import KeepsEdits  # when apps are loaded: it needs models
 
         admin_class = admin_class or admin.ModelAdmin
         names = {"__module__": admin_class.__module__, "__doc__": admin_class.__doc__}
-        with_edits_kept = type(admin_class.__name__, (KeepsEdits, admin_class), names)
-        super().register(model_or_iterable, with_edits_kept, **options)
+        guarded = type(admin_class.__name__, (OfferedLookups, KeepsEdits, admin_class), names)
+        super().register(model_or_iterable, guarded, **options)
 
 
 class SiteConfig(AdminConfig):

@@ -185,6 +185,11 @@ FILE_UPLOAD_HANDLERS = [
     "programs.disk.TemporaryFileHandler",
 ]
 
+# --- How long things are kept ------------------------------------------------------------------
+
+# Days until `manage.py prune` deletes what has ended.
+RETENTION_DAYS = env.number("RETENTION_DAYS", default=90, least=1, most=36_500)
+
 # --- Static files: served by the project itself, without a build step ------------------------
 
 STATIC_URL = "static/"

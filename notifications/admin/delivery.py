@@ -96,6 +96,8 @@ class DeliveryAdmin(UncountedAdmin):
     def device_shown(self, delivery: Delivery) -> str:
         if delivery.device:
             return str(delivery.device)
+        if delivery.device_id is None:
+            return gettext("(erased)")
         return gettext("deleted (%(number)s)") % {"number": delivery.device_id}
 
     @admin.display(description=_("meaning"))

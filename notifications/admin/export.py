@@ -51,12 +51,17 @@ def rows(notification: Notification, outcome: str) -> Iterator[list[Any]]:
     while chunk := list(log.filter(device__gt=last).order_by("device_id")[:CHUNK]):
         yield from map(row, chunk)
         last = chunk[-1].device_id
+    yield from map(row, log.filter(device=None).order_by("id").iterator(CHUNK))
 
 
 def row(line: Delivery) -> list[Any]:
     """Return the cells of one line, with only the last six characters of the token."""
     device = line.device
-    deleted = _("deleted (%(number)s)") % {"number": line.device_id}
+    deleted = (
+        _("(erased)")
+        if line.device_id is None
+        else _("deleted (%(number)s)") % {"number": line.device_id}
+    )
     return [
         device.user.get_username() if device else "",
         device.platform if device else "",

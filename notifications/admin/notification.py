@@ -95,9 +95,9 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
 
     @admin.display(description=_("talk"), ordering="body")
     def talk_title(self, notification: Notification) -> SafeString:
-        program = notification.talk.program if notification.talk else notification.title
+        program = notification.talk.program if notification.talk else notification.shown_title
         text = '{}<br><span class="quiet">{}</span>'
-        return format_html(text, notification.body, program)
+        return format_html(text, notification.shown_body, program)
 
     @admin.display(description=_("program"))
     def program(self, notification: Notification) -> Program | str:

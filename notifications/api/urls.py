@@ -2,9 +2,11 @@
 
 from django.urls import path
 
+from .me import MeView
 from .views import DevicesView, DeviceView, TalkNotificationView
 
 urlpatterns = [
+    path("me/", MeView.as_view(), name="me"),
     path("devices/", DevicesView.as_view(), name="device-list"),
     path("devices/<int:pk>/", DeviceView.as_view(), name="device-detail"),
     path(

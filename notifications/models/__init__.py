@@ -5,6 +5,7 @@
     transitions   the states of a notification, and the one way from each to another
     batch         the unit of claiming: exactly which devices a worker claimed
     delivery      the send log: what became of each target
+    erased        devices whose listener was erased, until the send log has lost them
     minute        how much went out in each minute
     answered      the operators' answers to the desk's questions, each done once
     compiled      the few statements that run many times a second
@@ -19,6 +20,7 @@ from .batch import Batch
 from .control import SendingSwitch, Standby, WorkerLease
 from .delivery import Delivery
 from .device import DeviceToken
+from .erased import ErasedDevice
 from .minute import SendingMinute
 from .notification import Notification
 
@@ -27,6 +29,7 @@ __all__ = [
     "Batch",
     "Delivery",
     "DeviceToken",
+    "ErasedDevice",
     "Notification",
     "SendingMinute",
     "SendingSwitch",

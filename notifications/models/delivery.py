@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from django.db import models
@@ -74,7 +74,8 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def resend(self, *, note: str, now: datetime) -> int:
         """An operator accepts that some devices get it twice: unknown → retry (waiting)."""
-        return self.filter(outcome=DeliveryOutcome.UNKNOWN).update(
+        unknown = self.filter(outcome=DeliveryOutcome.UNKNOWN, device__isnull=False)
+        return unknown.update(
             outcome=DeliveryOutcome.RETRY, next_attempt_at=now, note=note[:MAX_REASON]
         )
 
@@ -96,13 +97,34 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def abandoned(self) -> DeliveryQuerySet:
         """Return what was given up, and FCM had never accepted."""
-        return self.filter(outcome=DeliveryOutcome.ABANDONED, note="")
+        return self.filter(outcome=DeliveryOutcome.ABANDONED, note="", device__isnull=False)
 
     def misconfigured(self) -> DeliveryQuerySet:
         """Return what FCM refused by mistake of ours, not of the device."""
-        refused = self.filter(outcome=DeliveryOutcome.REJECTED, note="")
+        refused = self.filter(outcome=DeliveryOutcome.REJECTED, note="", device__isnull=False)
         return refused.exclude(error_code__in=OF_THE_DEVICE)
 
+    # Whose listener was erased.
+
+    def answered(self, *, now: datetime) -> DeliveryQuerySet:
+        """Return the lines that no answer can change any more, so that they may lose their device.
+
+        They are final and their notification has ended; or nobody has changed them for long.
+        """
+        ended = Q(notification__finished_at__isnull=False) & ~Q(outcome__in=OPEN_OUTCOMES)
+        old = Q(at__lt=now - LATEST_ANSWER) & ~Q(outcome=DeliveryOutcome.RETRY)
+        return self.filter(ended | old)
+
+    def lose_device(self) -> int:
+        """Forget which device these lines were for; what waits to be retried keeps it."""
+        return self.exclude(outcome=DeliveryOutcome.RETRY).update(device=None)
+
+
+# Longer than any answer is waited for, also by a worker that stood still meanwhile.
+LATEST_ANSWER = timedelta(days=1)
+
+# What a later answer may still change; everything else is final.
+OPEN_OUTCOMES = [DeliveryOutcome.RETRY, DeliveryOutcome.UNKNOWN]
 
 # The worker that had claimed the target went away before it recorded an answer.
 WORKER_LOST = "WORKER_LOST"
@@ -125,8 +147,7 @@ class Delivery(models.Model):
         Outcome.SKIPPED,
     ]
 
-    # What a later answer may still change; everything else is final.
-    OPEN_OUTCOMES = [Outcome.RETRY, Outcome.UNKNOWN]
+    OPEN_OUTCOMES = OPEN_OUTCOMES
 
     notification = models.ForeignKey(
         "notifications.Notification",
@@ -137,7 +158,7 @@ class Delivery(models.Model):
     )
     # The log outlives the device: no constraint in the database, nothing cascades over millions
     # of rows, and an answer for a device that was deleted meanwhile is still recorded.
-    # Never null; nullable only because Django then joins LEFT, which shows such rows.
+    # Null once the listener was erased: nothing is attempted again there.
     device = models.ForeignKey(
         "notifications.DeviceToken",
         verbose_name=_("device"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from notifications import reasons
@@ -39,6 +40,10 @@ class NotificationQuerySet(transitions.Transitions):
             finished_at=now if too_old else None,
             reason=reasons.TALK_TOO_OLD if too_old else "",
         )
+
+    def erase_texts(self) -> int:
+        """Forget what these said; return how many there are."""
+        return self.exclude(title="", body="").update(title="", body="")
 
 
 def max_age() -> timedelta:
@@ -172,7 +177,17 @@ class Notification(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.body}"
+        return f"{self.shown_title}: {self.shown_body}"
+
+    @property
+    def shown_title(self) -> str:
+        """Return the title for people; once it was erased, that it was."""
+        return self.title or gettext("(erased)")
+
+    @property
+    def shown_body(self) -> str:
+        """Return the text for people; once it was erased, that it was."""
+        return self.body or gettext("(erased)")
 
     def counts(self) -> dict[str, int]:
         """Return how many targets were claimed, and what became of them."""

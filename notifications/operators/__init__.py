@@ -5,7 +5,10 @@ situation  what steers the sending now, and what is open
 troubles   what is wrong, with what to do about it: the one list
 status     what `manage.py sending status` tells
 why        why a listener did or did not get a talk
-retention  how long the send log is kept
+retention  how long the send log is kept, and whatever else does not stay for ever
+personal   what is kept of a person, model by model
+export     all that is kept of a person, as files
+erase      a person is forgotten
 test_push  one real push to a device of the operator's own
 probe      whether a worker could send from this machine
 """

@@ -8,12 +8,19 @@ from .sql import CLAIMED, Rule
 
 ENDED = "('done', 'cancelled', 'expired')"
 
+# Claims that have no line in the log with their device.
+UNLOGGED = f"""
+    {CLAIMED} AND b.state <> 'sending'
+    EXCEPT SELECT notification_id, device_id FROM notifications_delivery
+"""  # noqa: S608
+
 RULES = (
     Rule(
         "device {1} of notification {0} has {2} deliveries",
         """
         SELECT notification_id, device_id, count(*)
         FROM notifications_delivery
+        WHERE device_id IS NOT NULL
         GROUP BY notification_id, device_id
         HAVING count(*) > 1
         """,
@@ -21,8 +28,24 @@ RULES = (
     Rule(
         "device {1} of notification {0} was claimed, and has no delivery",
         f"""
-        {CLAIMED} AND b.state <> 'sending'
-        EXCEPT SELECT notification_id, device_id FROM notifications_delivery
+        SELECT missing.notification_id, missing.device_id FROM ({UNLOGGED}) AS missing
+        JOIN notifications_devicetoken device ON device.id = missing.device_id
+        """,  # noqa: S608
+    ),
+    # The line of an erased listener's device does not say any more for which device it is.
+    Rule(
+        "notification {0} has {2} lines without a device, and {1} claims of devices that are gone",
+        f"""
+        SELECT notification_id, sum(claims), sum(lines) FROM (
+            SELECT missing.notification_id, 1 AS claims, 0 AS lines FROM ({UNLOGGED}) AS missing
+            LEFT JOIN notifications_devicetoken device ON device.id = missing.device_id
+            WHERE device.id IS NULL
+            UNION ALL
+            SELECT d.notification_id, 0, 1
+            FROM notifications_delivery d
+            JOIN notifications_notification n ON n.id = d.notification_id AND n.pruned_at IS NULL
+            WHERE d.device_id IS NULL
+        ) AS each_one GROUP BY notification_id HAVING sum(claims) <> sum(lines)
         """,  # noqa: S608
     ),
     Rule(

@@ -42,6 +42,7 @@ RULES = (
         SELECT d.notification_id, d.device_id
         FROM notifications_delivery d
         JOIN notifications_notification n ON n.id = d.notification_id AND n.pruned_at IS NULL
+        WHERE d.device_id IS NOT NULL
         EXCEPT {CLAIMED}
         """,  # noqa: S608
     ),

@@ -11,8 +11,8 @@ TOO_LARGE = "9" * 20
     [
         ("listen_notifications", "--max-workers", "0"),
         ("listen_notifications", "--max-workers", TOO_LARGE),
-        ("prune_deliveries", "--older-than", "-1"),
-        ("prune_deliveries", "--older-than", TOO_LARGE),
+        ("prune", "--older-than", "-1"),
+        ("prune", "--older-than", TOO_LARGE),
         ("seed", "--listeners", "-1"),
         ("seed", "--listeners", TOO_LARGE),
         ("sending", "cancel", "0"),

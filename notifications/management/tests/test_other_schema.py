@@ -16,7 +16,9 @@ COMMANDS = [
     ("sending", "status"),
     ("sending", "pause"),
     ("verify_sending",),
-    ("prune_deliveries", "--older-than", "90"),
+    ("prune", "--older-than", "90"),
+    ("erase_user", "anna", "--yes"),
+    ("export_user", "anna", "--to", "/nowhere"),
     ("seed", "--listeners", "1"),
 ]
 

@@ -2,14 +2,18 @@
 
 from datetime import timedelta
 from io import StringIO
+from uuid import uuid4
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.utils import timezone
+from pytest_django import Settings
 
-from notifications.models import Batch, Delivery, Notification
+from notifications.models import AnsweredForm, Batch, Delivery, Notification, SendingMinute
 from notifications.operators import retention
 from notifications.tests.factories import BatchFactory, DeliveryFactory, NotificationFactory
+from programs.models import Talk
 
 pytestmark = pytest.mark.django_db
 
@@ -99,18 +103,77 @@ def test_a_batch_in_flight_is_kept() -> None:
     assert list(Batch.objects.all()) == [in_flight]
 
 
-def test_the_command_says_what_it_deleted() -> None:
+@pytest.mark.parametrize("name", ["prune", "prune_deliveries"])
+def test_the_command_says_what_it_deleted(name: str) -> None:
     ended(days_ago=40, lines=3)
     out = StringIO()
 
-    call_command("prune_deliveries", "--older-than", "30", stdout=out)
+    call_command(name, "--older-than", "30", stdout=out)
 
-    assert out.getvalue() == "3 lines of the send log and 1 batches deleted.\n"
+    assert out.getvalue().splitlines()[0] == "4 lines and batches of the send log deleted."
+
+
+def test_without_days_the_setting_says_them(settings: Settings) -> None:
+    settings.RETENTION_DAYS = 20
+    old, new = ended(days_ago=25), ended(days_ago=15)
+
+    call_command("prune", stdout=StringIO())
+
+    assert (old.deliveries.count(), new.deliveries.count()) == (0, 1)
+
+
+def test_a_dry_run_counts_and_deletes_nothing() -> None:
+    ended(days_ago=40, lines=3)
+    out = StringIO()
+
+    call_command("prune", "--older-than", "30", "--dry-run", stdout=out)
+
+    assert out.getvalue().splitlines()[0] == "4 lines and batches of the send log would go."
+    assert Delivery.objects.count() == 3
+
+
+def test_each_kind_is_forgotten_as_often_as_a_dry_run_counts() -> None:
+    old, new = NOW - timedelta(days=40), NOW - timedelta(days=10)
+    ended(days_ago=40, lines=3)
+    Talk.objects.all().delete()
+    for at in (old, new):
+        AnsweredForm.objects.create(id=uuid4(), by="mia", asked="Hold?", at=at)
+        SendingMinute.objects.create(minute=at)
+    SendingMinute.objects.create(minute=NOW)
+    for end in (old, NOW + timedelta(hours=1)):
+        Session.objects.create(session_key=uuid4().hex, expire_date=end)
+    ages = retention.Ages(before=NOW - timedelta(days=30), now=NOW)
+
+    counted = [kind.count(ages) for kind in retention.KINDS]
+    gone = [sum(kind.forget(ages)) for kind in retention.KINDS]
+
+    assert counted == gone == [4, 1, 0, 1, 2, 1]
+    assert (AnsweredForm.objects.count(), SendingMinute.objects.count()) == (1, 1)
+    assert Session.objects.count() == 1
+    assert [kind.count(ages) for kind in retention.KINDS] == [0] * len(retention.KINDS)
+
+
+def test_the_text_of_a_talk_that_is_there_stays() -> None:
+    notification = ended(days_ago=400)
+
+    call_command("prune", stdout=StringIO())
+
+    notification.refresh_from_db()
+    assert notification.body == Talk.objects.get().title
+
+
+def test_lines_that_have_lost_their_device_go_as_well() -> None:
+    old = ended(days_ago=40, lines=2)
+    old.deliveries.update(device=None)
+
+    prune()
+
+    assert old.deliveries.count() == 0
 
 
 def test_the_command_refuses_to_delete_today() -> None:
     with pytest.raises(CommandError, match="'0' is no whole number from 1"):
-        call_command("prune_deliveries", "--older-than", "0")
+        call_command("prune", "--older-than", "0")
 
 
 def test_ctrl_c_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,6 +184,6 @@ def test_ctrl_c_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
     out = StringIO()
 
     with pytest.raises(SystemExit, match="130"):
-        call_command("prune_deliveries", "--older-than", "30", stdout=out)
+        call_command("prune", "--older-than", "30", stdout=out)
 
     assert "the next run goes on there" in out.getvalue()

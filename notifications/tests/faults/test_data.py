@@ -7,7 +7,7 @@ test changes have the highest ids, and so are claimed last.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -15,7 +15,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from notifications.models import Batch, DeviceToken, Notification
+from notifications.models import Batch, Delivery, DeviceToken, ErasedDevice, Notification
+from notifications.operators import erase
 from programs.models import Clip, Program, Talk
 from testbed.hostile.fcm import HostileFcm
 from testbed.lasting_system import (
@@ -207,4 +208,45 @@ def test_a_device_unregistered_and_registered_again_is_sent_to_once(
 
     ended(system, notification)
     assert_outcomes(notification, sent=TARGETS)
+    system.verify(kills=0)
+
+
+def test_listeners_who_are_erased_half_way_get_no_push_and_the_log_stays_true(
+    system: System, fcm: HostileFcm, program: Program
+) -> None:
+    with half_way(system, fcm, program) as notification:
+        recorded = notification.deliveries.order_by("device_id")[:3]
+        in_flight = notification.batches.filter(state="sending").order_by("-id")[0].targets[-3:]
+        unclaimed = to_be_changed(program).order_by("-id")[:3]
+        gone = {line.device_id for line in recorded} | {*in_flight} | {one.id for one in unclaimed}
+        for user in list(User.objects.filter(devices__in=gone)):
+            list(erase.erase(user, now=timezone.now()))
+        erased_at = timezone.now()
+
+    ended(system, notification)
+    assert notification.state == Notification.State.DONE
+    assert not claimed_after(notification, erased_at) & gone
+    assert_outcomes(notification, sent=TARGETS - len(unclaimed))
+    system.verify(kills=0)
+
+    # A day later no answer comes any more, and the log has lost the last of the devices.
+    list(erase.forget_devices(now=timezone.now() + timedelta(days=2)))
+    assert not Delivery.objects.filter(device__in=gone).exists()
+    assert not ErasedDevice.objects.exists()
+    assert notification.deliveries.filter(device=None).count() == len(gone) - len(unclaimed)
+    system.verify(kills=0)
+
+
+def test_a_talker_who_is_erased_half_way_is_announced_to_nobody_more(
+    system: System, fcm: HostileFcm, program: Program
+) -> None:
+    with half_way(system, fcm, program) as notification:
+        list(erase.erase(program.owner, now=timezone.now()))
+        erased_at = timezone.now()
+
+    ended(system, notification)
+    assert notification.state == Notification.State.CANCELLED
+    assert (notification.title, notification.body, notification.talk) == ("", "", None)
+    assert not claimed_after(notification, erased_at)
+    assert_ended_early(system, notification)
     system.verify(kills=0)

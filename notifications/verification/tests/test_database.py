@@ -235,6 +235,20 @@ def test_i8_doubt_after_more_ends_than_kills(scene: Scene) -> None:
     assert scene.report().violations == {}
 
 
+def test_i2_a_line_without_a_device_stands_for_the_claim_of_one_that_is_gone(scene: Scene) -> None:
+    scene.went_well()
+    gone = [device.id for device in scene.devices[:2]]
+    for device in scene.devices[:2]:
+        device.user.delete()
+    Delivery.objects.filter(device__in=gone).update(device=None)
+    assert scene.report().violations == {}
+
+    Delivery.objects.filter(device=scene.devices[2].id).update(device=None)
+
+    # Two such claims, and three such lines; and the third device has none.
+    assert scene.report(journal=False).violations == {"I2": 2}
+
+
 @pytest.mark.parametrize(
     "engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.engines)]
 )
