@@ -17,13 +17,13 @@ Door = Callable[..., Any]
 def at_api(username: str, password: str, *, address: str = HOME, **headers: str) -> Any:
     """Ask the API for a token."""
     form = {"username": username, "password": password}
-    return Client(REMOTE_ADDR=address).post(reverse("auth-token"), form, **headers)
+    return Client(REMOTE_ADDR=address).post(reverse("auth-token"), form, headers=headers)
 
 
 def at_desk(username: str, password: str, *, address: str = HOME, **headers: str) -> Any:
     """Log in to the desk."""
     form = {"username": username, "password": password, "next": "/admin/"}
-    return Client(REMOTE_ADDR=address).post(reverse("admin:login"), form, **headers)
+    return Client(REMOTE_ADDR=address).post(reverse("admin:login"), form, headers=headers)
 
 
 def gets_in(answer: Any) -> bool:

@@ -11,8 +11,8 @@ PROXY = "10.0.0.1"
 
 def address(forwarded: str | None, *, connected: str = PROXY) -> str:
     """Return the address of a request that came like this."""
-    headers = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
-    return address_of(RequestFactory().get("/", REMOTE_ADDR=connected, **headers))
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    return address_of(RequestFactory(REMOTE_ADDR=connected).get("/", headers=headers))
 
 
 @pytest.mark.parametrize("forwarded", [None, "1.2.3.4", "1.2.3.4, 5.6.7.8"])
