@@ -1,4 +1,4 @@
-"""Programs, talks, clips and users in Django's admin, fast with a million rows of each."""
+"""Programs, talks and clips in Django's admin, fast with a million rows of each."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,7 +6,6 @@ from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
@@ -23,34 +22,6 @@ from .files import save_with_audio
 from .models import Clip, Program, Talk
 
 MOST_FOUND = 100  # users, and as many programs: a search lists their clips
-MOST_STAFF = 1000  # accounts that the filter by staff lists
-
-admin.site.unregister(User)
-
-
-class StaffFilter(admin.SimpleListFilter):
-    """Lists the staff: their few ids are read once, since no index serves `is_staff`."""
-
-    title = _("staff")
-    parameter_name = "staff"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("Yes"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() != "yes":
-            return queryset
-        staff = User.objects.filter(is_staff=True).order_by()
-        return queryset.filter(id__in=list(staff.values_list("id", flat=True)[:MOST_STAFF]))
-
-
-@admin.register(User)
-class ListenerAdmin(UncountedListMixin, UserAdmin):  # type: ignore[type-arg]  # generic for mypy
-    """Django's admin of users, with a list and a search that do not slow down with their number."""
-
-    search_fields = ("username__startswith",)
-    search_help_text = _("How a username begins.")
-    list_filter = (StaffFilter,)
 
 
 @admin.register(Program)

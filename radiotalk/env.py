@@ -33,6 +33,9 @@ CLIENT_OPTIONS = {
     *(option.keyword.decode() for option in pq.Conninfo.get_defaults()),
 }  # fmt: skip
 
+# What a browser sends as Origin: lower case, and no port where it is 443.
+HTTPS_ORIGIN = re.compile(r"https://[a-z0-9-]+(\.[a-z0-9-]+)*(:(?!443$)[1-9][0-9]{0,4})?")
+
 # What django-environ takes for a setting in a file.
 LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=")
 
@@ -166,6 +169,14 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
         for origin in found:
             if "://" not in origin:
                 raise wrong(name, origin, "origins such as https://admin.example.com")
+        return found
+
+    def https_origins(self, name: str) -> list[str]:
+        """Return the origins that are listed: https, a host, perhaps a port, and nothing else."""
+        found: list[str] = self.list(name, default=[])
+        for origin in found:
+            if not HTTPS_ORIGIN.fullmatch(origin):
+                raise wrong(name, origin, "origins such as https://app.example.com")
         return found
 
     def database(self, name: str, *, default: str) -> dict[str, Any]:

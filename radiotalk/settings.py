@@ -44,12 +44,15 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "rest_framework",
+    "axes",
+    "corsheaders",
 ]
 
 MIDDLEWARE = [
     "radiotalk.middleware.request_limit.limit_requests",
     "radiotalk.middleware.null_bytes.refuse_null_bytes",
     "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -58,6 +61,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: it answers in the place of a log-in's view
 ]
 
 ROOT_URLCONF = "radiotalk.urls"
@@ -158,6 +162,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The default is the server that `make run` starts.
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:16379/0")
+# What throttles count, for all web processes together; an empty cache when Redis is away.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "radiotalk.cache.RedisCache", "KEY_PREFIX": "radiotalk"}
+}
 
 # --- FCM ------------------------------------------------------------------------------------
 
@@ -217,14 +225,39 @@ CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
+    {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
+    for name, options in (
+        ("UserAttributeSimilarityValidator", {}),
+        ("MinimumLengthValidator", {"min_length": 12}),
+        ("CommonPasswordValidator", {}),
+        ("NumericPasswordValidator", {}),
     )
 ]
+
+# --- Log-ins ----------------------------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: it refuses whoever is locked out
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_HANDLER = "accounts.lockout.Handler"
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.answer"
+AXES_CLIENT_IP_CALLABLE = "accounts.lockout.counted_address"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = False  # accounts/admin.py shows its tables, and lets nobody change them
+AXES_VERBOSE = False
+# How many proxies of ours append to X-Forwarded-For (accounts/address.py).
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0, least=0, most=10)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+# Seconds: a working day (accounts/sessions.py).
+SESSION_COOKIE_AGE = 12 * 3600
+
+# --- Web pages of other origins: they may use the API, with a token --------------------------
+
+CORS_ALLOWED_ORIGINS = env.https_origins("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key"]
+CORS_EXPOSE_HEADERS = ["Location", "Retry-After"]
 
 # --- API --------------------------------------------------------------------------------------
 
@@ -241,6 +274,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "radiotalk.api.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "PAGE_SIZE": 50,
+    "NUM_PROXIES": TRUSTED_PROXIES,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {

@@ -20,7 +20,7 @@ RELIABILITY = (BASE_DIR / "docs" / "reliability.md").read_text()
 def test_each_event_of_the_log_is_explained() -> None:
     sources = [
         path.read_text()
-        for app in ("notifications", "programs", "radiotalk")
+        for app in ("accounts", "notifications", "programs", "radiotalk")
         for path in (BASE_DIR / app).rglob("*.py")
         if "tests" not in path.parts
     ]

@@ -60,6 +60,23 @@ def test_a_laptop_needs_nothing_but_debug() -> None:
         ({**LAPTOP, "LOG_FORMAT": "xml"}, "LOG_FORMAT has a wrong value"),
         ({**LAPTOP, "TIME_ZONE": "Tokyo"}, "TIME_ZONE has a wrong value"),
         ({**LAPTOP, "CSRF_TRUSTED_ORIGINS": "a.example"}, "such as https://admin.example.com"),
+        *(
+            ({**LAPTOP, "CORS_ALLOWED_ORIGINS": origin}, "such as https://app.example.com")
+            for origin in (
+                "*",
+                "null",
+                "app.example",
+                "http://app.example",
+                "https://app.example/",
+                "https://*.app.example",
+                "https://App.example",
+                "https://app.example:443",
+                "https://me:secret@app.example",
+                "https://app.example,https://b.example/x",
+            )
+        ),
+        ({**LAPTOP, "TRUSTED_PROXIES": "-1"}, "TRUSTED_PROXIES has a wrong value"),
+        ({**LAPTOP, "TRUSTED_PROXIES": "on"}, "TRUSTED_PROXIES has a wrong value"),
         ({**LAPTOP, "TIME_ZONE": ""}, "TIME_ZONE has a wrong value"),
         ({**LAPTOP, "DATABASE_URL": ""}, "DATABASE_URL is no address"),
         ({**LAPTOP, "DATABASE_URL": "mysql://a:b@c/d"}, "DATABASE_URL is no address"),
@@ -87,6 +104,17 @@ def test_a_wrong_setting_stops_the_start_with_one_line(env: dict[str, str], told
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1, done.stderr
     assert told in done.stderr
+
+
+def test_all_that_look_for_the_clients_address_know_of_our_proxies() -> None:
+    told = value_of(
+        "settings.TRUSTED_PROXIES, settings.REST_FRAMEWORK['NUM_PROXIES'], "
+        "settings.ALLAUTH_TRUSTED_PROXY_COUNT",
+        **LAPTOP,
+        TRUSTED_PROXIES="2",
+    )
+
+    assert told == "2 2 2"
 
 
 def test_the_secret_key_is_never_told() -> None:

@@ -14,7 +14,7 @@ from django.utils.translation.template import templatize
 from .rows import listing, superuser
 
 MESSAGES = Path(settings.LOCALE_PATHS[0]) / "ja" / "LC_MESSAGES"
-PACKAGES = ("notifications", "programs", "radiotalk", "templates")
+PACKAGES = ("accounts", "notifications", "programs", "radiotalk", "templates")
 MARKS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
 
 ENTRY = re.compile(
