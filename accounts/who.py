@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
+from .address import address_of
+
 
 @dataclass(frozen=True, slots=True)
 class Who:
@@ -26,5 +28,5 @@ def operator(request: HttpRequest) -> Who:
     return Who(
         name=f"{request.user.get_username()} (admin)",
         account_id=request.user.pk,
-        address=request.META.get("REMOTE_ADDR", ""),
+        address=address_of(request),
     )

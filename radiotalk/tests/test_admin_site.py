@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from notifications.tests.factories import DeviceTokenFactory
-from radiotalk.admin_site import OfferedLookups
+from radiotalk.offered_lookups import OfferedLookups
 
 pytestmark = pytest.mark.django_db
 

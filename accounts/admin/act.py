@@ -8,9 +8,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Act
 from radiotalk.uncounted_lists import UncountedListMixin
-
-from .models import Act
 
 MAX_ID = BigIntegerField.MAX_BIGINT
 
