@@ -98,7 +98,9 @@ def test_nobodys_recording_is_refused_before_a_byte_of_it_is_read(
 def test_a_recording_without_the_csrf_token_or_for_anothers_program_is_not_read(
     program: Program,
 ) -> None:
-    own, anothers = (f"/api/v1/programs/{each.pk}/talks/" for each in (program, ProgramFactory()))
+    own, anothers = (
+        f"/api/v1/programs/{each.pk}/talks/" for each in (program, ProgramFactory.create())
+    )
     browser = browser_of(program.owner)
 
     forged = post(browser, own, AS_LARGE_AS_A_RECORDING)
