@@ -1,5 +1,6 @@
 """Behind the shipped nginx: slow bodies stop no upload, large ones are refused by nginx itself."""
 
+import getpass
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 SHIPPED = Path(__file__).parents[1] / "nginx" / "radiotalk.conf"
 AROUND = """
 daemon off;
+user {user};
 pid {directory}/nginx.pid;
 error_log stderr;
 worker_processes 1;
@@ -76,7 +78,7 @@ def written(system: System, directory: Path, web_port: int) -> Path:
         text = text.replace(shipped, here)
     (directory / "radiotalk.conf").write_text(text)
     around = directory / "nginx.conf"
-    around.write_text(AROUND.format(directory=directory))
+    around.write_text(AROUND.format(directory=directory, user=getpass.getuser()))
     return around
 
 
