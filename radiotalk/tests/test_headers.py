@@ -82,6 +82,7 @@ def test_a_recording_may_be_kept_and_played_by_apps(browser: Client) -> None:
     (media / "owls.ogg").write_bytes(b"hoo")
 
     answer = browser.get("/media/owls.ogg")
+    answer.close()
 
     assert answer.status_code == 200
     assert "Cache-Control" not in answer.headers
