@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from django.views.static import serve
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.authtoken.views import obtain_auth_token
 
 from notifications.metrics import metrics
@@ -15,10 +15,16 @@ from .health import healthz, readyz
 handler404 = "radiotalk.api.not_found"
 handler500 = "radiotalk.api.failed"
 
+# Swagger UI, its script from an address of its own. It has no metadata for OPTIONS: for them DRF
+# would look for a template.
+docs = SpectacularSwaggerSplitView.as_view(
+    url_name="schema", template_name="docs.html", metadata_class=None
+)
+
 api: list[URLPattern | URLResolver] = [
     path("auth/token/", obtain_auth_token, name="auth-token"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("docs/", docs, name="docs"),
     path("", include("programs.api.urls")),
     path("", include("notifications.api.urls")),
 ]

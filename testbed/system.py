@@ -86,6 +86,7 @@ class Deployment(Processes):
         super().__init__(directory, stack, {**kept, **fcm})
         self.redis_port = self.reserve_port()
         self.web_port = 0
+        self.web_ca: Path | None = None  # of the web behind TLS
         self.env |= {
             "DJANGO_SETTINGS_MODULE": "radiotalk.settings",
             "DATABASE_URL": database_url(),
@@ -114,6 +115,11 @@ class Deployment(Processes):
         web = self.start("runserver", "--noreload", f"{LOOPBACK}:{self.web_port}", **env)
         return listening(web, self.web_port)
 
+    @property
+    def web_address(self) -> str:
+        """Return where the web is."""
+        return f"{'https' if self.web_ca else 'http'}://{LOOPBACK}:{self.web_port}"
+
     # --- What people do ----------------------------------------------------------------------
 
     def listeners(self, count: int, *, name: str = "device-{}") -> Program:
@@ -137,17 +143,22 @@ class Deployment(Processes):
         self, program: Program, recording: bytes = b"", /, **headers: str
     ) -> Callable[[], requests.Response]:
         """Return what uploads this recording, or a real one, when called, from any thread."""
-        token, _created = Token.objects.get_or_create(user=program.owner)
-        headers["Authorization"] = f"Token {token.key}"
+        headers |= self.authorization(program)
         recording = recording or RECORDING.read_bytes()
         return partial(self._post_recording, program.id, recording, headers)
+
+    def authorization(self, program: Program) -> dict[str, str]:
+        """Return the header by which the program's owner is known."""
+        token, _created = Token.objects.get_or_create(user=program.owner)
+        return {"Authorization": f"Token {token.key}"}
 
     def _post_recording(
         self, program_id: int, recording: bytes, headers: dict[str, str]
     ) -> requests.Response:
         return requests.post(
-            f"http://127.0.0.1:{self.web_port}/api/v1/programs/{program_id}/talks/",
+            f"{self.web_address}/api/v1/programs/{program_id}/talks/",
             headers=headers,
+            verify=str(self.web_ca) if self.web_ca else True,
             data={"title": "Hello"},
             files={"audio": ("hello.ogg", recording)},
             timeout=REQUEST_SECONDS,

@@ -19,7 +19,7 @@ UNLIMITED_PATH = "/healthz"  # its view does not use the database
 def limit_requests(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Return the middleware. It must be the outermost: inner ones may use the database."""
+    """Return the middleware. Outside of it nothing may use the database."""
     free = threading.BoundedSemaphore(REQUEST_LIMIT)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:

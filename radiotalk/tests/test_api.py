@@ -19,13 +19,13 @@ def test_json_nested_without_end_is_a_bad_request() -> None:
 
 
 @pytest.mark.django_db
-def test_json_of_megabytes_is_a_bad_request_and_told_in_json() -> None:
+def test_json_of_megabytes_is_too_large_and_told_in_json() -> None:
     api = APIClient()
     api.force_authenticate(User.objects.create(username="anna"))
 
     answer = api.post("/api/v1/programs/", {"title": "Owls", "description": "d" * 3_000_000})
 
-    assert answer.status_code == 400
+    assert answer.status_code == 413
     assert list(answer.json()) == ["detail"]
 
 

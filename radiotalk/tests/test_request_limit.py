@@ -78,5 +78,12 @@ def test_a_thread_of_many_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -
     assert (alone, closed) == ([], ["all"])
 
 
-def test_it_comes_before_whatever_reads_the_database() -> None:
-    assert settings.MIDDLEWARE[0] == "radiotalk.middleware.request_limit.limit_requests"
+def test_only_what_reads_no_database_comes_before() -> None:
+    place = settings.MIDDLEWARE.index("radiotalk.middleware.request_limit.limit_requests")
+
+    assert settings.MIDDLEWARE[:place] == [
+        "django.middleware.security.SecurityMiddleware",
+        "csp.middleware.CSPMiddleware",
+        "radiotalk.middleware.headers.add_headers",
+        "radiotalk.middleware.body_limit.limit_bodies",
+    ]
