@@ -1,6 +1,7 @@
 """The settings, and the only reader of the environment; docs/operations.md explains each.
 
 A wrong setting stops the start, and so does a missing SECRET_KEY or ALLOWED_HOSTS without DEBUG.
+Production refuses more (production.py).
 """
 
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from .env import Env
+from .production import LAPTOP_KEY, refuse_unsafe
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -19,9 +21,7 @@ env.read_file(BASE_DIR / ".env")  # what is set in the environment stays
 # --- The site -------------------------------------------------------------------------------
 
 DEBUG = env.boolean("DEBUG", default=False)
-SECRET_KEY = env.required(
-    "SECRET_KEY", fallback="for-a-laptop-only-never-in-production-" + "x" * 20 if DEBUG else None
-)
+SECRET_KEY = env.required("SECRET_KEY", fallback=LAPTOP_KEY if DEBUG else None)
 host_names = env.required("ALLOWED_HOSTS", fallback="localhost,127.0.0.1,[::1]" if DEBUG else None)
 ALLOWED_HOSTS = [name.strip() for name in host_names.split(",")]
 # Only `production` can send for real (notifications/policy.py).
@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "radiotalk.middleware.request_limit.limit_requests",
     "radiotalk.middleware.null_bytes.refuse_null_bytes",
+    "radiotalk.middleware.wrong_filters.WrongFilterMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -265,3 +266,9 @@ LOGGING = {
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }
+
+# --- What was set in vain, and what production refuses (the end: all settings are read by now) ----
+
+MISSPELT_SETTINGS = env.misspelt()
+if ENVIRONMENT == "production":
+    refuse_unsafe(globals())
