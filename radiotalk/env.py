@@ -34,8 +34,8 @@ CLIENT_OPTIONS = {
     *(option.keyword.decode() for option in pq.Conninfo.get_defaults()),
 }  # fmt: skip
 
-# A typo: a letter is another one, two have changed places, or up to two are missing or too many. With
-# three, DATABASE_USER would be a typo of DATABASE_URL.
+# A typo: a letter is another one, two have changed places, or up to two are missing or too many.
+# With three, DATABASE_USER would be a typo of DATABASE_URL.
 MOST_LETTERS_THAT_DIFFER = 2
 LEAST_LIKENESS = 0.8  # or short names would be typos of one another
 
