@@ -14,7 +14,7 @@ from notifications.admin.tests.rows import delivery, listener, notification, wor
 LISTS = [model._meta.label_lower for model in admin.site._registry]
 
 # Each failed: as the statement was built, or in the database.
-WRONG = {
+WRONG: dict[type[models.Field[Any, Any]], dict[str, str]] = {
     models.CharField: {"regex": "(", "iregex": "[", "range": "1"},
     models.DateTimeField: {"year": "99999", "year__gt": "-1", "iso_year": "99999", "range": "1"},
     models.IntegerField: {"range": "1", "regex": "(", "in": "9" * 40},
