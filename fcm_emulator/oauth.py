@@ -76,6 +76,7 @@ def write_service_account(file: Path, token_uri: str) -> ServiceAccount:
     content = _known_account(file) or _new_account()
     content["token_uri"] = token_uri
     file.touch(mode=0o600)
+    file.chmod(0o600)  # it may have been copied from elsewhere
     file.write_text(json.dumps(content, indent=2) + "\n")
     return ServiceAccount(file, token_uri)
 

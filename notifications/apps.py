@@ -12,6 +12,8 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         # These register themselves, all but `failpoints`.
+        from radiotalk import checks as checks_of_the_site  # noqa: F401
+
         from . import checks, database_session, failpoints, metrics, signals  # noqa: F401
 
         try:

@@ -7,11 +7,14 @@ tagged by its concern, so that `manage.py check --tag fcm` runs those of FCM alo
 import ssl
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS
 from django.db import Error as DatabaseError
+
+from radiotalk.production import is_loopback
 
 from . import fcm_config, redis_url, schema
 from .fcm import service_account
@@ -107,6 +110,19 @@ def way_to_fcm(**kwargs: Any) -> list[CheckMessage]:
     return [Info("No check can tell whether FCM is reached.", hint=hint, id="notifications.I001")]
 
 
+@register(FCM, deploy=True)
+def fcm_on_this_machine(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of an FCM that rings nobody's phone, as an emulator's; no error: `make demo` has one."""
+    try:
+        host = urlsplit(settings.FCM_ENDPOINT).hostname
+    except ValueError:  # told by `endpoint`
+        return []
+    if not host or not is_loopback(host):
+        return []
+    told = "FCM_ENDPOINT is on this machine: nobody's phone rings."
+    return [Warning(told, hint="Unset it, and FCM_CA_FILE as well.", id="notifications.W008")]
+
+
 @register(REDIS)
 def redis_address(**kwargs: Any) -> list[CheckMessage]:
     """Tell when no connection can be made of REDIS_URL; it may hold a password, which is not shown.
@@ -137,21 +153,6 @@ def lease(**kwargs: Any) -> list[CheckMessage]:
             "statement can outlast.",
             hint=f"Take at least {LEAST_LEASE_SECONDS} seconds; the default is 15.",
             id="notifications.W004",
-        )
-    ]
-
-
-@register(WORKER)
-def failpoints(**kwargs: Any) -> list[CheckMessage]:
-    """Refuse failpoints in production: processes would die there."""
-    if not settings.NOTIFICATIONS_FAILPOINTS or settings.ENVIRONMENT != "production":
-        return []
-    names = ", ".join(sorted(settings.NOTIFICATIONS_FAILPOINTS))
-    return [
-        Error(
-            f"NOTIFICATIONS_FAILPOINTS is set in production: processes die at {names}.",
-            hint="Unset it; it is for tests of faults.",
-            id="notifications.E006",
         )
     ]
 

@@ -1,8 +1,9 @@
 """Failpoints: places where a test makes this process die or stop. Without the setting none is set.
 
 NOTIFICATIONS_FAILPOINTS names them with what to do there, separated by commas: `after_claim=kill`,
-or `request_written=kill@26` for the 26th time, or `after_claim/7=kill` for notification 7 only. A
-system check refuses them in production. This module imports no Django: the lanes reach some places.
+or `request_written=kill@26` for the 26th time, or `after_claim/7=kill` for notification 7 only.
+Production does not start with them (radiotalk/production.py). This module imports no Django: the
+lanes reach some places.
 """
 
 import itertools

@@ -30,19 +30,20 @@ class AudioTooLarge(InvalidAudio):
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of recording: its name for people, its extension, and the module that reads it."""
+    """A kind of recording: its name for people, its extension and type, and who reads it."""
 
     name: str
     extension: str
+    content_type: str
     reader: ModuleType
 
 
-MP3 = Format("MP3", "mp3", mp3)
-AAC = Format("AAC", "aac", aac)
-MP4 = Format("MP4", "m4a", mp4)
-OGG = Format("Ogg", "ogg", ogg)
-WAV = Format("WAV", "wav", wav)
-FLAC = Format("FLAC", "flac", flac)
+MP3 = Format("MP3", "mp3", "audio/mpeg", mp3)
+AAC = Format("AAC", "aac", "audio/aac", aac)
+MP4 = Format("MP4", "m4a", "audio/mp4", mp4)
+OGG = Format("Ogg", "ogg", "audio/ogg", ogg)
+WAV = Format("WAV", "wav", "audio/wav", wav)
+FLAC = Format("FLAC", "flac", "audio/flac", flac)
 
 
 # By the MIME type that `filetype` returns, which is a video's for the recordings of some phones.
@@ -57,6 +58,8 @@ FORMATS = {
     "audio/x-wav": WAV,
     "audio/x-flac": FLAC,
 }
+# By extension: what a browser is told.
+CONTENT_TYPES = {each.extension: each.content_type for each in FORMATS.values()}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ secret that was put under a wrong name.
 
 import io
 import re
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -35,6 +36,10 @@ CLIENT_OPTIONS = {
 
 # What a browser sends as Origin: lower case, and no port where it is 443.
 HTTPS_ORIGIN = re.compile(r"https://[a-z0-9-]+(\.[a-z0-9-]+)*(:(?!443$)[1-9][0-9]{0,4})?")
+# A typo: a letter is another one, two have changed places, or up to two are missing or too many.
+# With three, DATABASE_USER would be a typo of DATABASE_URL.
+MOST_LETTERS_THAT_DIFFER = 2
+LEAST_LIKENESS = 0.8  # or short names would be typos of one another
 
 # What django-environ takes for a setting in a file.
 LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=")
@@ -88,8 +93,36 @@ def check_for_postgresql(address: str, name: str) -> None:
             )
 
 
+def is_typo(name: str, of: str) -> bool:
+    """Return whether somebody who wrote `name` may have meant `of`."""
+    letters = len(name) + len(of)
+    if abs(len(name) - len(of)) > MOST_LETTERS_THAT_DIFFER:  # the matcher takes its time
+        return False
+    blocks = SequenceMatcher(None, name.upper(), of).get_matching_blocks()
+    same = 2 * sum(block.size for block in blocks)
+    return letters - same <= MOST_LETTERS_THAT_DIFFER and same / letters >= LEAST_LIKENESS
+
+
 class Env(environ.Env):  # type: ignore[misc]  # has no types
-    """django-environ's reader, with parsers that are strict."""
+    """django-environ's reader, with parsers that are strict; it knows what it was `asked` for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    def get_value(self, var: str, *args: Any, **options: Any) -> Any:
+        """Return the setting's value; every parser comes here."""
+        self.asked.add(var)
+        return super().get_value(var, *args, **options)
+
+    def misspelt(self) -> dict[str, str]:
+        """Return the names that are set in vain, each with the setting that was probably meant.
+
+        To be called when all settings have been read.
+        """
+        unknown = sorted(set(self.ENVIRON) - self.asked)
+        found = ((name, [of for of in sorted(self.asked) if is_typo(name, of)]) for name in unknown)
+        return {name: meant[0] for name, meant in found if meant}
 
     def read_file(self, file: Path) -> None:
         """Read the settings of a file, if there is one; what is set in the environment stays.

@@ -1,6 +1,7 @@
 """The settings, and the only reader of the environment; docs/operations.md explains each.
 
 A wrong setting stops the start, and so does a missing SECRET_KEY or ALLOWED_HOSTS without DEBUG.
+Production refuses more (production.py).
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from .env import Env
+from .production import LAPTOP_KEY, refuse_unsafe
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -20,9 +22,7 @@ env.read_file(BASE_DIR / ".env")  # what is set in the environment stays
 # --- The site -------------------------------------------------------------------------------
 
 DEBUG = env.boolean("DEBUG", default=False)
-SECRET_KEY = env.required(
-    "SECRET_KEY", fallback="for-a-laptop-only-never-in-production-" + "x" * 20 if DEBUG else None
-)
+SECRET_KEY = env.required("SECRET_KEY", fallback=LAPTOP_KEY if DEBUG else None)
 # Keys of before: what they signed stays valid.
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 host_names = env.required("ALLOWED_HOSTS", fallback="localhost,127.0.0.1,[::1]" if DEBUG else None)
@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "radiotalk.middleware.body_limit.limit_bodies",
     "radiotalk.middleware.request_limit.limit_requests",
     "radiotalk.middleware.null_bytes.refuse_null_bytes",
+    "radiotalk.middleware.wrong_filters.WrongFilterMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -338,3 +339,9 @@ LOGGING = {
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }
+
+# --- What was set in vain, and what production refuses (the end: all settings are read by now) ----
+
+MISSPELT_SETTINGS = env.misspelt()
+if ENVIRONMENT == "production":
+    refuse_unsafe(globals())

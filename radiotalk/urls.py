@@ -1,14 +1,13 @@
 """Every address of the site: the admin, the API, and what supervisors ask for."""
 
-from django.conf import settings
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
-from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.authtoken.views import obtain_auth_token
 
 from notifications.metrics import metrics
+from programs.media import recording
 
 from .health import healthz, readyz
 
@@ -34,11 +33,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("i18n/", include("django.conf.urls.i18n")),
-    # A proxy serves recordings better (docs/operations.md). The names of all recordings match this;
-    # a name too long for the file system would be a 500.
-    re_path(
-        r"^media/(?P<path>[a-zA-Z0-9_./-]{1,200})$", serve, {"document_root": settings.MEDIA_ROOT}
-    ),
+    # A proxy serves recordings better (docs/operations.md).
+    path("media/<path:name>", recording, name="recording"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),

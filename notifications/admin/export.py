@@ -13,8 +13,9 @@ from notifications.models import Delivery, Notification
 # statement stays open while a slow reader takes its time.
 CHUNK = 2000
 
-# A spreadsheet takes a cell that begins with one of these for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins with one of these for a formula; the wide ones where it is
+# set to Japanese.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
 
 
 class Echo:

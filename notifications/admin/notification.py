@@ -155,11 +155,15 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
         row: Notification = super().found(request, number)
         return row
 
+    def ask_for_log(self, request: HttpRequest) -> None:
+        """Raise PermissionDenied when the user may not see what became of a listener's devices."""
+        if not request.user.has_perm("notifications.view_delivery"):
+            raise PermissionDenied
+
     def export_view(self, request: HttpRequest, number: int) -> HttpResponseBase:
         """Return the send log of one notification as a file."""
         row = self.found(request, number)
-        if not request.user.has_perm("notifications.view_delivery"):
-            raise PermissionDenied
+        self.ask_for_log(request)
         outcome = request.GET.get("outcome", "")
         return export.response(row, outcome=outcome if outcome in Delivery.Outcome else "")
 
@@ -167,6 +171,7 @@ class NotificationAdmin(ControlsAdmin, ReadOnlyAdmin):
         """Say why a listener did not get a talk."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+        self.ask_for_log(request)
         context = {**self.admin_site.each_context(request), "opts": self.opts}
         return why.view(request, context)
 

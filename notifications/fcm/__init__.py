@@ -3,6 +3,7 @@
     message      the body of a request, encoded once and completed for each target
     credentials  the access token of the service account, refreshed once for all connections
     key          a key of the service account, and the token that it was given
+    token_endpoint  where tokens are given, and how it is asked
     service_account  what a key's file must hold
     outcomes     what an answer of FCM means: the one table
     failures     why there is no answer, in words

@@ -5,15 +5,11 @@ is refused. The key before stays in use until the new one has been given a token
 waits for a key that Google does not know yet.
 """
 
-import functools
 import logging
 import os
 import threading
 import time
 from collections import Counter
-
-import requests
-from google.auth.transport.requests import Request
 
 from . import service_account
 from .key import (
@@ -24,6 +20,7 @@ from .key import (
     NoAccessTokenError,
     SameTokenError,
 )
+from .token_endpoint import TokenEndpoint
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +41,7 @@ class AccessToken:
     """
 
     def __init__(self, service_account_file: str, *, ca_file: str, proxy: str = "") -> None:
-        session = requests.Session()
-        session.trust_env = False  # no proxy and no authority of the environment's
-        session.proxies = {"https": proxy, "http": proxy} if proxy else {}
-        session.verify = ca_file or True
-        self._request = functools.partial(Request(session), timeout=REFRESH_TIMEOUT_SECONDS)
+        self._request = TokenEndpoint(ca_file=ca_file, proxy=proxy, timeout=REFRESH_TIMEOUT_SECONDS)
         self._file = service_account_file
         self._seen = signature_of(service_account_file)
         self._look_at = time.monotonic() + LOOK_SECONDS

@@ -92,9 +92,10 @@ def judge_fields(content: dict[str, Any]) -> None:
         )
     if not content["client_email"].isprintable() or "@" not in content["client_email"]:
         raise ValueError("has a client_email that is no address: download it again")
-    if not is_address(content["token_uri"]):
+    if not is_address(content["token_uri"], schemes=("https",)):
+        wrong = "without TLS" if is_address(content["token_uri"]) else "that is no address"
         raise ValueError(
-            "has a token_uri that is no address: Google's is https://oauth2.googleapis.com/token"
+            f"has a token_uri {wrong}: Google's is https://oauth2.googleapis.com/token"
         )
 
 

@@ -1,9 +1,17 @@
 """A setting is read strictly: a typo raises one line that says what to write."""
 
+import re
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from radiotalk import settings
 from radiotalk.env import Env
+
+# How settings.py reads a setting: `env.number("FCM_TIMEOUT", …`.
+READ = r'\benv\.\w+\(\s*"([A-Z0-9_]+)"'
+NAMES = sorted(set(re.findall(READ, Path(settings.__file__).read_text())))
 
 
 def env(text: str | None) -> Env:
@@ -115,3 +123,86 @@ def test_origins_are_listed_each_with_its_scheme() -> None:
     ]
     with pytest.raises(ImproperlyConfigured, match=r"such as https://admin\.example\.com"):
         env("https://a.example,b.example").origins("SETTING")
+
+
+# --- Names that are set in vain ---------------------------------------------------------------
+
+
+def misspelt(*names: str) -> dict[str, str]:
+    """Return which of these names in the environment are none of our settings, but nearly so."""
+    reader = Env()
+    reader.ENVIRON = dict.fromkeys(names, "hunter-two")
+    for name in NAMES:
+        reader.str(name, default="")
+    return reader.misspelt()
+
+
+def test_what_is_asked_for_is_no_typo() -> None:
+    assert misspelt(*NAMES) == {}
+
+
+@pytest.mark.parametrize(
+    ("typo", "meant"),
+    [
+        ("DEBGU", "DEBUG"),
+        ("debug", "DEBUG"),
+        ("SECRET_KEI", "SECRET_KEY"),
+        ("SECRETKEY", "SECRET_KEY"),
+        ("ALLOWED_HOST", "ALLOWED_HOSTS"),
+        ("ENVIROMENT", "ENVIRONMENT"),
+        ("REDIS_URI", "REDIS_URL"),
+        ("DATABASEURL", "DATABASE_URL"),
+        ("NOTIFICATIONS_MAX_WORKRS", "NOTIFICATIONS_MAX_WORKERS"),
+        ("NOTIFICATION_MAX_AGE", "NOTIFICATIONS_MAX_AGE"),
+        ("NOTIFICATIONS_LEASE_TLL", "NOTIFICATIONS_LEASE_TTL"),
+        ("NOTIFICATOINS_ON_5XX", "NOTIFICATIONS_ON_5XX"),
+        ("SECURE_SSL_REDIRCET", "SECURE_SSL_REDIRECT"),
+        ("GOOGLE_APPLICATION_CREDENTIAL", "GOOGLE_APPLICATION_CREDENTIALS"),
+        ("CSRF_TRUSTED_ORIGIN", "CSRF_TRUSTED_ORIGINS"),
+    ],
+)
+def test_a_name_with_a_typo_is_known_by_what_was_meant(typo: str, meant: str) -> None:
+    assert misspelt(typo) == {typo: meant}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        # Settings of later releases, while an earlier one runs beside them.
+        """NOTIFICATIONS_CANARY NOTIFICATIONS_RAMP_SECONDS NOTIFICATIONS_FLEET CELERY_BROKER_URL
+        DATABASE_REPLICA_URL PUBLIC_URL EMAIL_URL NOTIFICATIONS_PER_PROGRAM_PER_HOUR
+        NOTIFICATIONS_PER_PROGRAM_PER_DAY NOTIFICATIONS_APPROVAL_AUDIENCE SECRET_KEY_FALLBACKS
+        NOTIFICATIONS_DEVICES_PER_USER CORS_ALLOWED_ORIGINS FCM_PROJECT FCM_TOPIC FCM_HOST FCM_PORT
+        MEDIA_URL MEDIA_STORAGE DEFAULT_FROM_EMAIL SESSION_COOKIE_AGE PROXY_ADDRESSES""",
+        # Shells, systemd, containers.
+        """PATH HOME USER LOGNAME SHELL LANG LC_ALL TERM PWD OLDPWD SHLVL TZ _ TMPDIR DISPLAY EDITOR
+        HOSTNAME HOST DEBIAN_FRONTEND INVOCATION_ID NOTIFY_ACCESS LISTEN_FDS LISTEN_PID MAINPID
+        WATCHDOG_USEC WATCHDOG_PID SYSTEMD_EXEC_PID CREDENTIALS_DIRECTORY RUNTIME_DIRECTORY
+        STATE_DIRECTORY MEMORY_PRESSURE_WATCH KUBERNETES_SERVICE_HOST KUBERNETES_PORT REDIS_PORT
+        REDIS_HOST REDIS_PASSWORD REDIS_SERVICE_HOST REDIS_PORT_6379_TCP DATABASE_HOST DATABASE_NAME
+        DATABASE_USER DATABASE_PORT POSTGRES_PASSWORD POSTGRES_URL container GPG_KEY""",
+        # PostgreSQL, Python, Django, tests, proxies, Google.
+        """PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE PGSERVICE PGSSLMODE PGTZ PYTHONPATH
+        PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE VIRTUAL_ENV DJANGO_SETTINGS_MODULE RUN_MAIN
+        PYTEST_CURRENT_TEST PYTEST_XDIST_WORKER PYTEST_ADDOPTS CI MAKEFLAGS WEB_CONCURRENCY
+        GUNICORN_CMD_ARGS http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY
+        REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR GOOGLE_CLOUD_PROJECT
+        GOOGLE_APPLICATION_NAME NAME_SERVER_IS_SILENT_WHILE_THERE_IS LOG_LEVEL LOG_FILE""",
+    ],
+    ids=["later settings", "the machine", "other programs"],
+)
+def test_what_belongs_to_others_is_no_typo(names: str) -> None:
+    assert misspelt(*names.split()) == {}
+
+
+def test_a_name_in_a_file_of_settings_counts_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Env, "ENVIRON", {})
+    (tmp_path / ".env").write_text("DEBUGG=on\n")
+    reader = Env()
+    reader.read_file(tmp_path / ".env")
+
+    reader.boolean("DEBUG", default=False)
+
+    assert reader.misspelt() == {"DEBUGG": "DEBUG"}

@@ -241,17 +241,36 @@ def test_it_links_to_the_switch_only_for_who_may_see_it() -> None:
     switch = f'<a href="{listing("sendingswitch")}"'
 
     assert switch in banner(staff("view_sendingswitch", name="wim"), "/admin/password_change/")
-    assert switch not in banner(staff(name="paul"), "/admin/password_change/")
+    assert switch not in banner(staff("view_notification", name="paul"), "/admin/password_change/")
+
+
+@pytest.mark.parametrize("page", ["/admin/", "/admin/password_change/"])
+@pytest.mark.parametrize(
+    ("permission", "is_told"),
+    [
+        ("view_sendingswitch", True),
+        ("view_notification", True),
+        ("view_devicetoken", False),
+        ("send_test", False),
+    ],
+)
+def test_it_is_for_who_may_view_sending(page: str, permission: str, is_told: bool) -> None:
+    SendingSwitch.objects.change(changed_by="anna", now=timezone.now(), reason="Fire", paused=True)
+
+    html = staff(permission).get(page).content.decode()
+
+    assert ('<section id="sending"' in html) is is_told
+    assert ("PAUSED" in html) is is_told
 
 
 def test_strangers_are_told_nothing() -> None:
     page = Client().get(reverse("admin:login")).content.decode()
 
-    assert '<div id="sending"' not in page
+    assert '<section id="sending"' not in page
 
 
 def test_it_costs_four_queries_a_page() -> None:
-    client = staff(name="kim")
+    client = staff("view_sendingswitch", name="kim")
 
     with CaptureQueriesContext(connection) as queries:
         client.get("/admin/password_change/")
@@ -261,7 +280,9 @@ def test_it_costs_four_queries_a_page() -> None:
 
 
 def test_a_page_without_a_banner_pays_nothing() -> None:
+    other = staff(name="olga")
     with CaptureQueriesContext(connection) as queries:
         Client().get(reverse("admin:login"))
+        other.get("/admin/password_change/")
 
     assert not [query for query in queries if "notifications_" in query["sql"]]

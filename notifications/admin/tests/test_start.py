@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from notifications.admin import charts, errors
+from notifications.admin import charts, errors, export
 from notifications.admin.progress import Progress
 from notifications.models import Delivery, Notification, SendingMinute, Standby
 from notifications.operators import causes
@@ -349,6 +349,11 @@ def test_one_outcome_can_be_downloaded_and_no_formula_is_among_it() -> None:
     assert ",'=HYPERLINK(1)," in text
 
 
+@pytest.mark.parametrize("first", "=+-@\t\r\n＝＋－＠")
+def test_no_cell_begins_like_a_formula(first: str) -> None:
+    assert export.plain(f"{first}HYPERLINK(1)") == f"'{first}HYPERLINK(1)"
+
+
 @pytest.mark.django_db
 def test_the_file_is_for_who_may_see_the_log() -> None:
     row = notification("done")
@@ -390,6 +395,27 @@ def test_why_says_what_it_does_not_know(query: str, told: str) -> None:
 
     assert told in page
     assert "data-verdict" not in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("permissions", "status"),
+    [
+        (["view_notification"], 403),
+        (["view_delivery"], 403),
+        (["view_notification", "view_delivery"], 200),
+    ],
+)
+def test_why_is_for_who_may_see_the_log_and_nobody_else_is_led_there(
+    permissions: list[str], status: int
+) -> None:
+    row = notification("done")
+    delivery(row, listener("lena"))
+    somebody = staff(*permissions)
+    why = listing("notification") + "why/"
+
+    assert somebody.get(f"{why}?listener=lena&talk=Owls").status_code == status
+    assert (why in somebody.get("/admin/").content.decode()) is (status == 200)
 
 
 @pytest.mark.django_db

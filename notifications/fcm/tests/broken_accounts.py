@@ -105,6 +105,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     "an address that is none": (holding(client_email="radio"), "client_email that is no address"),
     "an address in two lines": (holding(client_email="a@b\n"), "client_email that is no address"),
     "a token_uri that is none": (holding(token_uri="oauth2"), "token_uri that is no address"),
+    "a token_uri without TLS": (holding(token_uri="http://127.0.0.1/"), "token_uri without TLS"),
     "without a key": (holding(private_key=None), "private_key missing"),
     "an empty key": (holding(private_key=""), "has an empty private_key"),
     "a literal backslash and n": (

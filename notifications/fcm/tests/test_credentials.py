@@ -1,13 +1,14 @@
 """The access token: refreshed once for all lanes, over TLS that is verified, and never shown."""
 
 import base64
+import gzip
 import json
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +22,7 @@ from fcm_emulator import certificates, oauth
 from notifications.fcm import credentials, key
 from notifications.fcm.credentials import AccessToken
 from notifications.fcm.key import CredentialsRefusedError, CredentialsUnavailableError
+from notifications.fcm.token_endpoint import MOST_ANSWER_BYTES
 from testbed.process import LOOPBACK, free_port
 
 THREADS = 20
@@ -40,12 +42,13 @@ class TokenEndpoint:
     """Answers request number n with `reply(n)`, and remembers the requests."""
 
     reply: Reply = token
+    headers: dict[str, str] = field(default_factory=dict)  # more of them, in each answer
     requests: list[bytes] = field(default_factory=list)
     url: str = ""
 
     @contextmanager
-    def serving(self, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-        """Yield its address."""
+    def serving(self, tls: certificates.Certificates) -> Iterator[str]:
+        """Yield its address, which has this certificate."""
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -55,29 +58,48 @@ class TokenEndpoint:
                 status, body = endpoint.reply(len(endpoint.requests))
                 self.send_response(status)
                 self.send_header("content-length", str(len(body)))
+                for name, value in endpoint.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(OSError):  # the client has gone
+                    self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                endpoint.requests.append(b"GET")
+                self.send_error(404)
 
             def log_message(self, *args: Any) -> None:
                 """Keep the tests' output clean."""
 
         with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
-            if tls:
-                server.socket = tls.wrap_socket(server.socket, server_side=True)
+            server.socket = context_of(tls).wrap_socket(server.socket, server_side=True)
             thread = threading.Thread(target=server.serve_forever, args=[0.01])
             thread.start()
             try:
-                yield f"{'https' if tls else 'http'}://{LOOPBACK}:{server.server_port}/token"
+                yield f"https://{LOOPBACK}:{server.server_port}/token"
             finally:
                 server.shutdown()
                 thread.join()
 
 
+def context_of(found: certificates.Certificates) -> ssl.SSLContext:
+    """Return what a server with this certificate needs."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(found.server, found.key)
+    return context
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
+    """Return certificates of an authority that nobody else knows."""
+    return certificates.prepare(tmp_path_factory.mktemp("tls"), datetime.now(UTC))
+
+
 @pytest.fixture
-def endpoint() -> Iterator[TokenEndpoint]:
+def endpoint(tls: certificates.Certificates) -> Iterator[TokenEndpoint]:
     """Yield a token endpoint that the test may make answer otherwise."""
     endpoint = TokenEndpoint()
-    with endpoint.serving() as endpoint.url:
+    with endpoint.serving(tls) as endpoint.url:
         yield endpoint
 
 
@@ -88,9 +110,9 @@ def account(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def access(endpoint: TokenEndpoint, account: Path) -> AccessToken:
+def access(endpoint: TokenEndpoint, account: Path, tls: certificates.Certificates) -> AccessToken:
     """Return an access token of a service account that knows the endpoint."""
-    return access_to(endpoint.url, account)
+    return access_to(endpoint.url, account, ca_file=str(tls.ca))
 
 
 def access_to(url: str, account: Path, *, ca_file: str = "") -> AccessToken:
@@ -179,7 +201,7 @@ def test_who_hears_late_of_a_refusal_gets_the_newer_token(
 
 
 def test_an_endpoint_that_is_down_may_be_there_later(account: Path) -> None:
-    access = access_to(f"http://{LOOPBACK}:{free_port()}/token", account)
+    access = access_to(f"https://{LOOPBACK}:{free_port()}/token", account)
 
     with pytest.raises(CredentialsUnavailableError):
         access.header()
@@ -515,21 +537,6 @@ def test_a_failure_is_told_without_what_was_sent(
     assert json.loads(account.read_text())["private_key"] not in caplog.text
 
 
-@pytest.fixture
-def tls(tmp_path: Path) -> certificates.Certificates:
-    """Return certificates of an authority that nobody else knows."""
-    return certificates.prepare(tmp_path, datetime.now(UTC))
-
-
-@contextmanager
-def serving_tls(found: certificates.Certificates) -> Iterator[str]:
-    """Yield the address of a token endpoint with this certificate."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(found.server, found.key)
-    with TokenEndpoint().serving(context) as url:
-        yield url
-
-
 def test_the_given_authority_is_trusted_whatever_the_environment_says(
     tls: certificates.Certificates,
     account: Path,
@@ -542,7 +549,7 @@ def test_the_given_authority_is_trusted_whatever_the_environment_says(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     monkeypatch.setenv("CURL_CA_BUNDLE", str(bundle))
 
-    with serving_tls(tls) as url:
+    with TokenEndpoint().serving(tls) as url:
         access = access_to(url, account, ca_file=str(tls.ca))
 
         assert access.header() == "Bearer at-1"
@@ -551,15 +558,64 @@ def test_the_given_authority_is_trusted_whatever_the_environment_says(
 def test_an_authority_that_is_not_trusted_gets_no_assertion(
     tls: certificates.Certificates, account: Path
 ) -> None:
-    with serving_tls(tls) as url:
+    with TokenEndpoint().serving(tls) as url:
         access = access_to(url, account)
 
         with pytest.raises(CredentialsUnavailableError):
             access.header()
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("of_oauth", [REFUSAL, PAGE], ids=["OAuth's", "a page"])
+def test_a_redirect_is_not_followed_and_refuses_nobody(
+    access: AccessToken, endpoint: TokenEndpoint, status: int, of_oauth: bytes
+) -> None:
+    endpoint.reply = lambda n: (status, of_oauth)
+    endpoint.headers = {"location": endpoint.url}
+
+    with pytest.raises(CredentialsUnavailableError):
+        access.header()
+
+    assert len(endpoint.requests) == 1
+
+
+def test_the_assertion_is_never_sent_without_tls(account: Path) -> None:
+    with pytest.raises(ValueError, match="has a token_uri without TLS"):
+        access_to(f"http://{LOOPBACK}:{free_port()}/token", account)
+
+
+def padded(size: int) -> bytes:
+    """Return an answer with an access token, of this many bytes."""
+    answer = json.dumps({"access_token": "at-1", "expires_in": 3599})
+    return answer.ljust(size).encode()
+
+
+def test_an_answer_of_64_kib_is_read(access: AccessToken, endpoint: TokenEndpoint) -> None:
+    endpoint.reply = lambda n: (200, padded(MOST_ANSWER_BYTES))
+
+    assert access.header() == "Bearer at-1"
+
+
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_an_answer_of_more_is_not_read_to_its_end(
+    access: AccessToken,
+    endpoint: TokenEndpoint,
+    is_compressed: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    body = padded(100 * MOST_ANSWER_BYTES)
+    endpoint.reply = lambda n: (200, gzip.compress(body) if is_compressed else body)
+    endpoint.headers = {"content-encoding": "gzip"} if is_compressed else {}
+
+    with pytest.raises(CredentialsUnavailableError):
+        access.header()
+
+    [record] = caplog.records
+    assert vars(record)["error"] == "The answer has over 65,536 bytes."
+
+
 def test_an_endpoint_that_answers_byte_by_byte_does_not_hold_the_lanes(
-    account: Path, monkeypatch: pytest.MonkeyPatch
+    account: Path, tls: certificates.Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(credentials, "REFRESH_TIMEOUT_SECONDS", 0.3)
     enough = threading.Event()
@@ -576,8 +632,10 @@ def test_an_endpoint_that_answers_byte_by_byte_does_not_hold_the_lanes(
             """Keep the tests' output clean."""
 
     with ThreadingHTTPServer((LOOPBACK, 0), Dripping) as server:
+        server.socket = context_of(tls).wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=[0.01]).start()
-        access = access_to(f"http://{LOOPBACK}:{server.server_port}/token", account)
+        url = f"https://{LOOPBACK}:{server.server_port}/token"
+        access = access_to(url, account, ca_file=str(tls.ca))
         try:
             with pytest.raises(CredentialsUnavailableError):
                 access.header()

@@ -51,7 +51,6 @@ class Playground:
         self.system.env |= {
             "NOTIFICATIONS_LEASE_TTL": str(LEASE_TTL_SECONDS),
             "DJANGO_SETTINGS_MODULE": f"{__package__}.settings_names",
-            "REDIS_URL": f"redis://{name_server.REDIS}:{self.system.redis_port}/0",
             name_server.SILENCE: str(directory / "name-server-is-silent"),
         }
         self.pooled = self._pooled(stack)

@@ -248,7 +248,7 @@ def silent(tmp_path: Path) -> Iterator[SilentNameServer]:
 def start_cut_off(system: System, silent: SilentNameServer, *arguments: str) -> Child:
     """Start a command whose Redis has a name, which it cannot look up."""
     command = silent.asked_by(local_settings.manage_command(*arguments))
-    return system.launch(arguments[0], command, REDIS_URL="redis://redis.internal:6379/0")
+    return system.launch(arguments[0], command, REDIS_URL="rediss://:secret@redis.internal:6379/0")
 
 
 def start_page(system: System) -> requests.Response:
