@@ -78,7 +78,7 @@ def test_no_message_can_announce_a_talk_that_was_there_before(
 ) -> None:
     program = ProgramFactory.create()
     migrate("0002_database_clock", app="programs")
-    row = {
+    row: dict[str, Any] = {
         "program_id": program.id, "title": "Hello", "description": "", "audio": "", "duration": 1,
         "posted_at": timezone.now(), "content_digest": "",
     }  # fmt: skip

@@ -22,6 +22,13 @@ VISIBLE = [
     "\U0001fae8",
     "e\u0301",
 ]
+
+
+def tags(text: str) -> str:
+    """Return the text in tag characters, which nobody sees."""
+    return "".join(chr(0xE0000 + ord(each)) for each in text)
+
+
 # Each hides something, breaks the line, or turns the text around it.
 HIDDEN = {
     "a line feed": "Night\nRadio",
