@@ -98,6 +98,15 @@ ADVICE = {
 }
 OTHER_ADVICE = gettext_noop("Check the credentials and the Firebase project.")
 
+TOO_MANY_AN_HOUR = gettext_noop(
+    "Its program may announce %(limit)s talks an hour, and this one is beyond that: the talk is "
+    "posted, and its notification waits for an operator to release or cancel it."
+)
+TOO_MANY_A_DAY = gettext_noop(
+    "Its program may announce %(limit)s talks a day, and this one is beyond that: the talk is "
+    "posted, and its notification waits for an operator to release or cancel it."
+)
+
 # --- Why it ended without being sent ------------------------------------------------------------
 
 TALK_DELETED = gettext_noop("Its talk was deleted.")
@@ -121,6 +130,9 @@ REFUSED = {
 }
 UNREGISTERED_BY_USER = gettext_noop("unregistered by its user")
 DISABLED_BY = gettext_noop("Disabled by %(who)s")
+TOO_MANY_DEVICES = gettext_noop(
+    "Its user has %(limit)s other devices, which were refreshed later, and may have no more."
+)
 
 
 # --- Saying it ------------------------------------------------------------------------------------
@@ -134,6 +146,11 @@ def pattern(template: str) -> re.Pattern[str]:
 
 PATTERNS = [(template, pattern(template)) for template in TEMPLATES]
 
+# What a talker may read. No template here has an operator's words, a name or our configuration.
+FOR_TALKERS = {
+    PROGRAM_DRY_RUN, TOO_MANY_AN_HOUR, TOO_MANY_A_DAY, TALK_DELETED, TALK_TOO_OLD, TOO_LATE,
+}  # fmt: skip
+
 
 def said(text: str) -> str:
     """Return a stored text in the reader's language; an operator's own words as they are.
@@ -145,3 +162,9 @@ def said(text: str) -> str:
             values = {name: said(value) for name, value in found.groupdict().items()}
             return gettext(template) % values
     return text
+
+
+def said_to_talker(text: str) -> str:
+    """Return a stored text in the reader's language, "" for one that is not meant for talkers."""
+    for_talkers = any(looks.fullmatch(text) for each, looks in PATTERNS if each in FOR_TALKERS)
+    return said(text) if for_talkers else ""

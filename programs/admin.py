@@ -19,6 +19,7 @@ from radiotalk.uncounted_lists import UncountedListMixin
 from .audio import InvalidAudio, read_audio
 from .disk import DISK_FULL, DiskFullError, raise_if_dropped
 from .files import save_with_audio
+from .limits import LimitReachedError
 from .models import Clip, Program, Talk
 
 MOST_FOUND = 100  # users, and as many programs: a search lists their clips
@@ -130,14 +131,16 @@ class TalkAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Post a talk; say so when the constraint refused a form that came twice at once.
 
-        When the disk is full, say that and show the form again.
+        When the disk is full, or the program's owner has no room left, say that and show the form
+        again.
         """
         try:
             if "audio" not in request.FILES:
                 raise_if_dropped(request.upload_handlers)
             return super().add_view(request, *args, **kwargs)
-        except DiskFullError:
-            self.message_user(request, DISK_FULL, messages.ERROR)
+        except (DiskFullError, LimitReachedError) as error:
+            told = DISK_FULL if isinstance(error, DiskFullError) else str(error)
+            self.message_user(request, told, messages.ERROR)
             request.method = "GET"  # the form that is to be filled in
             return super().add_view(request, *args, **kwargs)
         except IntegrityError:

@@ -13,21 +13,27 @@ from django.dispatch import receiver
 
 from .audio import Audio
 from .disk import store
+from .limits import check_storage, take_storage
 from .models import Talk, audio_name
 
 
 def save_with_audio(talk: Talk, file: "File[Any]", audio: Audio) -> None:
     """Store the recording, then save the new talk; delete the file when the talk was not saved.
 
-    Raise DiskFullError, with nothing stored, when there is no room for the recording.
+    Raise DiskFullError, with nothing stored, when there is no room for the recording, and
+    LimitReachedError when its program's owner has no room left.
     The file is stored outside of the transaction: copying 200 MB must not hold locks. A process
     killed between the two leaves a file without a talk, never a talk without its file.
     """
-    talk.duration = audio.duration
+    owner_id = talk.program.owner_id
+    check_storage(owner_id, more=file.size)
+    talk.duration, talk.audio_bytes = audio.duration, file.size
     name = audio_name(talk, f"audio.{audio.extension}")
     talk.audio = store(talk.audio.storage, name, file)
     try:
-        talk.save()
+        with transaction.atomic():
+            talk.save()
+            take_storage(owner_id)  # again: others may have stored meanwhile
     except Exception:
         # COMMIT may have worked although there is an error: its reply was lost, or a callback after
         # it failed. Then the talk exists and keeps its file.

@@ -7,23 +7,30 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from radiotalk import clock
 
-from .invisible import is_invisible
+from .invisible import first_untitled, is_invisible
 
 
-def shows_something(title: str) -> None:
-    """Raise ValidationError when nobody would see any character of the title."""
+def is_one_visible_line(title: str) -> None:
+    """Raise ValidationError unless the title is one line that people see as it is."""
     if all(map(is_invisible, title)):
         raise ValidationError(_("Nobody would see this title: all its characters are invisible."))
+    if code_point := first_untitled(title):
+        message = _(
+            "There is a character in the title that nobody sees, breaks its line or turns its text "
+            "around (%(code_point)s): leave it out."
+        )
+        raise ValidationError(message % {"code_point": code_point})
 
 
 class TitleField(models.CharField):  # type: ignore[type-arg]  # generic for mypy only
-    """A title, of which people see something: in the admin and in the API."""
+    """A title: one line, which people see as it is. The admin and the API refuse another."""
 
-    default_validators = [shows_something]
+    default_validators = [is_one_visible_line]
 
     def deconstruct(self) -> Any:
         """Return the field as migrations know it: the database has no such rule."""
@@ -81,6 +88,10 @@ class Talk(models.Model):
     audio = models.FileField(_("audio"), upload_to=audio_name, blank=True, max_length=200)
     duration = models.FloatField(_("duration"), default=0, help_text=_("In seconds."))
     posted_at = models.DateTimeField(_("posted at"), default=clock.by_default)
+    # The database says when, not who writes the row (an import may set posted_at): a message about
+    # an old talk announces nothing. Null for talks that are older than this column.
+    created_at = models.DateTimeField(_("created at"), null=True, db_default=Now(), editable=False)
+    audio_bytes = models.BigIntegerField(default=0, db_default=0, editable=False)
     # Null, not "", for no key: the unique constraint lets any number of talks have null.
     idempotency_key = models.CharField(  # noqa: DJ001
         max_length=255, null=True, blank=True, default=None, editable=False
@@ -95,6 +106,10 @@ class Talk(models.Model):
             models.UniqueConstraint(
                 fields=["program", "idempotency_key"], name="talk_posted_once_per_idempotency_key"
             )
+        ]
+        indexes = [
+            # Answers how many bytes a user's recordings have, without reading the table.
+            models.Index(fields=["program", "audio_bytes"], name="talk_bytes_of_program"),
         ]
 
     def __str__(self) -> str:

@@ -112,6 +112,16 @@ NOTIFICATIONS_ON_5XX = env.choice("NOTIFICATIONS_ON_5XX", default="retry", among
 NOTIFICATIONS_APPROVAL_AUDIENCE = env.number(
     "NOTIFICATIONS_APPROVAL_AUDIENCE", default=0, least=0, most=2**31 - 1
 )
+# How many notifications of one program may ring in an hour and in a day; 0 for no cap. One beyond
+# is held (notifications/caps.py).
+NOTIFICATIONS_PER_PROGRAM_PER_HOUR = env.number(
+    "NOTIFICATIONS_PER_PROGRAM_PER_HOUR", default=6, least=0, most=10_000
+)
+NOTIFICATIONS_PER_PROGRAM_PER_DAY = env.number(
+    "NOTIFICATIONS_PER_PROGRAM_PER_DAY", default=24, least=0, most=10_000
+)
+# Devices of one user that are sent to: one more disables the one refreshed longest ago.
+NOTIFICATIONS_DEVICES_PER_USER = env.number("NOTIFICATIONS_DEVICES_PER_USER", default=20, least=1)
 # Places where a test has a process die, as `after_claim=kill` (notifications/failpoints.py).
 NOTIFICATIONS_FAILPOINTS: list[str] = env.list("NOTIFICATIONS_FAILPOINTS", default=[])
 
@@ -195,6 +205,9 @@ MEDIA_ROOT = BASE_DIR / (env.str("MEDIA_ROOT", default="") or "var/media")
 MEDIA_URL = "media/"
 AUDIO_MAX_BYTES = env.number("AUDIO_MAX_BYTES", default=200 * 1024 * 1024, least=1)
 AUDIO_MAX_SECONDS = env.number("AUDIO_MAX_SECONDS", default=3 * 3600, least=1)
+# Of all recordings of one user's programs.
+AUDIO_MAX_BYTES_PER_USER = env.number("AUDIO_MAX_BYTES_PER_USER", default=20 * 1024**3, least=1)
+PROGRAMS_PER_USER = env.number("PROGRAMS_PER_USER", default=50, least=1)
 FILE_UPLOAD_PERMISSIONS = 0o644
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",

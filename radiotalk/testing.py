@@ -23,6 +23,9 @@ os.environ.update(
     # No test process that stands still for a while loses its transaction, or an answer of FCM's.
     NOTIFICATIONS_LEASE_TTL="900",
     FCM_TIMEOUT="900",
+    # Tests of the caps set them (notifications/tests/test_caps.py); others post as they like.
+    NOTIFICATIONS_PER_PROGRAM_PER_HOUR="0",
+    NOTIFICATIONS_PER_PROGRAM_PER_DAY="0",
 )
 os.environ.setdefault("DATABASE_URL", "sqlite://:memory:")
 # Nothing listens on port 1: tests that need Redis start their own.

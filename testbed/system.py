@@ -92,6 +92,9 @@ class Deployment(Processes):
             "DATABASE_URL": database_url(),
             "REDIS_URL": f"redis://{LOOPBACK}:{self.redis_port}/0",
             "MEDIA_ROOT": str(directory / "media"),
+            # Who tests or measures posts as often as it takes.
+            "NOTIFICATIONS_PER_PROGRAM_PER_HOUR": "0",
+            "NOTIFICATIONS_PER_PROGRAM_PER_DAY": "0",
         }
 
     # --- Processes ---------------------------------------------------------------------------

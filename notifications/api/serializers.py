@@ -3,6 +3,7 @@
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from notifications import reasons
 from notifications.models import DeviceToken, Notification
 from notifications.models.device import MAX_TOKEN
 from programs.invisible import first_invisible
@@ -49,6 +50,7 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
     """How far the notification of a talk has come."""
 
     counts = serializers.DictField(child=serializers.IntegerField(), read_only=True)
+    reason = serializers.SerializerMethodField()
 
     class Meta:
         model = Notification
@@ -56,6 +58,7 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
             "talk",
             "state",
             "dry_run",
+            "reason",
             "counts",
             "created_at",
             "started_at",
@@ -64,3 +67,7 @@ class NotificationSerializer(serializers.ModelSerializer[Notification]):
             "finished_at",
         ]
         read_only_fields = fields
+
+    def get_reason(self, notification: Notification) -> str:
+        """Return why it is as it is, "" when the reason is not meant for talkers."""
+        return reasons.said_to_talker(notification.reason)

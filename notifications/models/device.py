@@ -12,6 +12,8 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.lock import lock_account
+from notifications import reasons
 from programs.models import Clip
 from radiotalk import clock
 
@@ -86,17 +88,38 @@ class DeviceTokenQuerySet(models.QuerySet["DeviceToken"]):
         """Return the token's device and whether it is new; a known token moves to `user`.
 
         The row of a token is never deleted and made again: claims and the send log know the device
-        by the row's id.
+        by the row's id. A user's devices are bounded: one more disables the one that was refreshed
+        longest ago, so that whoever has a new phone is never locked out.
         """
-        values = {"user": user, "kind": kind, "platform": platform, "refreshed_at": now}
         known = self.filter(token=token)
-        if not known.update(**values, disabled_at=None, disabled_reason=""):
-            try:
-                with transaction.atomic():
+        values = {"user": user, "kind": kind, "platform": platform, "refreshed_at": now}
+        if known.enabled().filter(user=user.pk).update(**values):
+            return known.get(), False
+        values |= {"disabled_at": None, "disabled_reason": ""}
+        try:
+            with transaction.atomic():
+                self._make_room(user, token, now=now)
+                if not known.update(**values):
                     return self.create(token=token, created_at=now, **values), True
-            except IntegrityError:  # registered by somebody else between the two statements
-                known.update(**values, disabled_at=None, disabled_reason="")
+        except IntegrityError:  # registered by somebody else meanwhile
+            known.update(**values)
         return known.get(), False
+
+    def _make_room(self, user: AbstractBaseUser, token: str, *, now: datetime) -> None:
+        """Disable what the user has beyond the bound, once the device of this token is enabled.
+
+        The user's account is locked until the transaction ends. So are these devices and the
+        token's, in the order in which `disable_refused` locks devices.
+        """
+        lock_account(user.pk)
+        others = self.enabled().filter(user=user.pk).exclude(token=token)
+        latest_first = others.order_by("-refreshed_at", "-id").values_list("id", flat=True)
+        limit = settings.NOTIFICATIONS_DEVICES_PER_USER - 1
+        surplus = list(latest_first[limit:])
+        touched = self.filter(Q(id__in=surplus) | Q(token=token)).order_by("id")
+        list(touched.select_for_update(no_key=True).values_list("id"))
+        reason = reasons.TOO_MANY_DEVICES % {"limit": limit}
+        self.filter(id__in=surplus).disable(reason=reason, now=now)
 
     def disable(self, *, reason: str, now: datetime) -> int:
         """Stop sending to these devices, and return how many were enabled till now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.conf import settings
 from django.db import models
@@ -12,38 +12,51 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from notifications import reasons
+from programs.invisible import as_title
 from radiotalk import clock
 
 from . import transitions
 from .control import MAX_REASON
 from .delivery import Delivery
 from .random_word import RandomWord
+from .transitions import State
 
 if TYPE_CHECKING:
     from programs.models import Talk
 
 
 class NotificationQuerySet(transitions.Transitions):
-    def create_for(self, talk: Talk, *, now: datetime) -> Notification:
-        """Return the new notification of `talk`, `pending`, or `expired` when the talk is old.
+    def create_for(self, talk: Talk, *, now: datetime, objection: str | None) -> Notification:
+        """Return the new notification of `talk`: `pending`, or `held` for an `objection`.
 
-        An old talk (an import, a message of another producer) must not be announced late.
+        It is `expired` when the talk is old: an old talk (an import, a message of another producer)
+        must not be announced late.
         """
-        too_old = talk.posted_at < now - max_age()
+        first: dict[str, Any]
+        if talk.posted_at < now - max_age():
+            first = {"state": State.EXPIRED, "reason": reasons.TALK_TOO_OLD, "finished_at": now}
+        elif objection:
+            stop = {"stopped_at": now, "sent_at_stop": 0}
+            first = {"state": State.HELD, "reason": objection, **stop}
+        else:
+            first = {"state": State.PENDING, "counted_for": talk.program_id}
         return self.create(
             talk=talk,
-            title=talk.program.title,
-            body=talk.title,
+            title=as_title(talk.program.title),
+            body=as_title(talk.title),
             cutoff=now,
             created_at=now,
-            state=transitions.State.EXPIRED if too_old else transitions.State.PENDING,
-            finished_at=now if too_old else None,
-            reason=reasons.TALK_TOO_OLD if too_old else "",
+            **first,
         )
 
     def erase_texts(self) -> int:
         """Forget what these said; return how many there are."""
         return self.exclude(title="", body="").update(title="", body="")
+
+    def counted_since(self, start: datetime, *, program_id: int) -> NotificationQuerySet:
+        """Return what counts for the program's caps since then, newest first."""
+        counted = self.filter(counted_for=program_id, created_at__gt=start)
+        return counted.order_by("-created_at")
 
 
 def max_age() -> timedelta:
@@ -144,6 +157,9 @@ class Notification(models.Model):
         default=0,
         help_text=_("Workers that died in a row while sending it, without an answer recorded."),
     )
+    # The program for whose caps it counts. Null for one that the caps held, or that was too old.
+    # No foreign key: it counts when its talk is deleted, too, and a deleted program has no caps.
+    counted_for = models.BigIntegerField(null=True, editable=False)
 
     objects = NotificationQuerySet.as_manager()
 
@@ -170,6 +186,12 @@ class Notification(models.Model):
             ),
             # The admin's list of one state, newest first; how many are in each open one.
             models.Index(fields=["state", "-id"], name="notification_by_state"),
+            # The caps: what a program announced lately, newest first.
+            models.Index(
+                fields=["counted_for", "-created_at"],
+                condition=Q(counted_for__isnull=False),
+                name="notification_counted",
+            ),
             # What a person has to settle: the banner on every page of the desk asks.
             models.Index(
                 fields=["id"], condition=Q(unknown_count__gt=0), name="notification_in_doubt"

@@ -1,5 +1,7 @@
 """The channel: garbage names no talk, and an upload never waits for Redis."""
 
+import hashlib
+import hmac
 import json
 import logging
 import socket
@@ -13,6 +15,7 @@ import redis
 from pytest_django import Settings
 
 from notifications import channel
+from notifications.channel import Named
 from testbed.hostile.name_server import silent_resolver
 from testbed.process import LOOPBACK, free_port
 from testbed.redis import documented_user, running_redis
@@ -42,11 +45,58 @@ def seconds_to_publish() -> float:
 
 @pytest.mark.parametrize("talk_id", [1, 42, 2**63 - 1])
 def test_a_message_names_its_talk(talk_id: int) -> None:
-    assert channel.parse(json.dumps({"talk_id": talk_id}).encode()) == talk_id
+    assert channel.parse(json.dumps({"talk_id": talk_id}).encode()) == Named(talk_id)
 
 
 def test_another_producer_may_say_more() -> None:
-    assert channel.parse(b' {"from": "php", "talk_id": 42}\n') == 42
+    assert channel.parse(b' {"from": "php", "talk_id": 42}\n') == Named(42)
+
+
+def test_our_own_message_is_the_contract_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(channel, "send", sent.append)
+
+    channel.publish(42)
+
+    assert sent == ['{"talk_id": 42}']
+
+
+def test_a_signed_message_is_known_by_its_hmac() -> None:
+    assert channel.parse(channel.signed(42).encode()) == Named(42, is_signed=True)
+
+
+def test_another_producer_needs_no_django_to_sign(settings: Settings) -> None:
+    settings.SECRET_KEY = "a-key-that-two-hosts-share"
+    key = hashlib.sha256(b"radiotalk.talk_posted" + settings.SECRET_KEY.encode()).digest()
+    signature = hmac.new(key, b"42", hashlib.sha256).hexdigest()
+
+    assert json.loads(channel.signed(42)) == {"talk_id": 42, "hmac": signature}
+
+
+def test_a_message_signed_with_the_key_before_is_known_until_that_is_gone(
+    settings: Settings,
+) -> None:
+    message = channel.signed(42).encode()
+    settings.SECRET_KEY, before = "a-new-key", settings.SECRET_KEY
+
+    settings.SECRET_KEY_FALLBACKS = [before]
+    assert channel.parse(message) == Named(42, is_signed=True)
+
+    settings.SECRET_KEY_FALLBACKS = []
+    with pytest.raises(channel.WrongHmacError):
+        channel.parse(message)
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["", "0" * 64, None, 42, True, ["a"], "\ud800", "ü" * 64, channel.hmac_of(43, key="k")],
+    ids=ascii,
+)
+def test_a_wrong_hmac_is_no_unsigned_message(told: object, settings: Settings) -> None:
+    settings.SECRET_KEY = "k"
+
+    with pytest.raises(channel.WrongHmacError):
+        channel.parse(json.dumps({"talk_id": 42, "hmac": told}).encode())
 
 
 @pytest.mark.parametrize(
@@ -161,7 +211,7 @@ def test_what_is_published_is_what_is_parsed(settings: Settings) -> None:
 
             channel.publish(42)
 
-            assert channel.parse(pubsub.get_message(timeout=DEADLINE_SECONDS)["data"]) == 42
+            assert channel.parse(pubsub.get_message(timeout=DEADLINE_SECONDS)["data"]) == Named(42)
             pubsub.close()
 
 

@@ -1,6 +1,7 @@
 """Migrations of rows that are there already, beside code of the release before."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from django.db import IntegrityError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from programs.tests.factories import TalkFactory
+from programs.tests.factories import ProgramFactory, TalkFactory
 
 from .history import PREVIOUS_RELEASE, ROOT, git
 
@@ -19,13 +20,13 @@ WITH_TAGS = "0009_notification_tag_is_unique"
 
 
 @pytest.fixture
-def migrate() -> Iterator[Callable[[str], Any]]:
-    """Yield what migrates the notifications there or back, and returns the models of then."""
+def migrate() -> Iterator[Callable[..., Any]]:
+    """Yield what migrates an app there or back, and returns the models of then."""
 
-    def to(name: str) -> Any:
+    def to(name: str, *, app: str = "notifications") -> Any:
         executor = MigrationExecutor(connection)
-        executor.migrate([("notifications", name)])
-        return MigrationExecutor(connection).loader.project_state([("notifications", name)]).apps
+        executor.migrate([(app, name)])
+        return MigrationExecutor(connection).loader.project_state([(app, name)]).apps
 
     yield to
     executor = MigrationExecutor(connection)
@@ -51,7 +52,7 @@ def insert_as_the_release_before(talk_id: int | None) -> None:
 
 
 def test_what_is_half_sent_keeps_its_tag_and_what_comes_gets_one_of_its_own(
-    migrate: Callable[[str], Any],
+    migrate: Callable[..., Any],
 ) -> None:
     talks = TalkFactory.create_batch(2)
     before = migrate(BEFORE_TAGS).get_model("notifications", "Notification").objects
@@ -70,6 +71,29 @@ def test_what_is_half_sent_keeps_its_tag_and_what_comes_gets_one_of_its_own(
     assert len({tag for tag in others if len(tag) == 32 and tag.isalnum()}) == 3
     with pytest.raises(IntegrityError):
         after.filter(talk=None).update(tag=half_sent.tag)
+
+
+def test_no_message_can_announce_a_talk_that_was_there_before(
+    migrate: Callable[..., Any],
+) -> None:
+    program = ProgramFactory.create()
+    migrate("0002_database_clock", app="programs")
+    row: dict[str, Any] = {
+        "program_id": program.id, "title": "Hello", "description": "", "audio": "", "duration": 1,
+        "posted_at": timezone.now(), "content_digest": "",
+    }  # fmt: skip
+    places = ", ".join(["%s"] * len(row))
+    insert = f"INSERT INTO programs_talk ({', '.join(row)}) VALUES ({places})"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(insert, list(row.values()))
+
+    talks = migrate("0003_talk_created_at_and_bytes", app="programs").get_model("programs", "Talk")
+    with connection.cursor() as cursor:
+        cursor.execute(insert, list(row.values()))  # as the release before
+
+    before, after = talks.objects.order_by("id")
+    assert (before.created_at, before.audio_bytes, after.audio_bytes) == (None, 0, 0)
+    assert timedelta(0) <= timezone.now() - after.created_at < timedelta(minutes=5)
 
 
 def test_a_migration_that_has_landed_is_never_edited() -> None:

@@ -13,10 +13,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
+from notifications import caps
 from notifications.models import Delivery, DeviceToken, Notification
 from notifications.operators import retention
 from notifications.worker.repository import Entry, Repository, audience_count, candidates
+from programs import limits
 from programs.models import Clip, Program, Talk
 from programs.tests.factories import ProgramFactory
 
@@ -207,3 +210,44 @@ def test_a_slice_of_the_audience_looks_up_its_listeners(
 
     assert passes(plans) == []
     assert DeviceToken.objects.count() == Delivery.objects.count() == DEVICES
+
+
+# A hundred programs posted a talk every ten minutes for two weeks.
+POSTED = """
+    INSERT INTO programs_talk (program_id, title, description, audio, duration, posted_at,
+        content_digest, audio_bytes)
+    SELECT CASE WHEN n % 100 = 0 THEN {program} ELSE 1000000 + n % 100 END, 'Talk', '', '', 1,
+        now(), '', 1000
+    FROM generate_series(1, 200000) AS n;
+    INSERT INTO notifications_notification (state, title, body, cutoff, cursor, epoch, target_count,
+        sent_count, simulated_count, rejected_count, retry_count, unknown_count, abandoned_count,
+        skipped_count, created_at, reason, needs_approval, live_by, approved_by, brake, crashes,
+        counted_for)
+    SELECT 'done', '', '', now(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, now() - n * interval '6 seconds',
+        '', false, '', '', '', 0, CASE WHEN n % 100 = 0 THEN {program} ELSE 1000000 + n % 100 END
+    FROM generate_series(1, 200000) AS n;
+    ANALYZE programs_talk;
+    ANALYZE notifications_notification;
+"""
+
+
+def test_a_cap_reads_what_was_announced_lately_and_no_more(
+    program: Program, settings: Settings
+) -> None:
+    settings.NOTIFICATIONS_PER_PROGRAM_PER_DAY = 24
+    with connection.cursor() as cursor:
+        cursor.execute(POSTED.format(program=program.id))
+
+    _lock, plan = plans_of(lambda: caps.objection(program.id, now=timezone.now()))
+
+    assert indexes([plan]) == {"notification_counted"}
+    assert {step["Node Type"] for step in plan} == {"Limit", "Index Only Scan"}
+
+
+def test_the_storage_of_a_user_is_summed_without_the_talks_of_others(program: Program) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(POSTED.format(program=program.id))
+
+    plans = plans_of(lambda: limits.check_storage(program.owner_id, more=0))
+
+    assert "talk_bytes_of_program" in indexes(plans)

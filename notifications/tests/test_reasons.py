@@ -104,6 +104,16 @@ STORED = {
         "その後、保留を解除してください（該当する端末にはもう一度送信し、同じ理由では保留に"
         "なりません）。または中止してください。"
     ),
+    "Its program may announce 6 talks an hour, and this one is beyond that: the talk is posted, "
+    "and its notification waits for an operator to release or cancel it.": (
+        "この番組が 1 時間に通知できるトークは 6 件までで、これはその上限を超えています。"
+        "トークは投稿されていますが、通知は保留中です。オペレーターが解除するか中止します。"
+    ),
+    "Its program may announce 24 talks a day, and this one is beyond that: the talk is posted, "
+    "and its notification waits for an operator to release or cancel it.": (
+        "この番組が 1 日に通知できるトークは 24 件までで、これはその上限を超えています。"
+        "トークは投稿されていますが、通知は保留中です。オペレーターが解除するか中止します。"
+    ),
     "Its talk was deleted.": "トークが削除されました。",
     "The talk was posted too long ago to be announced.": (
         "トークの投稿から時間がたちすぎているため、通知しません。"
@@ -121,6 +131,9 @@ STORED = {
     "FCM: invalid": "FCM：無効なトークン",
     "unregistered by its user": "ユーザーが登録を解除",
     "Disabled by anna": "anna が無効化",
+    "Its user has 19 other devices, which were refreshed later, and may have no more.": (
+        "同じユーザーに、この端末より後に更新された端末がほかに 19 台あり、上限に達しています。"
+    ),
 }
 
 

@@ -36,6 +36,13 @@ def test_a_posted_talk_has_its_notification() -> None:
     assert notification.state == Notification.State.PENDING
 
 
+def test_what_an_old_row_hides_in_its_titles_reaches_no_phone() -> None:
+    TalkFactory.create(program__title="Night\u2028Radio", title="\u202eEpisode\u200b 42\ufeff")
+
+    notification = Notification.objects.get()
+    assert (notification.title, notification.body) == ("Night Radio", "Episode 42")
+
+
 def test_a_talk_that_is_rolled_back_takes_its_notification_with_it() -> None:
     with transaction.atomic():
         TalkFactory.create()
@@ -93,8 +100,8 @@ def test_a_changed_talk_notifies_nobody_again(
 def test_a_fixture_notifies_nobody(
     published: list[int], django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    program, posted_at = ProgramFactory.create(), timezone.now()
-    talk = Talk(pk=42, program=program, title="From a fixture", posted_at=posted_at)
+    program, now = ProgramFactory.create(), timezone.now()
+    talk = Talk(pk=42, program=program, title="A fixture", posted_at=now, created_at=now)
     dump = serializers.serialize("json", [talk])
 
     with django_capture_on_commit_callbacks(execute=True):

@@ -20,9 +20,10 @@ class Wake:
 
 @dataclass(frozen=True, slots=True)
 class TalkPosted:
-    """A message named this talk."""
+    """A message named this talk; it was signed by who knows the key (channel.py)."""
 
     talk_id: int
+    is_signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

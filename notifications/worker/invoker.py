@@ -227,7 +227,7 @@ class Invoker:
                 case Tried():
                     self.reach.tried(event)
                 case TalkPosted():
-                    self.opening.note_talk(event.talk_id)
+                    self.opening.note_talk(event)
                 case Wake():
                     self.opening.timer.ring()
                 case Stop():

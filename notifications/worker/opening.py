@@ -1,18 +1,21 @@
 """Opening: finds the notifications that are due, and starts, resumes or ends each."""
 
 import logging
+import math
 import time
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
 from notifications import reasons
+from notifications.channel import ANNOUNCED_WITHIN
 from notifications.database_errors import DATABASE_AWAY
 from notifications.models import Notification
 from notifications.models.notification import max_age
 
 from .fanout import Fanout
+from .inbox import TalkPosted
 from .repository.due import Due, is_stopped
 from .rotation import Rotation
 from .telemetry import Telemetry
@@ -26,6 +29,10 @@ TICK_SECONDS = 1.0
 # How long one look may go on starting notifications, each in its own transaction. After an outage
 # many wait, and meanwhile nothing is claimed or recorded and the lease is not renewed.
 BEGIN_SECONDS = 0.25
+# The log tells at most so often that talks were too old for their messages: anybody may publish.
+TELLING_SECONDS = 60.0
+# When a signed message came, for the age of its talk: that does not matter.
+SIGNED = -math.inf
 
 
 class Opening:
@@ -35,12 +42,16 @@ class Opening:
         self._due = due
         self._rotation = rotation
         self._telemetry = telemetry
-        self._named_talks: set[int] = set()  # by messages, since the last look
+        # By messages, since the last look, and when the first of them came (monotonic clock).
+        self._named_talks: dict[int, float] = {}
+        self._telling = Timer(TELLING_SECONDS)
         self.timer = Timer(TICK_SECONDS)
 
-    def note_talk(self, talk_id: int) -> None:
+    def note_talk(self, posted: TalkPosted) -> None:
         """Look at once. Remember the talk: one of another producer has no notification yet."""
-        self._named_talks.add(talk_id)
+        came_at = SIGNED if posted.is_signed else time.monotonic()
+        earliest = self._named_talks.get(posted.talk_id, came_at)
+        self._named_talks[posted.talk_id] = min(came_at, earliest)
         self.timer.ring()
 
     def forget_named(self) -> None:
@@ -52,8 +63,7 @@ class Opening:
         if not self.timer.due():
             return False
         if self._named_talks:
-            self._due.add_missing(self._named_talks, now=now)
-            self._named_talks.clear()
+            self._add_missing(now)
         active = {each.id: each for each in self._due.active()}
         self._rotation.keep_only(active)
         switch = self._due.switch()
@@ -68,6 +78,27 @@ class Opening:
         if not is_complete:
             self.timer.ring()
         return True
+
+    def _add_missing(self, now: datetime) -> None:
+        """Write the notifications that named talks lack, and tell of those that get none.
+
+        A talk's age counts when its message came: the database may have been away since.
+        """
+        looked_at = time.monotonic()
+        most_ages = {
+            talk_id: timedelta.max
+            if came_at == SIGNED
+            else ANNOUNCED_WITHIN + timedelta(seconds=looked_at - came_at)
+            for talk_id, came_at in self._named_talks.items()
+        }
+        too_old = self._due.add_missing(most_ages, now=now)
+        self._named_talks.clear()
+        if too_old and self._telling.due():
+            self._telling.restart()
+            logger.warning(
+                "talk.not_announced",
+                extra={"talk": too_old[0], "talks": len(too_old), "reason": "older than a minute"},
+            )
 
     def _open_all(self, active: Iterable[Notification], now: datetime) -> bool:
         """Start, resume or end each; return False when some must wait for the next look."""

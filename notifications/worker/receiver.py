@@ -5,6 +5,7 @@ each (re)subscription is a reason to look. Its health check does not notice a Re
 (measured), so the receiver pings and watches for the pong itself.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from notifications.redis_url import only_redis_errors
 
 from .inbox import Event, HelperDied, TalkPosted, Wake
 from .outage import Outage
+
+logger = logging.getLogger(__name__)
 
 PING_SECONDS = 2.0
 # A Redis that has not answered a ping for this long hangs: connect anew.
@@ -35,6 +38,7 @@ class Receiver:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
         self._outage = Outage("redis")
+        self._has_told_of_forgery = False
 
     def start(self) -> None:
         """Begin to listen."""
@@ -89,5 +93,15 @@ class Receiver:
             self._outage.end()
             self._report(Wake("subscribed"))
         elif item["type"] == "message":
-            talk_id = channel.parse(item["data"])
-            self._report(Wake("message") if talk_id is None else TalkPosted(talk_id))
+            self._report(self._event_of(item["data"]))
+
+    def _event_of(self, message: bytes) -> Event:
+        """Return what a message says. One with a wrong HMAC names no talk, and is told once."""
+        try:
+            named = channel.parse(message)
+        except channel.WrongHmacError:
+            named = None
+            if not self._has_told_of_forgery:
+                logger.warning("message.wrong_hmac", extra={"then": "such messages are ignored"})
+            self._has_told_of_forgery = True
+        return Wake("message") if named is None else TalkPosted(*named)

@@ -16,7 +16,10 @@ from rest_framework.exceptions import APIException, ValidationError
 
 from programs.audio import Audio
 from programs.files import save_with_audio
+from programs.limits import LimitReachedError
 from programs.models import Program, Talk
+
+from .uploads import PayloadTooLarge
 
 MAX_KEY_CHARACTERS = 255  # of Talk.idempotency_key
 
@@ -42,6 +45,7 @@ def post_talk(program: Program, fields: dict[str, Any], audio: Audio, key: str |
     """Return the new talk, or the talk that was posted with this key and this content before.
 
     Of several requests at once, the unique constraint lets one post; the others return its talk.
+    Raise PayloadTooLarge when the recording is larger than what its user has left.
     """
     talk = Talk(program=program, title=fields["title"], description=fields.get("description", ""))
     if key is not None:
@@ -50,6 +54,8 @@ def post_talk(program: Program, fields: dict[str, Any], audio: Audio, key: str |
             return posted
     try:
         save_with_audio(talk, fields["audio"], audio)
+    except LimitReachedError as error:
+        raise PayloadTooLarge({"audio": [str(error)]}) from error
     except IntegrityError:
         if key is not None and (posted := posted_before(talk)):
             return posted

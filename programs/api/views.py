@@ -1,15 +1,23 @@
 """The requests of the API on programs, clips and talks, and who may make them."""
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 from rest_framework import generics, status, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import APIException
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from programs.limits import LimitReachedError, take_program
 from programs.models import Clip, Program, Talk
 
 from .filters import ProgramFilter, TalkFilter
@@ -19,6 +27,21 @@ from .serializers import ClipSerializer, NewTalkSerializer, ProgramSerializer, T
 from .uploads import RecordingParser
 
 
+class TooManyPrograms(APIException):
+    """409: the user's programs are in the way, and the user can delete one (RFC 9110, 15.5.10)."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "too_many_programs"
+
+
+@extend_schema_view(
+    create=extend_schema(
+        responses={
+            201: ProgramSerializer,
+            409: OpenApiResponse(description="The user has as many programs as one may have."),
+        }
+    )
+)
 class ProgramViewSet(viewsets.ModelViewSet[Program]):
     """Every user reads all programs, and changes their own."""
 
@@ -35,8 +58,14 @@ class ProgramViewSet(viewsets.ModelViewSet[Program]):
         return programs_owned_by(user)
 
     def perform_create(self, serializer: BaseSerializer[Program]) -> None:
-        """Make the asking user the owner."""
-        serializer.save(owner=self.request.user)
+        """Make the asking user the owner; raise TooManyPrograms for one program too many."""
+        owner = user_of(self.request)
+        with transaction.atomic():
+            try:
+                take_program(owner.pk)
+            except LimitReachedError as error:
+                raise TooManyPrograms(str(error)) from error
+            serializer.save(owner=owner)
 
     @extend_schema(request=ClipSerializer, responses={200: ClipSerializer, 201: ClipSerializer})
     @action(detail=True, methods=["put"])
@@ -87,7 +116,9 @@ class ProgramTalksView(generics.ListAPIView[Talk]):
             201: TalkSerializer,
             400: OpenApiResponse(description="No acceptable recording, or a field is wrong."),
             409: OpenApiResponse(description="The program went away meanwhile."),
-            413: OpenApiResponse(description="The recording has too many bytes."),
+            413: OpenApiResponse(
+                description="The recording has too many bytes, or its user has no room."
+            ),
             422: OpenApiResponse(description="The Idempotency-Key was used for another talk."),
             503: OpenApiResponse(
                 description="The database is away. The talk may be posted all the same: repeat the "

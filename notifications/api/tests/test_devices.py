@@ -1,7 +1,11 @@
 """Devices over HTTP: registered, refreshed, moved, unregistered; no token ever comes back."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
@@ -82,6 +86,110 @@ def test_an_unregistered_device_can_come_back_with_its_id(api: APIClient, user: 
 
     assert answer.json()["id"] == device.pk
     assert DeviceToken.objects.get().disabled_at is None
+
+
+# --- How many ------------------------------------------------------------------------------------
+
+
+def devices_of(user: User, count: int) -> list[DeviceToken]:
+    """Return so many devices of the user, each refreshed a minute after the one before."""
+    start = timezone.now() - timedelta(days=1)
+    return [
+        DeviceTokenFactory.create(user=user, refreshed_at=start + timedelta(minutes=number))
+        for number in range(count)
+    ]
+
+
+def enabled(user: User) -> set[int]:
+    return set(DeviceToken.objects.enabled().filter(user=user).values_list("id", flat=True))
+
+
+def test_one_device_more_disables_the_one_refreshed_longest_ago(api: APIClient, user: User) -> None:
+    oldest, *others = devices_of(user, 20)
+
+    answer = api.put(DEVICES, {"token": TOKEN, "platform": "ios"})
+
+    assert answer.status_code == 201
+    assert enabled(user) == {*(each.id for each in others), answer.json()["id"]}
+    oldest.refresh_from_db()
+    assert oldest.disabled_reason == (
+        "Its user has 19 other devices, which were refreshed later, and may have no more."
+    )
+
+
+def test_a_device_that_had_to_go_comes_back_by_the_same_rule(api: APIClient, user: User) -> None:
+    oldest, second, *_ = devices_of(user, 20)
+    api.put(DEVICES, {"token": TOKEN, "platform": "ios"})
+
+    answer = api.put(DEVICES, {"token": oldest.token, "platform": "ios"})
+
+    assert (answer.status_code, answer.json()["id"]) == (200, oldest.id)
+    assert len(enabled(user)) == 20
+    assert oldest.id in enabled(user)
+    assert second.id not in enabled(user)
+
+
+def test_a_token_that_moves_to_a_user_counts_there(api: APIClient, user: User) -> None:
+    oldest, *_ = devices_of(user, 20)
+    moved = DeviceTokenFactory.create()
+
+    api.put(DEVICES, {"token": moved.token, "platform": "ios"})
+
+    assert moved.id in enabled(user)
+    assert oldest.id not in enabled(user)
+    assert len(enabled(user)) == 20
+
+
+def test_what_is_above_the_bound_is_left_alone_until_the_next_registration(
+    api: APIClient, user: User
+) -> None:
+    known = devices_of(user, 25)[0]
+
+    api.put(DEVICES, {"token": known.token, "platform": "ios"})
+    assert len(enabled(user)) == 25
+
+    api.put(DEVICES, {"token": TOKEN, "platform": "ios"})
+    assert len(enabled(user)) == 20
+
+
+def test_the_devices_of_others_are_left_alone(api: APIClient, user: User) -> None:
+    other = UserFactory.create()
+    devices_of(other, 20)
+    devices_of(user, 20)
+
+    api.put(DEVICES, {"token": TOKEN, "platform": "ios"})
+
+    assert len(enabled(other)) == 20
+
+
+def test_a_known_token_is_refreshed_by_one_update(
+    user: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    device = DeviceTokenFactory.create(user=user)
+
+    with django_assert_num_queries(2):  # the update, and the row that is answered
+        DeviceToken.objects.register(
+            user=user, token=device.token, kind="token", platform="web", now=timezone.now()
+        )
+
+
+@pytest.mark.engines
+@pytest.mark.django_db(transaction=True)
+def test_registrations_at_once_do_not_pass_the_bound_together() -> None:
+    user = UserFactory.create()
+    devices_of(user, 18)
+
+    def register(number: int) -> int:
+        try:
+            token = f"token-at-once-{number}"
+            return client_of(user).put(DEVICES, {"token": token, "platform": "ios"}).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(10) as pool:
+        assert list(pool.map(register, range(10))) == [201] * 10
+
+    assert len(enabled(user)) == 20
 
 
 def test_another_ones_device_is_not_there(api: APIClient) -> None:

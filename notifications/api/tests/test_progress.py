@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from notifications import channel
+from notifications import channel, reasons
 from notifications.models import Notification
 from notifications.tests.factories import NotificationFactory
 from programs.tests.clients import client_of
@@ -56,7 +56,34 @@ def test_the_owner_follows_the_progress(django_assert_num_queries: DjangoAssertN
     assert seen["started_at"] is not None
     assert seen["finished_at"] is None
     assert {"created_at", "first_sent_at", "last_sent_at"} <= set(seen)
-    assert "reason" not in seen  # it names operators and settings
+    assert seen["reason"] == ""  # it names operators and settings
+
+
+HOURLY = (
+    "Its program may announce 6 talks an hour, and this one is beyond that: the talk is posted, "
+    "and its notification waits for an operator to release or cancel it."
+)
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        (reasons.TOO_MANY_AN_HOUR % {"limit": 6}, HOURLY),
+        (reasons.TALK_TOO_OLD, reasons.TALK_TOO_OLD),
+        (reasons.LIVE % {"reason": "the evening show", "who": "anna"}, ""),
+        (reasons.NO_CREDENTIALS, ""),
+        (f"Held by anna (admin): {HOURLY}", ""),
+        ("Released by anna (admin): a talker I know", ""),
+        ("of an operator's own words", ""),
+    ],
+)
+def test_the_talker_reads_a_reason_that_is_meant_for_talkers(stored: str, told: str) -> None:
+    notification = NotificationFactory.create(reason=stored)
+    assert notification.talk
+
+    seen = client_of(notification.talk.program.owner).get(address(notification)).json()
+
+    assert seen["reason"] == told
 
 
 def test_dry_run_is_undecided_before_the_start() -> None:

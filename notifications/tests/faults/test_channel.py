@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 
 import pytest
 import redis
+from django.conf import settings
+from django.utils import timezone
 
+from notifications import channel
 from notifications.channel import TALK_POSTED_CHANNEL
 from notifications.models import Notification
 from programs.models import Talk
@@ -84,6 +88,29 @@ def test_a_talk_named_in_a_message_gets_the_notification_that_it_lacks(system: S
     assert Notification.objects.get().talk == named
     assert not Notification.objects.filter(talk=unnamed).exists()
     assert outcomes() == {"sent": 5}
+    system.verify(kills=0)
+
+
+def test_who_can_only_publish_announces_no_imported_talk(system: System) -> None:
+    program = system.listeners(5)
+    imported, signed = Talk.objects.bulk_create(
+        [Talk(program=program, title="Imported"), Talk(program=program, title="Signed")]
+    )
+    Talk.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    worker = system.start_worker(SECRET_KEY=settings.SECRET_KEY)
+
+    forged = json.dumps(
+        {"talk_id": imported.id, "hmac": channel.hmac_of(imported.id, key="a guess")}
+    )
+    publish(system, message(imported.id), *[forged.encode()] * 3)
+    publish(system, channel.signed(signed.id).encode())
+    system.wait(lambda: Notification.objects.filter(state="done").exists())
+
+    assert Notification.objects.get().talk == signed
+    assert outcomes() == {"sent": 5}
+    log = worker.log.read_text()
+    assert log.count("message.wrong_hmac") == log.count("talk.not_announced") == 1
+    assert "a guess" not in log
     system.verify(kills=0)
 
 

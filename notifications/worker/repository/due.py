@@ -1,13 +1,13 @@
 """Due: which notifications are to be sent or ended, and the transitions that the worker makes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef
 
-from notifications import policy, reasons
+from notifications import caps, policy, reasons
 from notifications.models import Delivery, DeviceToken, Notification, SendingSwitch
 from notifications.models.device import DeviceTokenQuerySet, ExistsForEach
 from notifications.models.notification import max_age
@@ -23,19 +23,27 @@ class Due:
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
 
-    def add_missing(self, talk_ids: Collection[int], *, now: datetime) -> int:
-        """Write the notification of each named talk that has none, and return how many.
+    def add_missing(self, most_ages: Mapping[int, timedelta], *, now: datetime) -> list[int]:
+        """Write the notification of each named talk that has none; return those that get none.
 
-        Only talks that a message named get one: a bulk import must not push to everybody.
+        Only talks that a message named get one: a bulk import must not push to everybody. And only
+        those that are no older than their `most_ages` says: anybody may publish.
         """
-        if not talk_ids:
-            return 0
-        talks = Talk.objects.filter(id__in=talk_ids, notification=None).select_related("program")
-        for talk in talks:
+        if not most_ages:
+            return []
+        lacking = Talk.objects.filter(id__in=most_ages, notification=None)
+        too_old = []
+        for talk in lacking.select_related("program"):
+            if age_of(talk, now=now) > most_ages[talk.id]:
+                too_old.append(talk.id)
+                continue
             # Another process may have written the notification meanwhile, or deleted the talk.
             with suppress(IntegrityError), transaction.atomic():
-                Notification.objects.create_for(talk, now=now)
-        return len(talks)
+                objection = caps.objection(talk.program_id, now=now)
+                row = Notification.objects.create_for(talk, now=now, objection=objection)
+                if row.state == Notification.State.HELD:
+                    tell_held(row.id, row.reason)
+        return too_old
 
     def active(self) -> list[Notification]:
         """Return what is pending or being sent, oldest first, with talk and program."""
@@ -168,6 +176,11 @@ class Due:
         return DeviceToken.objects.audience_of(
             notification.talk.program_id, cutoff=notification.cutoff
         )
+
+
+def age_of(talk: Talk, *, now: datetime) -> timedelta:
+    """Return how old the talk's row is, by the database's clock."""
+    return now - talk.created_at if talk.created_at else timedelta.max
 
 
 def is_stopped(notification: Notification, switch: SendingSwitch, *, now: datetime) -> bool:

@@ -509,6 +509,50 @@ def test_a_talk_named_by_another_producer_is_notified() -> None:
     assert outcomes() == {"sent": 1}
 
 
+def imported_long_ago() -> Talk:
+    """Return a talk that another producer inserted two minutes ago; posted_at says now."""
+    (talk,) = Talk.objects.bulk_create([Talk(program=program_with("ok"), title="Imported")])
+    Talk.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    return talk
+
+
+def test_an_imported_talk_is_not_announced_by_who_can_only_publish(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    invoker = worker()
+    invoker.inbox.put(TalkPosted(imported_long_ago().id))
+
+    invoker.run()
+
+    assert not Notification.objects.exists()
+    told = [each for each in caplog.records if each.getMessage() == "talk.not_announced"]
+    assert [vars(each)["talks"] for each in told] == [1]
+
+
+def test_an_imported_talk_is_announced_by_who_knows_the_key() -> None:
+    talk = imported_long_ago()
+    invoker = worker()
+    invoker.inbox.put(TalkPosted(talk.id))
+    invoker.inbox.put(TalkPosted(talk.id, is_signed=True))
+
+    invoker.run()
+
+    assert outcomes() == {"sent": 1}
+
+
+def test_a_talk_is_as_old_as_when_its_message_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = imported_long_ago()
+    invoker = worker()
+    heard_at = time.monotonic() - 90  # the database was away since
+    with monkeypatch.context() as then:
+        then.setattr(time, "monotonic", lambda: heard_at)
+        invoker.opening.note_talk(TalkPosted(talk.id))
+
+    invoker.run()
+
+    assert outcomes() == {"sent": 1}
+
+
 def test_a_deleted_talk_is_not_announced() -> None:
     notification = post(program_with("ok"))
     Talk.objects.all().delete()

@@ -8,6 +8,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from notifications.channel import ANNOUNCED_WITHIN
 from notifications.models import Delivery, Notification
 from notifications.tests.faults.locks import somebody_waits_for_a_lock
 from notifications.worker.lease import Lease
@@ -66,7 +67,7 @@ def test_two_producers_of_the_same_missing_notification_make_one() -> None:
 
     def add() -> None:
         start.wait(DEADLINE_SECONDS)
-        repository.due.add_missing({talk_id}, now=timezone.now())
+        repository.due.add_missing({talk_id: ANNOUNCED_WITHIN}, now=timezone.now())
 
     for thread in [in_thread(add) for _ in range(4)]:
         thread.join(DEADLINE_SECONDS)

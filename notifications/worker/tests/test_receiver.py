@@ -101,6 +101,33 @@ def test_a_message_names_its_talk(listen: Listen) -> None:
 
 
 @pytest.mark.engines
+def test_a_signed_message_is_handed_on_as_signed(listen: Listen) -> None:
+    with running_redis() as url:
+        heard = listen(url)
+        heard.wait_for(SUBSCRIBED)
+
+        publish(url, channel.signed(42).encode())
+
+        assert heard.next() == TalkPosted(42, is_signed=True)
+
+
+@pytest.mark.engines
+def test_messages_with_a_wrong_hmac_name_no_talk_and_are_told_once(
+    listen: Listen, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_redis() as url:
+        heard = listen(url)
+        heard.wait_for(SUBSCRIBED)
+
+        for _ in range(3):
+            publish(url, b'{"talk_id": 42, "hmac": "0123"}')
+
+        assert [heard.next() for _ in range(3)] == [Wake("message")] * 3
+    told = [each for each in caplog.records if each.getMessage() == "message.wrong_hmac"]
+    assert len(told) == 1
+
+
+@pytest.mark.engines
 def test_garbage_only_means_look_now(listen: Listen) -> None:
     with running_redis() as url:
         heard = listen(url)

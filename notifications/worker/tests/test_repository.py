@@ -9,10 +9,11 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.who import Who
 from notifications import reasons
+from notifications.channel import ANNOUNCED_WITHIN
 from notifications.models import (
     Batch,
     Delivery,
@@ -785,7 +786,8 @@ def test_only_named_talks_get_the_notification_that_they_lack(
         [Talk(program=program, title="Named"), Talk(program=program, title="Imported")]
     )
 
-    assert repository.due.add_missing([named.id, 404], now=NOW) == 1
+    named_in_messages = dict.fromkeys([named.id, 404], ANNOUNCED_WITHIN)
+    assert repository.due.add_missing(named_in_messages, now=NOW) == []
     assert Notification.objects.get().talk_id == named.id
 
 
@@ -794,7 +796,60 @@ def test_a_talk_named_again_gets_no_second_notification(
 ) -> None:
     talk = Talk.objects.create(program=program, title="Hello")
 
-    assert repository.due.add_missing([talk.id], now=NOW) == 0
+    repository.due.add_missing({talk.id: ANNOUNCED_WITHIN}, now=NOW)
+
+    assert Notification.objects.count() == 1
+
+
+def long_ago(talk: Talk) -> Talk:
+    """Return the talk as if it had been inserted more than a minute ago; posted_at says now."""
+    Talk.objects.filter(id=talk.id).update(
+        created_at=NOW - ANNOUNCED_WITHIN - timedelta(seconds=1), posted_at=NOW
+    )
+    return talk
+
+
+def test_an_imported_talk_is_announced_by_no_unsigned_message(
+    repository: Repository, program: Program
+) -> None:
+    (talk,) = Talk.objects.bulk_create([Talk(program=program, title="Imported")])
+    long_ago(talk)
+
+    assert repository.due.add_missing({talk.id: ANNOUNCED_WITHIN}, now=NOW) == [talk.id]
+    assert not Notification.objects.exists()
+
+
+def test_a_talk_that_is_older_than_the_column_is_announced_by_no_unsigned_message(
+    repository: Repository, program: Program
+) -> None:
+    (talk,) = Talk.objects.bulk_create([Talk(program=program, title="Old", posted_at=NOW)])
+    Talk.objects.update(created_at=None)
+
+    assert repository.due.add_missing({talk.id: ANNOUNCED_WITHIN}, now=NOW) == [talk.id]
+    assert repository.due.add_missing({talk.id: timedelta.max}, now=NOW) == []
+    assert Notification.objects.get().talk == talk
+
+
+def test_a_talk_of_a_signed_message_is_announced_at_any_age(
+    repository: Repository, program: Program
+) -> None:
+    (talk,) = Talk.objects.bulk_create([Talk(program=program, title="Imported")])
+    long_ago(talk)
+
+    assert repository.due.add_missing({talk.id: timedelta.max}, now=NOW) == []
+    assert Notification.objects.get().talk == talk
+
+
+def test_a_named_talk_beyond_the_cap_is_held(
+    repository: Repository, program: Program, settings: Settings
+) -> None:
+    settings.NOTIFICATIONS_PER_PROGRAM_PER_HOUR = 1
+    talks = Talk.objects.bulk_create(Talk(program=program, title=f"{n}") for n in range(3))
+
+    repository.due.add_missing({each.id: ANNOUNCED_WITHIN for each in talks}, now=NOW)
+
+    states = Notification.objects.order_by("id").values_list("state", flat=True)
+    assert list(states) == ["pending", "held", "held"]
 
 
 def test_the_longest_reason_of_an_operator_fits(repository: Repository, program: Program) -> None:
