@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
-from programs.uncounted_lists import UncountedListMixin
+from radiotalk.uncounted_lists import UncountedListMixin
 
 from .audio import InvalidAudio, read_audio
 from .disk import DISK_FULL, DiskFullError, raise_if_dropped

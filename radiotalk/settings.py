@@ -3,6 +3,7 @@
 A wrong setting stops the start, and so does a missing SECRET_KEY or ALLOWED_HOSTS without DEBUG.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ DEBUG = env.boolean("DEBUG", default=False)
 SECRET_KEY = env.required(
     "SECRET_KEY", fallback="for-a-laptop-only-never-in-production-" + "x" * 20 if DEBUG else None
 )
+# Keys before, newest first: what was signed or hashed with one of them stays valid.
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 host_names = env.required("ALLOWED_HOSTS", fallback="localhost,127.0.0.1,[::1]" if DEBUG else None)
 ALLOWED_HOSTS = [name.strip() for name in host_names.split(",")]
 # Only `production` can send for real (notifications/policy.py).
@@ -30,7 +33,6 @@ ENVIRONMENT = env.choice(
 )
 
 INSTALLED_APPS = [
-    "rest_framework.authtoken",  # first: notifications.admin unregisters its pages
     "notifications",
     "programs",
     "accounts",
@@ -44,6 +46,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "rest_framework",
+    "knox",
 ]
 
 MIDDLEWARE = [
@@ -221,7 +224,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "accounts.api.authentication.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -233,6 +236,16 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "PAGE_SIZE": 50,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+# API tokens (accounts/models/api_token.py); knox has no table of its own here.
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105  (no password)
+MIGRATION_MODULES = {"knox": None}
+REST_KNOX = {
+    "SECURE_HASH_ALGORITHM": "accounts.token_hash.keyed_hash",
+    "AUTO_REFRESH": True,
+    "TOKEN_TTL": timedelta(days=90),  # without use
+    "AUTO_REFRESH_MAX_TTL": timedelta(days=365),  # in all
+    "MIN_REFRESH_INTERVAL": 60,  # seconds between two writes of a token's last use
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Radiotalk API",

@@ -6,7 +6,6 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from django.views.static import serve
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from rest_framework.authtoken.views import obtain_auth_token
 
 from notifications.metrics import metrics
 
@@ -16,7 +15,7 @@ handler404 = "radiotalk.api.not_found"
 handler500 = "radiotalk.api.failed"
 
 api: list[URLPattern | URLResolver] = [
-    path("auth/token/", obtain_auth_token, name="auth-token"),
+    path("", include("accounts.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("", include("programs.api.urls")),

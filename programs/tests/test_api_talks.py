@@ -12,9 +12,9 @@ from django.db import connection
 from django.db.models.signals import post_save
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
+from accounts.models import ApiToken
 from programs.models import Program, Talk
 from programs.tests.clients import client_of, overtaken_by
 from programs.tests.factories import ProgramFactory, TalkFactory
@@ -324,7 +324,7 @@ def test_of_two_at_once_the_database_lets_one_pass(
 @pytest.mark.engines
 @pytest.mark.django_db(transaction=True)
 def test_twenty_at_once_are_one_talk_with_one_notification(program: Program, files: Files) -> None:
-    token = Token.objects.create(user=program.owner).key
+    _, token = ApiToken.objects.create(program.owner)
 
     def post(_: int) -> Any:
         try:

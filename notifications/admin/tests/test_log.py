@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from notifications.admin.delivery import DeliveryAdmin
 from notifications.models import Delivery, DeviceToken, Notification
-from programs.uncounted_lists import LAST_PAGE, UncountedPaginator
+from radiotalk.uncounted_lists import LAST_PAGE, UncountedPaginator
 
 from .rows import delivery, listener, listing, notification, page_of, superuser
 

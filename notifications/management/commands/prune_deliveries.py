@@ -4,6 +4,8 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
+from accounts import plain_tokens
+from accounts.models import ApiToken
 from notifications.management.arguments import whole_number
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Interrupted
@@ -41,4 +43,6 @@ class Command(DatabaseCommand):
         except KeyboardInterrupt as interrupt:
             self.stdout.write(f"Stopped after {deliveries} lines; the next run goes on there.")
             raise Interrupted from interrupt
+        plain_tokens.forget()
+        ApiToken.objects.dead().delete()
         self.stdout.write(f"{deliveries} lines of the send log and {batches} batches deleted.")
