@@ -138,7 +138,8 @@ class Deployment(Processes):
         self, program: Program, recording: bytes = b"", /, **headers: str
     ) -> Callable[[], requests.Response]:
         """Return what uploads this recording, or a real one, when called, from any thread."""
-        headers["Authorization"] = f"Token {self.token_of(program.owner)}"
+        if "Authorization" not in headers:
+            headers["Authorization"] = f"Token {self.token_of(program.owner)}"
         recording = recording or RECORDING.read_bytes()
         return partial(self._post_recording, program.id, recording, headers)
 
