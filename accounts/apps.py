@@ -9,4 +9,4 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from . import events, sessions  # noqa: F401  (they receive signals)
+        from . import events, plain_tokens, revoking, sessions  # noqa: F401  (they receive signals)

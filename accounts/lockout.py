@@ -18,6 +18,7 @@ from axes.models import AccessFailureLog, AccessLog
 from axes.signals import user_locked_out
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import ngettext
@@ -158,9 +159,13 @@ def answer(request: HttpRequest, refused: HttpResponse, credentials: Any) -> Htt
     return response
 
 
-def prune(now: datetime) -> int:
-    """Delete what no rule counts any more; return how many rows."""
-    failures = AccessFailureLog.objects.filter(attempt_time__lt=now - FAILURES_KEPT_FOR)
-    log_ins = AccessLog.objects.filter(attempt_time__lt=now - KNOWN_FOR)
-    count: int = failures.delete()[0] + log_ins.delete()[0]
-    return count
+def old_failures(now: datetime) -> QuerySet[Any]:
+    """Return the failed log-ins that no rule counts any more, and the desk shows no longer."""
+    rows: QuerySet[Any] = AccessFailureLog.objects.filter(attempt_time__lt=now - FAILURES_KEPT_FOR)
+    return rows
+
+
+def old_log_ins(now: datetime) -> QuerySet[Any]:
+    """Return the log-ins that make no address known any more."""
+    rows: QuerySet[Any] = AccessLog.objects.filter(attempt_time__lt=now - KNOWN_FOR)
+    return rows

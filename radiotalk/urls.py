@@ -4,7 +4,6 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-from rest_framework.authtoken.views import obtain_auth_token
 
 from notifications.metrics import metrics
 from programs.media import recording
@@ -21,7 +20,7 @@ docs = SpectacularSwaggerSplitView.as_view(
 )
 
 api: list[URLPattern | URLResolver] = [
-    path("auth/token/", obtain_auth_token, name="auth-token"),
+    path("", include("accounts.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", docs, name="docs"),
     path("", include("programs.api.urls")),

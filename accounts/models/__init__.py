@@ -1,5 +1,6 @@
-"""The tables of accounts: what operators did."""
+"""The tables of accounts: API tokens, and what operators did."""
 
 from .act import Act
+from .api_token import ApiToken
 
-__all__ = ["Act"]
+__all__ = ["Act", "ApiToken"]

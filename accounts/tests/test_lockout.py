@@ -260,9 +260,10 @@ def test_what_no_rule_counts_any_more_is_deleted() -> None:
     failed(3)
     assert gets_in(at_desk("anna", PASSWORD))
 
-    assert lockout.prune(now + timedelta(days=6)) == 0
-    assert lockout.prune(now + timedelta(days=8)) == 3
-    assert lockout.prune(now + timedelta(days=31)) == 1
+    assert lockout.old_failures(now + timedelta(days=6)).count() == 0
+    assert lockout.old_failures(now + timedelta(days=8)).count() == 3
+    assert lockout.old_log_ins(now + timedelta(days=29)).count() == 0
+    assert lockout.old_log_ins(now + timedelta(days=31)).count() == 1
 
 
 @pytest.mark.parametrize("model", ["accessfailurelog", "accesslog"])

@@ -17,12 +17,10 @@ lease         the workers
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
-from rest_framework.authtoken.models import TokenProxy
 
 from . import batch, delivery, device, lease, notification, program, switch
 
 admin.site.site_title = "Radiotalk"
 admin.site.index_title = _("Operators' desk")
-admin.site.unregister(TokenProxy)  # its pages show API tokens whole
 
 __all__ = ["batch", "delivery", "device", "lease", "notification", "program", "switch"]

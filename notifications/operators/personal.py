@@ -69,8 +69,7 @@ TABLE: dict[str, Kept | NotKept] = {
         "user", ("action_time", "content_type__model", "object_id", "object_repr", "action_flag")
     ),
     "accounts.Act": Kept("account_id", ("at", "name", "about", "reason", "address")),
-    "authtoken.Token": Kept("user", ("created",)),
-    "knox.AuthToken": Kept("user", ("created", "expiry")),
+    "accounts.ApiToken": Kept("user", ("name", "created", "last_used_at", "expiry")),
     "account.EmailAddress": Kept("user", ("email", "verified", "primary")),
     "account.EmailConfirmation": Kept("email_address__user", ("created", "sent")),
     "mfa.Authenticator": Kept("user", ("type", "created_at", "last_used_at")),

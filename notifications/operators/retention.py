@@ -15,6 +15,8 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from accounts import lockout, plain_tokens
+from accounts.models import ApiToken
 from notifications.models import (
     AnsweredForm,
     Batch,
@@ -204,4 +206,12 @@ KINDS = (
         lambda ages: SendingMinute.objects.filter(minute__lt=ages.now - MINUTES_KEPT),
     ),
     rows("expired sessions", lambda ages: Session.objects.filter(expire_date__lt=ages.now)),
+    rows("API tokens that let nobody in", lambda ages: ApiToken.objects.dead()),
+    Kind(
+        "API tokens in plain text",
+        lambda ages: plain_tokens.count(),
+        lambda ages: iter([plain_tokens.forget()]),
+    ),
+    rows("failed log-ins", lambda ages: lockout.old_failures(ages.now)),
+    rows("log-ins that make no address known", lambda ages: lockout.old_log_ins(ages.now)),
 )

@@ -5,8 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rest_framework.authtoken.models import Token
-
+from accounts.models import ApiToken
 from notifications.models import DeviceToken
 
 from .evidence import CHUNK, Evidence, UnusableEvidenceError, told
@@ -25,9 +24,9 @@ Secrets = Mapping[str, Mapping[str, str]]
 def check(evidence: Evidence) -> Finding:
     """Return where the given logs show a secret.
 
-    The secrets are every device token and API token of the database, the lines of the service
-    account's key, and "Bearer ". Pages and answers are not searched, and neither are logs for
-    tokens that were deleted since.
+    The secrets are every device token of the database, the beginning of every API token (all of it
+    is stored hashed alone), the lines of the service account's key, and "Bearer ". Pages and
+    answers are not searched, and neither are logs for tokens that were deleted since.
     """
     finding = Finding("I10", "quiet")
     if not evidence.given.logs:
@@ -50,8 +49,10 @@ def all_secrets(credentials: str) -> Iterator[tuple[str, str]]:
     yield BEARER, "an Authorization header"
     for token in DeviceToken.objects.order_by().values_list("token", flat=True).iterator(CHUNK):
         yield token, f"the device token {told(token)}"
-    for key in Token.objects.order_by().values_list("key", flat=True).iterator(CHUNK):
-        yield key, f"the API token {told(key)}"
+    for beginning, number in (
+        ApiToken.objects.order_by().values_list("token_key", "id").iterator(CHUNK)
+    ):
+        yield beginning, f"the API token {number}"
     for line in private_key_lines(credentials):
         yield line, "a line of the service account's key"
 

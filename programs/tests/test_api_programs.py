@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from pytest_django import DjangoAssertNumQueries
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from programs.api.views import ProgramViewSet
@@ -39,20 +38,6 @@ def test_who_is_not_logged_in_is_asked_to(path: str) -> None:
 
     assert answer.status_code == 401
     assert answer["WWW-Authenticate"] == "Token"
-
-
-@pytest.mark.django_db
-def test_a_password_is_exchanged_for_a_token_that_lets_in() -> None:
-    user = UserFactory.create()
-    user.set_password("secret")
-    user.save()
-    client = APIClient()
-
-    answer = client.post("/api/v1/auth/token/", {"username": user.username, "password": "secret"})
-
-    assert answer.json() == {"token": Token.objects.get().key}
-    client.credentials(HTTP_AUTHORIZATION=f"Token {answer.json()['token']}")
-    assert client.get(PROGRAMS).status_code == 200
 
 
 def test_a_new_program_is_its_creators(api: APIClient, user: User) -> None:

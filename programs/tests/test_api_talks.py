@@ -11,10 +11,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.db.models.signals import post_save
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
+from accounts.models import ApiToken
 from programs.models import Program, Talk
 from programs.tests.clients import client_of, overtaken_by
 from programs.tests.factories import ProgramFactory, TalkFactory
@@ -324,7 +325,7 @@ def test_of_two_at_once_the_database_lets_one_pass(
 @pytest.mark.engines
 @pytest.mark.django_db(transaction=True)
 def test_twenty_at_once_are_one_talk_with_one_notification(program: Program, files: Files) -> None:
-    token = Token.objects.create(user=program.owner).key
+    _, token = ApiToken.objects.create(program.owner)
 
     def post(_: int) -> Any:
         try:
@@ -340,6 +341,18 @@ def test_twenty_at_once_are_one_talk_with_one_notification(program: Program, fil
     assert {answer["id"] for answer in answers} == {talk.pk}
     assert api_sees_notification(program, talk)
     assert len(files()) == 1
+
+
+def test_who_uploads_costs_one_question(program: Program, files: Files) -> None:
+    _, token = ApiToken.objects.create(program.owner)
+    client = APIClient(headers={"Authorization": f"Token {token}"})
+    client.get("/api/v1/programs/")  # a use that is written, once a minute
+
+    with CaptureQueriesContext(connection) as captured:
+        assert upload(client, program).status_code == 201
+
+    of_tokens = [each["sql"] for each in captured if ApiToken._meta.db_table in each["sql"]]
+    assert len(of_tokens) == 1
 
 
 def api_sees_notification(program: Program, talk: Talk) -> bool:

@@ -5,11 +5,14 @@ from io import StringIO
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts import plain_tokens
+from accounts.models import ApiToken
 from notifications.models import AnsweredForm, Batch, Delivery, Notification, SendingMinute
 from notifications.operators import retention
 from notifications.tests.factories import BatchFactory, DeliveryFactory, NotificationFactory
@@ -187,3 +190,22 @@ def test_ctrl_c_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
         call_command("prune", "--older-than", "30", stdout=out)
 
     assert "the next run goes on there" in out.getvalue()
+
+
+def test_api_tokens_that_let_nobody_in_go_too() -> None:
+    gone, here = User.objects.create_user("gone", is_active=False), User.objects.create_user("here")
+    for user in (gone, here):
+        ApiToken.objects.create(user)
+
+    call_command("prune_deliveries", "--older-than", "30", stdout=StringIO())
+
+    assert [token.user for token in ApiToken.objects.all()] == [here]
+
+
+def test_and_so_do_those_in_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    forgotten: list[str] = []
+    monkeypatch.setattr(plain_tokens, "forget", lambda: forgotten.append("all"))
+
+    call_command("prune_deliveries", "--older-than", "30", stdout=StringIO())
+
+    assert forgotten == ["all"]

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import requests
 from django.utils import timezone
-from rest_framework.authtoken.models import Token
 
 from accounts.who import Who
 from notifications.models import Notification, WorkerLease
@@ -75,7 +74,7 @@ def register_device(system: System, program: Program) -> None:
     Clip.objects.create(listener=user, program=program)
     answer = requests.put(
         f"http://{LOOPBACK}:{system.web_port}/api/v1/devices/",
-        headers={"Authorization": f"Token {Token.objects.create(user=user).key}"},
+        headers={"Authorization": f"Token {system.token_of(user)}"},
         json={"token": "a-new-device", "platform": "android"},
         timeout=REQUEST_SECONDS,
     )

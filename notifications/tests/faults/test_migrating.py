@@ -4,6 +4,7 @@ import io
 import sys
 import tarfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import requests
 from django.core.management import call_command
 from django.db import connection, transaction
 
+from accounts.tests.plain_table import plain_table, plain_token
 from notifications.models import Notification, WorkerLease
 from notifications.tests.history import PREVIOUS_RELEASE, git
 from testbed.lasting_system import assert_outcomes, ended
@@ -120,6 +122,13 @@ def post_elsewhere(system: System, program_id: int) -> Notification:
 
 
 @pytest.fixture
+def plain_tokens(db: None) -> Iterator[None]:
+    """Have the API tokens of that release, which are dropped before the database is emptied."""
+    with plain_table():
+        yield
+
+
+@pytest.fixture
 def release(tmp_path: Path) -> Path:
     """Return the code of the release before, as its commit has it."""
     archive = git("archive", PREVIOUS_RELEASE)
@@ -129,7 +138,7 @@ def release(tmp_path: Path) -> Path:
 
 
 def test_the_release_before_sends_and_takes_uploads_on_the_newest_schema(
-    system: System, release: Path
+    system: System, plain_tokens: None, release: Path
 ) -> None:
     program = system.listeners(TARGETS)
     manage = [sys.executable, str(release / "manage.py")]
@@ -142,7 +151,8 @@ def test_the_release_before_sends_and_takes_uploads_on_the_newest_schema(
     listening(web, system.web_port)
 
     by_hand = ended(system, post(program))
-    assert system.upload(program).status_code == 201
+    login = f"Token {plain_token(program.owner, 'a')}"
+    assert system.upload(program, Authorization=login).status_code == 201
     system.wait(lambda: outcomes() == {"sent": 2 * TARGETS})
 
     assert_outcomes(by_hand, sent=TARGETS)

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from rest_framework.authtoken.models import Token
 
+from accounts.models import ApiToken
 from notifications.verification import UnusableEvidenceError
 
 from .scene import Scene
@@ -52,8 +52,8 @@ def test_an_api_token_an_authorization_header_and_a_key_are_found(
     frame = "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n"
     credentials = tmp_path / "account.json"
     credentials.write_text(json.dumps({"private_key": frame.format(KEY_LINE)}))
-    token = Token.objects.create(user=scene.program.owner)
-    add(log, f"Authorization: Token {token.key}")
+    _, token = ApiToken.objects.create(scene.program.owner)
+    add(log, f"Authorization: Token {token}")
     add(log, "Authorization: Bearer ya29.abc")
     add(log, KEY_LINE)
 
