@@ -57,7 +57,7 @@ def unprotect(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0001_acts")]
+    dependencies = [("accounts", "0003_copy_plain_tokens")]
 
     operations = [
         migrations.AddIndex(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0009_notification_tag_is_unique'),
+        ('notifications', '0010_notification_counted_for'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0009_notification_tag_is_unique'),
+        ('notifications', '0011_whose_act_it_was'),
     ]
 
     operations = [

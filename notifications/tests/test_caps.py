@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from accounts.who import Who
 from notifications import caps
 from notifications.models import Notification
 from notifications.operators import acts
@@ -114,7 +115,7 @@ def test_a_deleted_talk_counts_all_the_same(program: Program) -> None:
 def test_a_cancelled_one_counts_all_the_same(program: Program) -> None:
     rows = [post(program), post(program)]
     for row in rows:
-        acts.cancel(row.id, by="anna", reason="wrong", now=timezone.now())
+        acts.cancel(row.id, by=Who("anna", 1), reason="wrong", now=timezone.now())
 
     assert post(program).state == State.HELD
 
@@ -191,7 +192,7 @@ def held(program: Program) -> Notification:
 
 
 def test_a_released_one_goes_on_as_any_other(held: Notification, repository: Repository) -> None:
-    acts.release(held.id, by="anna (admin)", reason="I know this talker")
+    acts.release(held.id, by=Who("anna (admin)", 1), reason="I know this talker")
 
     held.refresh_from_db()
     assert (held.state, held.stopped_at) == (State.PENDING, None)
@@ -201,7 +202,9 @@ def test_a_released_one_goes_on_as_any_other(held: Notification, repository: Rep
 
 
 def test_a_cancelled_one_ends(held: Notification) -> None:
-    stop = acts.cancel(held.id, by="anna (admin)", reason="a stolen token", now=timezone.now())
+    stop = acts.cancel(
+        held.id, by=Who("anna (admin)", 1), reason="a stolen token", now=timezone.now()
+    )
 
     held.refresh_from_db()
     assert (held.state, stop.sent, stop.in_flight) == (State.CANCELLED, 0, 0)

@@ -18,6 +18,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from accounts.models import Act
+from accounts.who import Who
 from notifications.models import (
     AnsweredForm,
     Delivery,
@@ -246,11 +247,11 @@ def test_nothing_is_attempted_again_for_a_line_without_a_device(person: User) ->
     number = Delivery.objects.get().notification_id
     Delivery.objects.update(device=None, outcome="abandoned")
     with pytest.raises(acts.Refused):
-        acts.retry_failed(number, by="mia", reason="", now=NOW)
+        acts.retry_failed(number, by=Who("mia", 1), reason="", now=NOW)
 
     Delivery.objects.update(outcome="unknown")
     with pytest.raises(acts.Refused):
-        acts.resend_unknown(number, by="mia", reason="", now=NOW)
+        acts.resend_unknown(number, by=Who("mia", 1), reason="", now=NOW)
 
 
 # --- The command ----------------------------------------------------------------------------------
