@@ -44,7 +44,7 @@ STEP_TALKS = 100  # a transaction: each has a file, and rows that point to it
 STEP_ROWS = 5_000  # a transaction of rows that are only a few bytes each
 
 ERASED = "(erased)"  # in place of a name in the log of the admin
-OWNER = Who("its owner"  # who cancels, in the reason that is stored)
+OWNER = Who("its owner")  # who cancels, in the reason that is stored
 
 
 class Step(NamedTuple):
