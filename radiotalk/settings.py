@@ -5,13 +5,16 @@ A wrong setting stops the start, and so does a missing SECRET_KEY or ALLOWED_HOS
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from .env import Env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 env = Env()
 env.read_file(BASE_DIR / ".env")  # what is set in the environment stays
@@ -31,15 +34,19 @@ ENVIRONMENT = env.choice(
 
 INSTALLED_APPS = [
     "rest_framework.authtoken",  # first: notifications.admin unregisters its pages
+    "allauth",  # before accounts, for the same reason
+    "allauth.account",
+    "allauth.mfa",
     "notifications",
     "programs",
     "accounts",
-    "django.contrib.admin",
+    "radiotalk.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",  # of allauth's pages
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -57,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -216,6 +224,53 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+# --- Log-in of staff: allauth's, by password, passkey, an app's code or a recovery code -----------
+
+# Off only where nobody real can be reached: `make run` needs production's way without its friction.
+STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", default=ENVIRONMENT == "production")
+reaches_nobody = FCM_CA_FILE and urlsplit(FCM_ENDPOINT).hostname in LOOPBACK
+if ENVIRONMENT == "production" and not STAFF_SECOND_FACTOR and not reaches_nobody:
+    raise ImproperlyConfigured(
+        "STAFF_SECOND_FACTOR is off in production: leave it on, unless FCM_ENDPOINT is an emulator "
+        "on this machine with an FCM_CA_FILE of its own."
+    )
+
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "admin:index"
+LOGOUT_REDIRECT_URL = "account_login"
+
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"login": "accounts.forms.LogInForm"}
+ACCOUNT_SIGNUP_ENABLED = False
+ACCOUNT_EMAIL_VERIFICATION = "none"
+# Whoever types another's address would have us write to it.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+# allauth's own would keep each address that an account ever had, and write to all of them.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+ACCOUNT_REAUTHENTICATION_METHODS = ("password", "mfa")
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds for which a second factor is fresh
+
+MFA_ADAPTER = "accounts.adapters.FactorAdapter"
+MFA_FORMS = {"add_webauthn": "accounts.forms.AddPasskeyForm"}
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # without it a passkey is one factor, not two
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "Radiotalk"
+MFA_TOTP_TOLERANCE = 1  # the code before and after: a phone's clock is seconds wrong
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by the desk: nobody signs up in their name
+
+# --- E-mail: for a forgotten password ------------------------------------------------------------
+
+# The default prints an e-mail, with a link that sets a password, so production has another.
+vars().update(
+    env.email(
+        "EMAIL_URL", default="dummymail://" if ENVIRONMENT == "production" else "consolemail://"
+    )
+)
+EMAIL_TIMEOUT = 10  # seconds, as long as a page waits for the mail server
+DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="webmaster@localhost")
 
 # --- API --------------------------------------------------------------------------------------
 
