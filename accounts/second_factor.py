@@ -15,7 +15,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-PASSWORD, SECOND_FACTOR = "password", "mfa"  # noqa: S105  (allauth's names of the methods)
+# allauth's names of the methods.
+PASSWORD, SECOND_FACTOR = "password", "mfa"
 
 
 def is_shown(request: HttpRequest) -> bool:

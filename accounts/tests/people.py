@@ -12,6 +12,7 @@ from allauth.mfa.totp.internal.auth import (
     hotp_value,
 )
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.base import SessionBase
 from django.test import Client
 
 PASSWORD = "of-somebody-in-a-test"
@@ -56,8 +57,12 @@ def logged_in(user: User, secret: str) -> Client:
 
 
 def let_pass(client: Client, seconds: float) -> None:
-    """Make all that the session has shown so much older."""
-    session = client.session
+    """Make all that somebody has shown so much older."""
+    make_older(client.session, seconds)
+
+
+def make_older(session: SessionBase, seconds: float) -> None:
+    """Make all that was shown in this session so much older."""
     records = session[AUTHENTICATION_METHODS_SESSION_KEY]
     session[AUTHENTICATION_METHODS_SESSION_KEY] = [
         {**record, "at": record["at"] - seconds} for record in records

@@ -145,7 +145,7 @@ class ControlsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         return [*pages, *super().get_urls()]
 
     def let_in(self, control: Control[Any]) -> Callable[..., Any]:
-        """Return what lets in those who may come to a control's page, and sends others to log in."""
+        """Return what lets people in to a control's page, and sends all others to log in."""
         return staff_member_required if control.stops else self.admin_site.admin_view
 
     def found(self, request: HttpRequest, number: int) -> Any:
