@@ -14,7 +14,6 @@ from .env import Env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 env = Env()
 env.read_file(BASE_DIR / ".env")  # what is set in the environment stays
@@ -227,10 +226,19 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Log-in of staff: allauth's, by password, passkey, an app's code or a recovery code -----------
 
-# Off only where nobody real can be reached: `make run` needs production's way without its friction.
+
+def reaches_nobody() -> bool:
+    """Return whether FCM is an emulator on this machine: nothing can reach a phone."""
+    try:
+        host = urlsplit(FCM_ENDPOINT).hostname
+    except ValueError:  # a check says what is wrong with it
+        return False
+    return bool(FCM_CA_FILE) and host in ("localhost", "127.0.0.1", "::1")
+
+
+# `make run` has production's way without its friction.
 STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", default=ENVIRONMENT == "production")
-reaches_nobody = FCM_CA_FILE and urlsplit(FCM_ENDPOINT).hostname in LOOPBACK
-if ENVIRONMENT == "production" and not STAFF_SECOND_FACTOR and not reaches_nobody:
+if ENVIRONMENT == "production" and not STAFF_SECOND_FACTOR and not reaches_nobody():
     raise ImproperlyConfigured(
         "STAFF_SECOND_FACTOR is off in production: leave it on, unless FCM_ENDPOINT is an emulator "
         "on this machine with an FCM_CA_FILE of its own."
