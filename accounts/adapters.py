@@ -13,6 +13,7 @@ from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.encoding import force_bytes
 from django.utils.translation import gettext as _
 
 from . import second_factor
@@ -71,7 +72,7 @@ def keys() -> MultiFernet:
     return MultiFernet([Fernet(base64.urlsafe_b64encode(key_of(secret))) for secret in secrets])
 
 
-def key_of(secret: str) -> bytes:
+def key_of(secret: str | bytes) -> bytes:
     """Return a key for second factors alone: nothing else that SECRET_KEY signs tells of it."""
     derive = HKDF(SHA256(), length=KEY_BYTES, salt=None, info=b"accounts.second_factor")
-    return derive.derive(secret.encode())
+    return derive.derive(force_bytes(secret))

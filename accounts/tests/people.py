@@ -21,7 +21,7 @@ PERIOD = 30  # seconds of a code
 
 def code(secret: str, later: int = 0) -> str:
     """Return the app's code of this moment, or of so many periods later: each is taken once."""
-    return format_hotp_value(hotp_value(secret, int(time.time()) // PERIOD + later))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // PERIOD + later)))
 
 
 def anna(**values: Any) -> User:
