@@ -9,4 +9,10 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from . import events, plain_tokens, revoking, sessions  # noqa: F401  (they receive signals)
+        from . import (  # noqa: F401  (they receive signals)
+            events,
+            plain_tokens,
+            revoking,
+            second_factor_events,
+            sessions,
+        )

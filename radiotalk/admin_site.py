@@ -7,12 +7,25 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
+from django.http import HttpRequest
 
 from .offered_lookups import OfferedLookups
 
 
 class Site(admin.AdminSite):
-    """Registers each ModelAdmin with OfferedLookups and KeepsEdits before it."""
+    """Registers each ModelAdmin with OfferedLookups and KeepsEdits before it.
+
+    It opens to staff with a second factor.
+    """
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Return whether the desk is open to whoever asks.
+
+        What stops sending is outside of it (notifications/admin/asking.py).
+        """
+        from accounts import second_factor  # when apps are loaded: it needs models
+
+        return super().has_permission(request) and second_factor.is_shown(request)
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         from accounts.kept_edits import KeepsEdits  # when apps are loaded: it needs models

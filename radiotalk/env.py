@@ -212,6 +212,18 @@ class Env(environ.Env):  # type: ignore[misc]  # has no types
                 raise wrong(name, origin, "origins such as https://app.example.com")
         return found
 
+    def email(self, name: str, *, default: str) -> dict[str, Any]:
+        """Return Django's settings of the mail server at this address."""
+        address = self.str(name, default=default)
+        try:
+            if urlsplit(address).scheme not in self.EMAIL_SCHEMES:
+                raise ValueError
+            config: dict[str, Any] = self.email_url(name, default=default)
+        except ValueError:
+            expected = "smtp+tls://USER:PASSWORD@HOST:587, with %2F for / in the password"
+            raise wrong(name, address, expected) from None
+        return config
+
     def database(self, name: str, *, default: str) -> dict[str, Any]:
         """Return what Django needs to know of the database at this address.
 

@@ -174,6 +174,24 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
+def second_factor(settings: Settings) -> Objections:
+    """Object to staff who log in by a password alone where phones can be reached."""
+    if not settings["STAFF_SECOND_FACTOR"] and not reaches_nobody(settings):
+        yield (
+            "STAFF_SECOND_FACTOR is off: leave it on, unless FCM_ENDPOINT is an emulator on this "
+            "machine with an FCM_CA_FILE of its own."
+        )
+
+
+def reaches_nobody(settings: Settings) -> bool:
+    """Return whether FCM is an emulator on this machine: nothing can reach a phone."""
+    try:
+        host = urlsplit(settings["FCM_ENDPOINT"]).hostname
+    except ValueError:  # a check says what is wrong with it
+        return False
+    return bool(settings["FCM_CA_FILE"]) and bool(host) and is_loopback(host)
+
+
 def misspelt(settings: Settings) -> Objections:
     """Object to what somebody has set in vain."""
     for name, meant in settings["MISSPELT_SETTINGS"].items():
@@ -187,5 +205,6 @@ JUDGES: tuple[Callable[[Settings], Objections], ...] = (
     recordings,
     key_file,
     redis_far_away,
+    second_factor,
     misspelt,
 )

@@ -34,6 +34,9 @@ ENVIRONMENT = env.choice(
 )
 
 INSTALLED_APPS = [
+    "allauth",  # before accounts, which unregisters its pages from the admin
+    "allauth.account",
+    "allauth.mfa",
     "notifications",
     "programs",
     "accounts",
@@ -43,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",  # of allauth's pages
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -69,6 +73,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "radiotalk.middleware.body_limit.guard_desk_upload",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # last: it answers in the place of a log-in's view
 ]
@@ -303,6 +308,48 @@ CORS_ALLOWED_ORIGINS = env.https_origins("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_HEADERS = ["authorization", "content-type", "idempotency-key"]
 CORS_EXPOSE_HEADERS = ["Location", "Retry-After"]
+
+# --- Log-in of staff: allauth's, by password, passkey, an app's code or a recovery code -----------
+
+
+# `make run` has production's way without its friction.
+STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", default=ENVIRONMENT == "production")
+
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "admin:index"
+LOGOUT_REDIRECT_URL = "account_login"
+
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {"login": "accounts.forms.LogInForm"}
+ACCOUNT_SIGNUP_ENABLED = False
+ACCOUNT_EMAIL_VERIFICATION = "none"
+# Whoever types another's address would have us write to it.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+# allauth's own would keep each address that an account ever had, and write to all of them.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
+ACCOUNT_REAUTHENTICATION_METHODS = ("password", "mfa")
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds for which a second factor is fresh
+
+MFA_ADAPTER = "accounts.adapters.FactorAdapter"
+MFA_FORMS = {"add_webauthn": "accounts.forms.AddPasskeyForm"}
+MFA_SUPPORTED_TYPES = ["webauthn", "totp", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # without it a passkey is one factor, not two
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "Radiotalk"
+MFA_TOTP_TOLERANCE = 1  # the code before and after: a phone's clock is seconds wrong
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by the desk: nobody signs up in their name
+
+# --- E-mail: for a forgotten password ------------------------------------------------------------
+
+# The default prints an e-mail, with a link that sets a password, so production has another.
+vars().update(
+    env.email(
+        "EMAIL_URL", default="dummymail://" if ENVIRONMENT == "production" else "consolemail://"
+    )
+)
+EMAIL_TIMEOUT = 10  # seconds, as long as a page waits for the mail server
+DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="webmaster@localhost")
 
 # --- API --------------------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ os.environ.update(
     ALLOWED_HOSTS="testserver,127.0.0.1,localhost",
     ENVIRONMENT="development",
     SECURE_SSL_REDIRECT="off",
+    STAFF_SECOND_FACTOR="off",
+    EMAIL_URL="memorymail://",
     MEDIA_ROOT=media_root,
     GOOGLE_APPLICATION_CREDENTIALS="",
     FCM_ENDPOINT="https://fcm.googleapis.com",

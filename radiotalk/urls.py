@@ -29,6 +29,7 @@ api: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("", include("accounts.urls")),  # some of them in place of the admin's
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("i18n/", include("django.conf.urls.i18n")),

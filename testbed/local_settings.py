@@ -20,6 +20,7 @@ def settings(endpoint: str, ca_file: Path | None, service_account_file: Path) ->
         "DEBUG": "off",
         "ENVIRONMENT": "production",  # the only one that can go live; FCM is on this machine
         "SECURE_SSL_REDIRECT": "off",
+        "STAFF_SECOND_FACTOR": "off",  # the printed log-in is enough: it reaches nobody
         "FCM_ENDPOINT": endpoint,
         "FCM_CA_FILE": str(ca_file or ""),
         "GOOGLE_APPLICATION_CREDENTIALS": str(service_account_file),

@@ -1,5 +1,5 @@
 """The pages of accounts in the desk. Importing this package registers them."""
 
-from . import account, act, log_in, tokens
+from . import account, act, factor, log_in, tokens
 
-__all__ = ["account", "act", "log_in", "tokens"]
+__all__ = ["account", "act", "factor", "log_in", "tokens"]

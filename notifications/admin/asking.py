@@ -10,7 +10,7 @@ second click or by going back, its number is taken, and nothing more is done.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
@@ -18,6 +18,7 @@ from uuid import uuid4
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
@@ -27,6 +28,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts import second_factor
 from accounts.who import operator
 from notifications.models import AnsweredForm
 from notifications.models.control import MAX_REASON
@@ -69,6 +71,10 @@ class Control(ABC, Generic[Row]):
     label: Any  # of the link to the page, and of the button
     asks: Any  # the question
     danger = False
+    # What stops is there for staff who have shown their password alone: nobody is locked out of it.
+    stops = False
+    # Whoever makes phones ring has just shown a second factor.
+    needs_fresh_factor = False
     form: type[forms.Form] = ReasonForm
 
     @abstractmethod
@@ -130,13 +136,17 @@ class ControlsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         pages = [
             path(
                 f"{self.row_path}{control.name}/",
-                self.admin_site.admin_view(self.control_view),
+                self.let_in(control)(self.control_view),
                 {"control": control},
                 name=f"{self.opts.app_label}_{self.opts.model_name}_{control.name}",
             )
             for control in self.controls
         ]
         return [*pages, *super().get_urls()]
+
+    def let_in(self, control: Control[Any]) -> Callable[..., Any]:
+        """Return what lets people in to a control's page, and sends all others to log in."""
+        return staff_member_required if control.stops else self.admin_site.admin_view
 
     def found(self, request: HttpRequest, number: int) -> Any:
         """Return the row of that number; raise Http404 when there is none."""
@@ -167,9 +177,18 @@ class ControlsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
 def ask(
     request: HttpRequest, control: Control[Row], row: Row, context: dict[str, Any]
 ) -> HttpResponse:
-    """Show the question (GET); do the act once, and say what happened (POST)."""
+    """Show the question (GET); do the act once, and say what happened (POST).
+
+    Where the act needs a fresh second factor it is asked for before the question. When it is too
+    old for the answer, nothing is done, and the form stays as it was filled in.
+    """
     form = control.form(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    prove = ""
+    if control.needs_fresh_factor and not second_factor.is_fresh(request):
+        prove = second_factor.asked_at(request, then=request.get_full_path())
+        if request.method != "POST":
+            return HttpResponseRedirect(prove)
+    elif request.method == "POST" and form.is_valid():
         try:
             happened = once(request, control, row, form)
         except acts.Refused as refusal:
@@ -186,8 +205,10 @@ def ask(
         "objection": control.objection(row) or control.bars(row, request),
         "back": control.back(row),
         "form": form,
+        "prove": prove,
     }
-    return TemplateResponse(request, TEMPLATE, context, status=409 if refused(form) else 200)
+    status = 409 if prove or refused(form) else 200
+    return TemplateResponse(request, TEMPLATE, context, status=status)
 
 
 def once(request: HttpRequest, control: Control[Row], row: Row, form: forms.Form) -> Happened:

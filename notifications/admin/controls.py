@@ -42,6 +42,7 @@ class Cancel(NotificationControl):
     label = gettext_lazy("Cancel")
     asks = gettext_lazy("Stop this notification for good?")
     danger = True
+    stops = True
 
     def applies(self, row: Notification) -> bool:
         return row.state in Notification.OPEN_STATES
@@ -58,6 +59,7 @@ class Hold(NotificationControl):
     permission = "hold_notification"
     label = gettext_lazy("Hold")
     asks = gettext_lazy("Stop this notification until somebody releases it?")
+    stops = True
 
     def applies(self, row: Notification) -> bool:
         return row.state in Notification.ACTIVE_STATES
@@ -75,6 +77,7 @@ class Release(NotificationControl):
     label = gettext_lazy("Release")
     asks = gettext_lazy("Let this notification go on where it was held?")
     danger = True
+    needs_fresh_factor = True
 
     def applies(self, row: Notification) -> bool:
         return row.state == State.HELD
@@ -146,6 +149,7 @@ class Retry(NotificationControl):
     permission = "retry_failed"
     label = gettext_lazy("Retry what failed")
     asks = gettext_lazy("Attempt again what FCM never accepted?")
+    needs_fresh_factor = True
 
     def applies(self, row: Notification) -> bool:
         # Each look at the page asks, so only some are looked at.
@@ -186,6 +190,7 @@ class ResendUnknown(NotificationControl):
     label = gettext_lazy("Send unknown again")
     asks = gettext_lazy("Send again what may have arrived already?")
     danger = True
+    needs_fresh_factor = True
     form = TwiceForm
 
     def applies(self, row: Notification) -> bool:

@@ -50,6 +50,7 @@ class SetDryRun(ProgramControl):
     name = "dry-run"
     label = _("Set to dry run")
     asks = _("Let no notification of this program reach anybody?")
+    stops = True
     dry_run = True
     consequence = _("What is being sent live is held before its next batch.")
     done = _("This program is a dry run from now on.")
@@ -60,6 +61,7 @@ class TakeDryRunAway(ProgramControl):
     label = _("Take the dry run away")
     asks = _("Let notifications of this program reach its listeners whenever the switch is live?")
     danger = True
+    needs_fresh_factor = True
     dry_run = False
     consequence = _("What was started as a dry run stays one.")
     done = _("This program follows the sending switch from now on.")

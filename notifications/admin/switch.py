@@ -100,6 +100,7 @@ class Pause(SwitchControl):
     label = gettext_lazy("Pause all")
     asks = gettext_lazy("Stop all sending until somebody resumes it?")
     danger = True
+    stops = True
 
     def applies(self, row: SendingSwitch) -> bool:
         return not row.paused
@@ -125,6 +126,7 @@ class Resume(SwitchControl):
     permission = "resume_sending"
     label = gettext_lazy("Resume")
     asks = gettext_lazy("Go on sending?")
+    needs_fresh_factor = True
 
     def applies(self, row: SendingSwitch) -> bool:
         return row.paused
@@ -150,6 +152,7 @@ class DryRun(SwitchControl):
     permission = "set_dry_run"
     label = gettext_lazy("Dry run")
     asks = gettext_lazy("Turn back to dry run?")
+    stops = True
 
     def applies(self, row: SendingSwitch) -> bool:
         return row.mode == SendingSwitch.Mode.LIVE
@@ -170,6 +173,7 @@ class GoLive(SwitchControl):
     label = gettext_lazy("Go live")
     asks = gettext_lazy("Send for real, to everybody, from now on?")
     danger = True
+    needs_fresh_factor = True
     form = LiveForm
 
     def applies(self, row: SendingSwitch) -> bool:

@@ -79,8 +79,8 @@ VALUES = [
     ),
 ]
 
-# Browsers and proxies see these.
-PUBLIC = {"ALLOWED_HOSTS"}
+# Browsers, proxies and whoever gets an e-mail see these.
+PUBLIC = {"ALLOWED_HOSTS", "DEFAULT_FROM_EMAIL"}
 
 # Systemd sets them, or they name a directory that is made.
 NEVER_SECRET = {"JOURNAL_STREAM", "MEDIA_ROOT", "NOTIFY_SOCKET"}

@@ -12,6 +12,11 @@ from testbed.system import database_url
 from .command_line import LAPTOP, SECRET, manage
 
 ROOT = Path(__file__).parents[2]
+PRODUCTION = {
+    "SECRET_KEY": SECRET,
+    "ALLOWED_HOSTS": "radiotalk.example",
+    "ENVIRONMENT": "production",
+}
 # How settings.py reads a setting: `env.number("FCM_TIMEOUT", …`.
 READ = r'\benv\.\w+\(\s*"([A-Z0-9_]+)"'
 
@@ -91,6 +96,9 @@ def test_a_laptop_needs_nothing_but_debug() -> None:
             {**LAPTOP, "DATABASE_URL": "postgres://h/d?disable_server_side_cursors=treu"},
             "disable_server_side_cursors is neither on nor off",
         ),
+        ({**LAPTOP, "EMAIL_URL": ""}, "EMAIL_URL has a wrong value"),
+        ({**LAPTOP, "EMAIL_URL": "mail.example:587"}, "smtp+tls://USER:PASSWORD@HOST:587"),
+        ({**LAPTOP, "EMAIL_URL": "smtp://mail.example:often"}, "EMAIL_URL has a wrong value"),
         ({**LAPTOP, "NOTIFICATIONS_FAILPOINTS": "after_claim"}, "something is no failpoint"),
         ({**LAPTOP, "NOTIFICATIONS_FAILPOINTS": "x=kill"}, "something is no failpoint"),
         # Numbers that PostgreSQL or Python's arithmetic cannot take.
@@ -240,6 +248,39 @@ def test_production_is_over_tls_unless_told_otherwise(environment: str, on: str)
     )
 
     assert found == f"{on} {on} {on}"
+
+
+ON_THIS_MACHINE = {"FCM_ENDPOINT": "https://127.0.0.1:8443", "FCM_CA_FILE": "/a/ca.pem"}
+
+
+@pytest.mark.parametrize(
+    "fcm",
+    [
+        {},
+        {**ON_THIS_MACHINE, "FCM_CA_FILE": ""},
+        {**ON_THIS_MACHINE, "FCM_ENDPOINT": "https://127.0.0.1.example"},
+    ],
+)
+def test_production_does_not_start_without_a_second_factor(fcm: dict[str, str]) -> None:
+    done = manage("check", **PRODUCTION, **fcm, STAFF_SECOND_FACTOR="off")
+
+    assert done.returncode == 1
+    assert "STAFF_SECOND_FACTOR is off" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "on"), [({}, "True"), ({**ON_THIS_MACHINE, "STAFF_SECOND_FACTOR": "off"}, "False")]
+)
+def test_production_needs_a_second_factor_unless_it_reaches_nobody(
+    given: dict[str, str], on: str
+) -> None:
+    assert value_of("settings.STAFF_SECOND_FACTOR", **PRODUCTION, **given) == on
+
+
+def test_production_prints_no_e_mail() -> None:
+    backend = "django.core.mail.backends.dummy.EmailBackend"
+
+    assert value_of("settings.EMAIL_BACKEND", **PRODUCTION) == backend
 
 
 def test_each_setting_that_is_read_is_documented() -> None:
