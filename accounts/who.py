@@ -1,8 +1,13 @@
 """Who acts: an account, known by its id, since a name can be given to somebody else."""
 
+import getpass
+import os
+import socket
 from dataclasses import dataclass
 
 from django.http import HttpRequest
+
+from radiotalk.os_text import storable
 
 from .address import address_of
 
@@ -30,3 +35,12 @@ def operator(request: HttpRequest) -> Who:
         account_id=request.user.pk,
         address=address_of(request),
     )
+
+
+def on_this_host() -> Who:
+    """Return the user and host that run a command; a user in a container may have no name."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"uid {os.getuid()}"
+    return Who(storable(f"{name}@{socket.gethostname()}"))

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import Act
+from accounts.sessions import sessions_of
 from accounts.who import Who
 from notifications import locks
 from notifications.models import (
@@ -144,7 +144,7 @@ def erase_account(user: User, *, now: datetime) -> None:
     forget_in_the_admins_log(User, [user.pk])
     for tries in personal.log_ins(user):
         tries.delete()
-    Session.objects.filter(session_key__in=personal.sessions(user)).delete()
+    sessions_of(user).delete()
     locked.delete()
 
 

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.serializers.json import DjangoJSONEncoder
 
+from accounts.sessions import sessions_of
 from programs.models import Talk
 
 from . import personal
@@ -47,7 +48,7 @@ def everything(user: User) -> dict[str, list[dict[str, Any]]]:
         )
         for model, entry in personal.kept()
     }
-    log_ins = Session.objects.filter(session_key__in=personal.sessions(user))
+    log_ins = sessions_of(user)
     told[Session._meta.label] = [dict(each) for each in log_ins.values("expire_date")]
     for tries in personal.log_ins(user):
         columns = "username", "ip_address", "user_agent", "attempt_time"

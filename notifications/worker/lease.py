@@ -26,7 +26,7 @@ from django.db.models import CharField, F, Max, PositiveBigIntegerField
 from notifications.models import Notification, Standby, WorkerLease
 from notifications.models.compiled import Given, Update
 from notifications.models.control import WorkerLeaseQuerySet
-from notifications.os_text import storable
+from radiotalk.os_text import storable
 
 NAME = "sender"
 BIG = PositiveBigIntegerField()
