@@ -36,6 +36,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # has no typ
         refused: HttpResponse | None = super().pre_login(request, user, **kwargs)
         return refused
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Refuse nobody here: accounts/lockout.py does, alike at the desk and by the API."""
+
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return whose attempts are counted together."""
         return address_of(request)

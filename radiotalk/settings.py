@@ -323,6 +323,7 @@ ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 ACCOUNT_FORMS = {"login": "accounts.forms.LogInForm"}
 ACCOUNT_SIGNUP_ENABLED = False
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = {"login": None}  # accounts/lockout.py bounds failures, and only those
 # Whoever types another's address would have us write to it.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 # allauth's own would keep each address that an account ever had, and write to all of them.

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import generics, status
-from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -31,7 +31,7 @@ class LogInView(APIView):
     """Logging in, which nobody needs to be known for, and logging out by the token itself."""
 
     authentication_classes = [ApiTokenAuthentication]
-    parser_classes = [JSONParser, FormParser]
+    parser_classes = [JSONParser, FormParser, MultiPartParser]
 
     def perform_authentication(self, request: Request) -> None:
         """Look at the token for logging out alone: to log in, none is needed, or it has ended."""

@@ -1,7 +1,7 @@
-"""A list of the admin that is asked for with a filter of no sense is answered 400.
+"""A list of the admin that is asked for with a filter's odd value is answered 400.
 
 Django answers so when it sees that while it filters. Others fail only when the statement is built
-(`?created_at__year=99999`, `?pk__range=1`) or in the database (`?title__regex=(`).
+(`?created_at__gte=0001-01-01`, which is no time in UTC east of it) or in the database.
 """
 
 import traceback
