@@ -14,7 +14,7 @@ from notifications.admin.tests.rows import delivery, listener, notification, wor
 LISTS = [model._meta.label_lower for model in admin.site._registry]
 
 # Each failed: as the statement was built, or in the database.
-WRONG: dict[type[models.Field[Any, Any]], dict[str, str]] = {
+WRONG: dict[type["models.Field[Any, Any]"], dict[str, str]] = {
     models.CharField: {"regex": "(", "iregex": "[", "range": "1"},
     models.DateTimeField: {"year": "99999", "year__gt": "-1", "iso_year": "99999", "range": "1"},
     models.IntegerField: {"range": "1", "regex": "(", "in": "9" * 40},
@@ -72,7 +72,7 @@ def test_a_filter_of_no_sense_is_a_bad_request(query: str) -> None:
     notification()
 
     assert client.get(f"/admin/programs/program/{query}").status_code == 400
-    assert client.get("/admin/programs/program/?title__regex=Night").status_code == 200
+    assert client.get("/admin/programs/program/?dry_run__exact=0").status_code == 200
 
 
 @pytest.mark.django_db
