@@ -48,6 +48,7 @@ def test_a_form_as_curl_sends_it_logs_in() -> None:
 
 
 def test_each_kind_of_form_will_do() -> None:
+    person("lena")
     lena = {"username": "lena", "password": PASSWORD}
 
     assert Client().post(LOG_IN, lena).status_code == 200  # multipart
