@@ -388,6 +388,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    # What is sent and what is answered differ: a recording is sent as a file, and answered as its
+    # address.
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "radiotalk.api_schema.tell_errors",
+    ],
 }
 
 # --- Logs: one line an event, for a person or, with LOG_FORMAT=json, for a machine --------------

@@ -48,6 +48,7 @@ class LogInView(APIView):
         responses={
             200: LogInSerializer,
             400: OpenApiResponse(description="The name and the password are of no active account."),
+            429: OpenApiResponse(description="Too many log-ins failed."),
         },
     )
     def post(self, request: Request) -> Response:
