@@ -63,6 +63,9 @@ TABLE: dict[str, Kept | NotKept] = {
             "next_attempt_at", "at",
         ),
     ),
+    "notifications.TestPush": Kept(
+        "device__user", ("device_id", "requested_at", "state", "code", "answered_at")
+    ),
     "notifications.Batch": NotKept("it has numbers of devices, which are nobody's once they go"),
     "admin.LogEntry": Kept(
         "user", ("action_time", "content_type__model", "object_id", "object_repr", "action_flag")

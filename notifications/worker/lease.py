@@ -135,6 +135,11 @@ class Lease:
             return LeaseState.ACQUIRED
         return self._watch(row)
 
+    @property
+    def is_held(self) -> bool:
+        """Return whether the lease is held, as far as this process knows; from any thread."""
+        return bool(self.epoch) and time.monotonic() < self.until
+
     def settings_before(self) -> dict[str, Any]:
         """Return the settings of the holder before this one, as far as they are known."""
         return lease_row().get().settings_before or {}

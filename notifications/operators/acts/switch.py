@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.acts import keep
 from accounts.who import Who
 from notifications import locks, policy, reasons
-from notifications.models import Notification, SendingSwitch
+from notifications.models import Notification, SendingSwitch, WorkerLease
 from notifications.models.notification import NotificationQuerySet
 
 from .record import Refused
@@ -55,7 +55,7 @@ def go_live(
     A notification with more than `max_audience` targets is held when it starts. The limit of the
     settings holds as well, and wants to know by whose account it went live.
     """
-    if objection := policy.live_objection():
+    if objection := policy.live_objection(WorkerLease.objects.first()):
         about = {"objection": reasons.said(objection)}
         raise Refused(_("Not switched to live: %(objection)s") % about)
     if not reason.strip():
