@@ -46,7 +46,7 @@ STANDBY_SECONDS = 0.5
 ANNOUNCE_SECONDS = 5.0
 
 # How long a stopping worker waits for a database that is away, after every request has ended: each
-# waits up to FCM_TIMEOUT for a connection, and as long for its answer. docs/operations.md has the
+# waits up to FCM_TIMEOUT for a connection, and as long for its answer. deploy/systemd/ has the
 # TimeoutStopSec that allows for all of it.
 GIVE_UP_SECONDS = 10
 

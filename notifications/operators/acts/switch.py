@@ -84,11 +84,16 @@ def go_live(
 
 
 def change(act: str, *, by: Who, reason: str, now: datetime, **values: Any) -> SendingSwitch:
-    """Return the switch after setting `values`; keep the act, with how the switch stood before."""
-    before = SendingSwitch.objects.select_for_update().first() or SendingSwitch()
-    switch = SendingSwitch.objects.change(changed_by=by.name, now=now, reason=reason, **values)
-    keep(f"operator.{act}", by=by, reason=reason, before=shown(before), after=shown(switch))
-    return switch
+    """Return the switch after setting `values`; keep the act, with how the switch stood before.
+
+    The act comes first: the database lets nobody go live without (deploy/postgresql/roles.sql).
+    """
+    switch = SendingSwitch.objects.select_for_update().first() or SendingSwitch()
+    before = shown(switch)
+    for name, value in values.items():
+        setattr(switch, name, value)
+    keep(f"operator.{act}", by=by, reason=reason, before=before, after=shown(switch))
+    return SendingSwitch.objects.change(changed_by=by.name, now=now, reason=reason, **values)
 
 
 def shown(switch: SendingSwitch) -> dict[str, Any]:
