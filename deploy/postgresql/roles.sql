@@ -99,6 +99,7 @@ DECLARE
         ['notifications_delivery',        'SELECT, UPDATE, DELETE',         'SELECT, INSERT, UPDATE'],
         ['notifications_batch',           'SELECT, DELETE',                 'SELECT, INSERT, UPDATE'],
         ['notifications_sendingminute',   'SELECT, DELETE',                 'SELECT, INSERT, UPDATE, DELETE'],
+        ['notifications_testpush',        'SELECT, INSERT, DELETE',         'SELECT, UPDATE'],
         ['notifications_workerlease',     'SELECT',                         'SELECT, INSERT, UPDATE'],
         ['notifications_standby',         'SELECT',                         'SELECT, INSERT, UPDATE, DELETE'],
         -- What migrations write.
