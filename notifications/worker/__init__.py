@@ -40,9 +40,9 @@ answer.
 
 Threads: the main thread runs the invoker and is the only one that touches the database. The
 receiver has a thread of its own, each lane a thread of the pool, each refresh of the access token,
-each attempt to connect, each test and each scrape of the metrics another one. Only immutable objects
-cross threads (work.py, inbox.py). When a lane or the receiver dies, the process ends, since a
-worker without it would seem healthy.
+each attempt to connect, each test and each scrape of the metrics another one. Only immutable
+objects cross threads (work.py, inbox.py). When a lane or the receiver dies, the process ends, since
+a worker without it would seem healthy.
 
 Order of stopping: claims end; what is in flight is answered and recorded, while the lease is still
 renewed; the lease is given back; the receiver stops; the pool stops; the process exits with 0.
