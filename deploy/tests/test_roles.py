@@ -52,10 +52,9 @@ PASSWORD = "a long password of nobody's"
 
 def apply_roles(cluster: Cluster, database: str, role: str = NAME) -> None:
     """Run the file by psql, as an operator does; raise RuntimeError with what it says."""
-    psql = [cluster.postgres.parent / "psql", "--no-psqlrc", "--quiet", "--file", ROLES]
-    run = subprocess.run(
-        [*psql, url_of(cluster, role, database)], capture_output=True, text=True, check=False
-    )
+    psql: list[str | Path] = [cluster.postgres.parent / "psql", "--no-psqlrc", "--quiet"]
+    psql += ["--file", ROLES, url_of(cluster, role, database)]
+    run = subprocess.run(psql, capture_output=True, text=True, check=False)
     if run.returncode:
         raise RuntimeError(run.stderr)
 
@@ -82,12 +81,6 @@ def own_database(transactional_db: None, cluster: Cluster) -> Iterator[None]:
     """Let the ORM use a fresh database, as its superuser."""
     with own_postgresql(cluster):
         yield
-
-
-@pytest.fixture
-def by_role(own_database: None, cluster: Cluster) -> Callable[[str], object]:
-    """Return how to let the ORM use that database as another role, for a while."""
-    return lambda role: as_default(url_of(cluster, role))
 
 
 @pytest.fixture
