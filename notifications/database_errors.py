@@ -32,7 +32,10 @@ def lacks_tables(error: BaseException) -> bool:
 
 
 def is_forbidden(error: BaseException) -> bool:
-    """Return whether this role of the database may not do what was asked."""
+    """Return whether this role may not do what was asked: not yet, while a backup is restored.
+
+    The tables come first, and then what roles may do with them.
+    """
     return sqlstate(error) == INSUFFICIENT_PRIVILEGE
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import ProgrammingError, connection
 
 from notifications import locks
-from notifications.database_errors import DATABASE_AWAY, lacks_tables, was_canceled
+from notifications.database_errors import DATABASE_AWAY, is_forbidden, lacks_tables, was_canceled
 from notifications.operators.differences import differences
 from radiotalk.clock import Clock
 
@@ -128,7 +128,7 @@ class Invoker:
             except DATABASE_AWAY as error:
                 self.on_database_away(error)
             except ProgrammingError as error:
-                if not lacks_tables(error):
+                if not (lacks_tables(error) or is_forbidden(error)):
                     raise
                 self.on_database_away(error)
             self.take_back()
