@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "radiotalk.middleware.headers.add_headers",
     "corsheaders.middleware.CorsMiddleware",
     "radiotalk.middleware.body_limit.limit_bodies",
+    "radiotalk.middleware.methods.refuse_other_methods",
     "radiotalk.middleware.request_limit.limit_requests",
     "radiotalk.middleware.null_bytes.refuse_null_bytes",
     "radiotalk.middleware.wrong_filters.WrongFilterMiddleware",

@@ -1,17 +1,21 @@
 """Accounts and groups in the desk: who manages them gives no more than they have."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import ManyToManyField, QuerySet
 from django.forms import ModelMultipleChoiceField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
 
 from radiotalk.uncounted_lists import UncountedListMixin
 
+from .. import second_factor
 from ..managing import groups_within, is_or_was_operator, may_manage, permissions_of
 
 MOST_STAFF = 1000  # accounts that the filter by staff lists
@@ -35,6 +39,40 @@ class StaffFilter(admin.SimpleListFilter):
         return queryset.filter(id__in=list(staff.values_list("id", flat=True)[:MOST_STAFF]))
 
 
+class FreshFactorMixin:
+    """Whoever changes accounts and groups has just shown a second factor; looking needs none.
+
+    Otherwise a stolen session would make an account of the thief's own, with a factor of its own.
+    """
+
+    def get_urls(self) -> list[URLPattern]:
+        """Return Django's pages; each asks for a fresh factor before it changes anything."""
+        pages: list[URLPattern] = super().get_urls()  # type: ignore[misc]
+        for page in pages:
+            page.callback = with_fresh_factor(page.callback)
+        return pages
+
+
+def with_fresh_factor(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the view, which is asked for nothing but looking by an old second factor."""
+
+    @wraps(view)
+    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if (
+            request.method != "POST"
+            or not admin.site.has_permission(request)
+            or second_factor.is_fresh(request)
+        ):
+            answer: HttpResponseBase = view(request, *args, **kwargs)
+            return answer
+        told = _("Nothing was changed: show your second factor, and send the form again.")
+        messages.warning(request, told)
+        here = request.get_full_path()
+        return HttpResponseRedirect(second_factor.asked_at(request, then=here))
+
+    return asked
+
+
 class GivingMixin:
     """A form offers, and takes, only the permissions and groups that its user has."""
 
@@ -51,7 +89,7 @@ class GivingMixin:
 
 
 @admin.register(User)
-class AccountAdmin(GivingMixin, UncountedListMixin, UserAdmin):  # type: ignore[type-arg]  # for mypy
+class AccountAdmin(FreshFactorMixin, GivingMixin, UncountedListMixin, UserAdmin):  # type: ignore[type-arg]  # for mypy
     """Django's admin of users, with a list and a search that do not slow down with their number."""
 
     search_fields = ("username__startswith",)
@@ -76,7 +114,7 @@ class AccountAdmin(GivingMixin, UncountedListMixin, UserAdmin):  # type: ignore[
 
 
 @admin.register(Group)
-class GivingGroupAdmin(GivingMixin, GroupAdmin):  # type: ignore[misc]  # GroupAdmin says less
+class GivingGroupAdmin(FreshFactorMixin, GivingMixin, GroupAdmin):  # type: ignore[misc]  # GroupAdmin says less
     """Django's admin of groups, for groups that give nothing which the user does not have."""
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:

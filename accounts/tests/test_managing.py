@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
+from django.core.cache import cache
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Act
 from accounts.tests.doors import PASSWORD
+from accounts.tests.people import anna, let_pass, logged_in, with_app
 
 pytestmark = pytest.mark.django_db
 NEW = "another-horse-battery"
@@ -295,3 +297,38 @@ def test_the_list_asks_nothing_for_each_account(
     User.objects.bulk_create(User(username=f"listener-{number:03}") for number in range(40))
     with django_assert_num_queries(7):
         desk.get("/admin/auth/user/")
+
+
+# --- A stolen session -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("act", [change, set_password, delete, delete_from_list])
+def test_an_old_second_factor_changes_no_account(
+    settings: Settings, act: Callable[[Client, User], Any]
+) -> None:
+    settings.STAFF_SECOND_FACTOR = True
+    cache.clear()
+    root = anna()
+    desk = logged_in(root, with_app(root))
+    let_pass(desk, 301)
+    lena = User.objects.create_user("lena")
+    before = User.objects.values_list().get(pk=lena.pk)
+
+    answer = act(desk, lena)
+
+    assert answer["Location"].startswith("/admin/second-factor/reauthenticate/?next=")
+    assert User.objects.values_list().get(pk=lena.pk) == before
+
+
+def test_a_stolen_session_makes_no_account_of_the_thiefs_own(settings: Settings) -> None:
+    settings.STAFF_SECOND_FACTOR = True
+    cache.clear()
+    root = anna()
+    desk = logged_in(root, with_app(root))
+    let_pass(desk, 301)
+    new = {"username": "thief", "usable_password": "true"}
+
+    desk.post("/admin/auth/user/add/", {**new, "password1": PASSWORD, "password2": PASSWORD})
+
+    assert not User.objects.filter(username="thief").exists()
+    assert desk.get("/admin/auth/user/").status_code == 200  # looking needs none
