@@ -3,8 +3,10 @@
 import getpass
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from radiotalk.os_text import storable
@@ -28,13 +30,15 @@ class Who:
         return self.name
 
 
+def whoever(user: AbstractBaseUser | AnonymousUser, request: HttpRequest) -> Who:
+    """Return the account that asks, by its own name."""
+    return Who(user.get_username(), user.pk, address_of(request))
+
+
 def operator(request: HttpRequest) -> Who:
     """Return who uses the desk: the admin lets nobody in without an account."""
-    return Who(
-        name=f"{request.user.get_username()} (admin)",
-        account_id=request.user.pk,
-        address=address_of(request),
-    )
+    asks = whoever(request.user, request)
+    return replace(asks, name=f"{asks.name} (admin)")
 
 
 def on_this_host() -> Who:

@@ -12,19 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.address import address_of
 from accounts.models import ApiToken
 from accounts.models.api_token import ApiTokenQuerySet
 from accounts.revoking import revoke, revoke_beyond_the_most
-from accounts.who import Who
+from accounts.who import whoever
 
 from .authentication import ApiTokenAuthentication
 from .serializers import ApiTokenSerializer, LogInSerializer, device_name
-
-
-def who_asks(request: Request, user: User) -> Who:
-    """Return the account, for the log."""
-    return Who(user.get_username(), user.pk, address_of(request._request))
 
 
 class LogInView(APIView):
@@ -59,7 +53,7 @@ class LogInView(APIView):
         user: User = asked.validated_data["user"]
         name = device_name(asked.validated_data, request.headers.get("User-Agent", ""))
         row, token = ApiToken.objects.create(user, name=name)
-        revoke_beyond_the_most(user, by=who_asks(request, user))
+        revoke_beyond_the_most(user, by=whoever(user, request._request))
         user_logged_in.send(sender=type(user), request=plain, user=user)
         return Response(LogInSerializer({"token": token, "id": row.pk, "expiry": row.expiry}).data)
 
@@ -68,7 +62,7 @@ class LogInView(APIView):
         """Log out: the token that the request is made with is gone at once."""
         user = cast(User, request.user)
         current = ApiToken.objects.filter(pk=request.auth.pk)
-        revoke(current, by=who_asks(request, user), why="logged out")
+        revoke(current, by=whoever(user, request._request), why="logged out")
         user_logged_out.send(sender=type(user), request=request._request, user=user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -94,5 +88,5 @@ class TokenView(OwnTokens, generics.DestroyAPIView[ApiToken]):
 
     def perform_destroy(self, instance: ApiToken) -> None:
         """Take the token back: whoever has it is logged out at once."""
-        who = who_asks(self.request, cast(User, self.request.user))
+        who = whoever(cast(User, self.request.user), self.request._request)
         revoke(self.get_queryset().filter(pk=instance.pk), by=who, why="revoked by its owner")

@@ -5,7 +5,6 @@ import re
 
 import pytest
 from allauth.mfa.models import Authenticator
-from cryptography.fernet import InvalidToken
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
@@ -209,8 +208,19 @@ def test_secrets_are_encrypted_and_read_under_the_key_before(settings: Settings)
 
     settings.SECRET_KEY_FALLBACKS = []
     assert FactorAdapter().decrypt(again) == secret
-    with pytest.raises(InvalidToken):
-        FactorAdapter().decrypt(in_database)
+    assert secret != FactorAdapter().decrypt(in_database) != FactorAdapter().decrypt(in_database)
+
+
+def test_a_secret_that_no_key_reads_is_a_wrong_code_and_no_error(settings: Settings) -> None:
+    client = Client()
+    secret = with_app(anna())
+    settings.SECRET_KEY = "another" * 9
+    log_in(client)
+
+    answer = client.post("/admin/second-factor/authenticate/", {"code": code(secret)})
+
+    assert answer.status_code == 200
+    assert client.get("/admin/").status_code == 302
 
 
 # --- Who has lost it -----------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """Devices: where listeners are reached. Of a token, only the last six characters are shown."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.who import Who, operator
+from accounts.who import whoever
 from notifications import reasons
 from notifications.models import DeviceToken, TestPush
 from notifications.models.device import DeviceTokenQuerySet
@@ -45,7 +44,9 @@ class SendTest(Control[DeviceToken]):
     def do(self, row: DeviceToken, form: forms.Form, request: HttpRequest) -> Happened:
         reason, once = form.cleaned_data["reason"], form.cleaned_data["once"]
         now = clock.now()
-        test = test_push.request(row, form=once, by=owner(request), reason=reason, now=now)
+        test = test_push.request(
+            row, form=once, by=whoever(request.user, request), reason=reason, now=now
+        )
         test_push.wait_for_the_end(test)
         return came_of(test, now=now)
 
@@ -66,11 +67,6 @@ def came_of(test: TestPush, *, now: datetime) -> Happened:
     if test.state == TestPush.State.UNKNOWN:
         text = gettext("It is not known whether FCM took the test (%(code)s). %(meaning)s")
     return Happened(text % about, messages.ERROR)
-
-
-def owner(request: HttpRequest) -> Who:
-    """Return who acts, by the name that listeners' devices have always been told."""
-    return replace(operator(request), name=request.user.get_username())
 
 
 TEST = SendTest()
@@ -176,7 +172,7 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
     def disable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
         log(request, queryset.enabled(), "disable")
         ids = queryset.values_list("id", flat=True)
-        count = acts.disable_devices(list(ids), by=owner(request), now=clock.now())
+        count = acts.disable_devices(list(ids), by=whoever(request.user, request), now=clock.now())
         text = ngettext("%(count)d device was disabled.", "%(count)d devices were disabled.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
@@ -184,6 +180,6 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
     def enable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
         log(request, queryset.filter(disabled_at__isnull=False), "enable")
         ids = queryset.values_list("id", flat=True)
-        count = acts.enable_devices(list(ids), by=owner(request))
+        count = acts.enable_devices(list(ids), by=whoever(request.user, request))
         text = ngettext("%(count)d device was enabled.", "%(count)d devices were enabled.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)

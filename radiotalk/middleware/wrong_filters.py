@@ -32,7 +32,7 @@ def is_filtered_list(request: HttpRequest) -> bool:
     """Return whether a list of the admin is asked for, filtered by its address."""
     page = request.resolver_match
     is_list = page and page.app_name == "admin" and (page.url_name or "").endswith("_changelist")
-    return bool(is_list and request.GET)
+    return bool(is_list and request.method == "GET" and request.GET)
 
 
 def is_of_statement(error: Exception) -> bool:
