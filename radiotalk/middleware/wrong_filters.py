@@ -1,7 +1,8 @@
 """A list of the admin that is asked for with a filter's odd value is answered 400.
 
-Django answers so when it sees that while it filters. Others fail only when the statement is built
-(`?created_at__gte=0001-01-01`, which is no time in UTC east of it) or in the database.
+Django answers so when it sees that while it filters, and to what no filter of the list makes
+(offered_lookups.py). Others fail only when the statement is built (a time that in UTC lies before
+the year 1) or in the database.
 """
 
 import traceback

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.db import OperationalError
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
@@ -61,9 +62,24 @@ def test_no_filter_is_an_error_on_postgresql(label: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("query", ["?title__regex=(", "?created_at__year=99999", "?pk__range=1"])
-def test_a_filter_that_is_not_offered_is_a_bad_request(query: str) -> None:
+@pytest.mark.parametrize("query", ["?title__regex=(", "?created_at__year=99999", "?pk__range=1", "?created_at__gte=0001-01-01"])
+def test_a_filter_of_no_sense_is_a_bad_request(query: str) -> None:
     client = client_of_a_superuser()
 
     assert client.get(f"/admin/programs/program/{query}").status_code == 400
     assert client.get("/admin/programs/program/?dry_run__exact=1").status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_defect_and_a_database_that_is_away_are_no_fault_of_the_filter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = client_of_a_superuser()
+
+    for error, status in ((ValueError, 500), (OperationalError, 503)):
+
+        def fail(*arguments: Any, error: type[Exception] = error) -> None:
+            raise error("as the page is made")
+
+        monkeypatch.setattr("programs.admin.ProgramAdmin.get_queryset", fail)
+        assert client.get("/admin/programs/program/?dry_run__exact=1").status_code == status
