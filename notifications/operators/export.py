@@ -9,8 +9,11 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
 
+from accounts.acts import keep
 from accounts.sessions import sessions_of
+from accounts.who import Who
 from programs.models import Talk
 
 from . import personal
@@ -18,15 +21,18 @@ from . import personal
 FILE = "account.json"
 
 
-def export(user: User, directory: Path) -> Iterator[str]:
+def export(user: User, directory: Path, *, by: Who) -> Iterator[str]:
     """Write the files into a new directory that only its owner reads; yield each one's name.
 
-    Raise FileExistsError when there is such a directory. A recording that is away is left out: the
-    talk in the JSON names it all the same.
+    The act is kept before anything is written. Raise FileExistsError when there is such a
+    directory. A recording that is away is left out: the talk in the JSON names it all the same.
     """
     directory.mkdir(mode=0o700, parents=True)
+    with transaction.atomic():
+        keep("operator.user_exported", by=by, about=f"account {user.pk}")
+        told = everything(user)
     with (directory / FILE).open("w") as file:
-        json.dump(everything(user), file, cls=DjangoJSONEncoder, ensure_ascii=False, indent=1)
+        json.dump(told, file, cls=DjangoJSONEncoder, ensure_ascii=False, indent=1)
     yield FILE
     for talk in Talk.objects.filter(program__owner=user).exclude(audio="").iterator():
         target = directory / str(talk.audio.name)
