@@ -372,6 +372,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "radiotalk.api.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "PAGE_SIZE": 50,
+    "DEFAULT_THROTTLE_RATES": {"devices": "60/hour"},  # of a user
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 # API tokens (accounts/models/api_token.py); knox has no table of its own here.

@@ -178,8 +178,17 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
 
     @admin.action(permissions=["steer"], description=_("Enable: send to these devices again"))
     def enable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
-        log(request, queryset.filter(disabled_at__isnull=False), "enable")
-        ids = queryset.values_list("id", flat=True)
-        count = acts.enable_devices(list(ids), by=whoever(request.user, request))
+        disabled = queryset.filter(disabled_at__isnull=False)
+        ids = list(disabled.values_list("id", flat=True))
+        enabled = acts.enable_devices(ids, by=whoever(request.user, request))
+        log(request, DeviceToken.objects.filter(id__in=enabled), "enable")
+        count, left = len(enabled), len(ids) - len(enabled)
         text = ngettext("%(count)d device was enabled.", "%(count)d devices were enabled.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
+        if left:
+            text = ngettext(
+                "%(count)d device stays disabled: its user has as many as they may have.",
+                "%(count)d devices stay disabled: their users have as many as they may have.",
+                left,
+            )
+            self.message_user(request, text % {"count": left}, messages.WARNING)

@@ -62,7 +62,10 @@ def test_no_filter_is_an_error_on_postgresql(label: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("query", ["?title__regex=(", "?created_at__year=99999", "?pk__range=1", "?created_at__gte=0001-01-01"])
+@pytest.mark.parametrize(
+    "query",
+    ["?title__regex=(", "?created_at__year=99999", "?pk__range=1", "?created_at__gte=0001-01-01"],
+)
 def test_a_filter_of_no_sense_is_a_bad_request(query: str) -> None:
     client = client_of_a_superuser()
 
