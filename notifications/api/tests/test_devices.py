@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -21,13 +20,6 @@ from radiotalk import cache
 
 DEVICES = "/api/v1/devices/"
 TOKEN = "a-long-secret-token:abcdef"
-
-
-@pytest.fixture(autouse=True)
-def own_cache(settings: Settings) -> None:
-    """Count each test's registrations alone: elsewhere, users of other tests have its numbers."""
-    backend = "django.core.cache.backends.locmem.LocMemCache"
-    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(uuid4())}}
 
 
 @pytest.fixture
@@ -189,7 +181,8 @@ def test_a_token_that_somebody_registers_meanwhile_counts_too(
 ) -> None:
     oldest, *_ = devices_of(user, 20)
     meanwhile = DeviceTokenFactory.create(token=TOKEN)
-    update, missed = DeviceTokenQuerySet.update, []
+    update = DeviceTokenQuerySet.update
+    missed: list[bool] = []
 
     def update_late(rows: DeviceTokenQuerySet, **values: Any) -> int:
         if "user" in values and "disabled_at" in values and not missed:
