@@ -150,7 +150,7 @@ def test_when_the_database_says_no_the_recording_stays(
     assert Notification.objects.filter(body=TALK).exists()
 
 
-def broken(*arguments: object) -> None:
+def broken(*arguments: object, **named: object) -> None:
     raise RuntimeError
 
 
