@@ -388,7 +388,7 @@ def test_a_program_that_is_added_at_this_moment_is_erased_as_the_others() -> Non
         thread, ended = erasing(owner)
         assert eventually(somebody_waits_for_a_lock)
         ProgramFactory.create(owner=owner, title=SHOW)
-        said = NotificationFactory.create(talk=None, title=SHOW, state="done", finished_at=NOW)
+        said = Notification.objects.create(title=SHOW, body=TALK, state="done")
     thread.join(DEADLINE_SECONDS)
 
     assert ended == ["erased"]
