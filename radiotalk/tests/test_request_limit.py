@@ -87,4 +87,5 @@ def test_only_what_reads_no_database_comes_before() -> None:
         "radiotalk.middleware.headers.add_headers",
         "corsheaders.middleware.CorsMiddleware",
         "radiotalk.middleware.body_limit.limit_bodies",
+        "radiotalk.middleware.methods.refuse_other_methods",
     ]
