@@ -209,10 +209,13 @@ class System(Deployment):
         return worker
 
     def end(self, child: Child) -> None:
-        """Kill a process at the end of its test: what it would still do is of no interest."""
+        """Kill a process at the end of its test: what it would still do is of no interest.
+
+        Its workers are killed with it: those of nginx would go on without their master.
+        """
         if child.wrapper.poll() is None:
             with suppress(IndexError, OSError):  # the process ends by itself just now
-                os.kill(pid_of(child), signal.SIGKILL)
+                os.killpg(pid_of(child), signal.SIGKILL)  # it leads a group (end_with_parent.py)
         super().end(child)
 
     # --- What came of it ---------------------------------------------------------------------
