@@ -34,6 +34,7 @@ STAYS_FRESH = 3600  # seconds
 
 
 AS_IN_PRODUCTION = {
+    "DEBUG": False,
     "STAFF_SECOND_FACTOR": True,
     "ACCOUNT_REAUTHENTICATION_TIMEOUT": STAYS_FRESH,
     # Everything but the permissions lets phones ring.
