@@ -10,7 +10,7 @@ AT_ONCE ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test again faults interop bench screenshots lint audit lock format
+.PHONY: help setup demo run test again fuzz faults interop bench screenshots lint audit lock format
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##/\1	/p' Makefile
@@ -30,6 +30,9 @@ test: .venv/installed-dev  ## test on SQLite; then, on PostgreSQL and Redis, wha
 again: .venv/installed-dev  ## test once more, one at a time, what failed on PostgreSQL and Redis
 	$(ENGINES) $(BIN)/python -m pytest --last-failed --last-failed-no-failures none \
 		-m "$(NEEDS_PROCESSES)"
+
+fuzz: .venv/installed-dev  ## ask the API more than `make test` does, on PostgreSQL; EXAMPLES=1000 of each operation
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),1000) $(ENGINES) $(PYTEST) --timeout 0 -m engines radiotalk/tests/test_schemathesis.py
 
 faults: .venv/installed-dev  ## break everything once, with a table; SEED=1 ROUNDS=500: at random
 ifeq ($(SEED)$(ROUNDS),)

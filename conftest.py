@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 
 from testbed.ci import must_be_there
@@ -22,6 +23,12 @@ def is_ours(record: logging.LogRecord) -> bool:
 def only_our_log(caplog: pytest.LogCaptureFixture) -> None:
     """Keep libraries' records out of `caplog`: threads of the Firebase SDK outlive their test."""
     caplog.handler.addFilter(is_ours)
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> None:
+    """Let no test use up the attempts of another: accounts have the same numbers in each."""
+    cache.clear()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,11 +1,13 @@
 """What allauth asks of the project: who may log in, by what, and how secrets are kept."""
 
 import base64
+import logging
+import secrets
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
@@ -19,7 +21,10 @@ from django.utils.translation import gettext as _
 from . import second_factor
 from .address import address_of
 
+logger = logging.getLogger(__name__)
+
 KEY_BYTES = 32  # of Fernet
+UNKNOWN_BYTES = 20  # as many as a secret of allauth's has
 PASSKEY = "mfa_reauthenticate:webauthn"
 PASSWORD = "reauthenticate"  # noqa: S105  (allauth's name of the method)
 
@@ -35,6 +40,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # has no typ
             return redirect("account_login")
         refused: HttpResponse | None = super().pre_login(request, user, **kwargs)
         return refused
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Refuse nobody here: accounts/lockout.py does, alike at the desk and by the API."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return whose attempts are counted together."""
@@ -62,14 +70,21 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # has no types
         return keys().encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Return the secret that was stored, under the key of today or one before it."""
-        return keys().decrypt(encrypted_text.encode()).decode()
+        """Return the secret that was stored, under the key of today or one before it.
+
+        One that no key reads any more is a new one that nobody knows: no code is right.
+        """
+        try:
+            return keys().decrypt(encrypted_text.encode()).decode()
+        except InvalidToken:
+            logger.error("second_factor.unreadable")
+            return base64.b32encode(secrets.token_bytes(UNKNOWN_BYTES)).decode()
 
 
 def keys() -> MultiFernet:
     """Return the keys that SECRET_KEY and its predecessors give: the first one encrypts."""
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(key_of(secret))) for secret in secrets])
+    known = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(key_of(secret))) for secret in known])
 
 
 def key_of(secret: str | bytes) -> bytes:

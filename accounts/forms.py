@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from allauth.account.forms import LoginForm
+from allauth.account.forms import LoginForm, ResetPasswordForm
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 
 
@@ -24,6 +25,15 @@ class LogInForm(LoginForm):  # type: ignore[misc]  # has no types
         self._login.redirect_url = redirect_url
         answer: HttpResponse = perform_password_login(request, self.user_credentials(), self._login)
         return answer
+
+
+class ForgottenPasswordForm(ResetPasswordForm):  # type: ignore[misc]  # has no types
+    """Writes to accounts that have a password; one without has none on purpose."""
+
+    def clean_email(self) -> str:
+        address: str = super().clean_email()
+        self.users: list[User] = [user for user in self.users if user.has_usable_password()]
+        return address
 
 
 class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]  # has no types

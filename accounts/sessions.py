@@ -1,11 +1,14 @@
-"""How long a session of the desk lasts: a working day from its log-in, however much it is used."""
+"""The sessions of the desk: each lasts a working day from its log-in, however much it is used."""
 
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
 from django.dispatch import receiver
 
 from radiotalk import clock
@@ -20,3 +23,16 @@ def end_after_a_working_day(request: Any, **kwargs: Any) -> None:
     session = getattr(request, "session", None)
     if session is not None and SESSION_KEY in session:
         session.set_expiry(clock.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
+
+
+def sessions_of(account: User) -> QuerySet[Session]:
+    """Return the account's sessions.
+
+    Only a session itself says whose it is. They are few: apps use tokens.
+    """
+    keys = [
+        session.session_key
+        for session in Session.objects.iterator()
+        if session.get_decoded().get(SESSION_KEY) == str(account.pk)
+    ]
+    return Session.objects.filter(session_key__in=keys)

@@ -1,12 +1,11 @@
-"""Addresses of log-in, password and second factor: allauth's views, without sign-up and e-mail.
+"""Addresses of log-in, forgotten password and second factor: allauth's, without its other views.
 
 Those of staff lie below /admin/, so that a proxy that keeps the desk to its own network keeps them
-there as well. Log-in, log-out and the change of a password take the place of the admin's own. A
-forgotten password is everybody's, so its pages lie outside.
+there as well. Log-in and log-out take the place of the admin's own. A forgotten password is
+everybody's, so its pages lie outside.
 """
 
 from allauth.account import views
-from django.contrib import admin
 from django.urls import include, path, re_path
 
 from .views import LogInView
@@ -15,11 +14,6 @@ urlpatterns = [
     path("admin/login/", LogInView.as_view(), name="account_login"),
     path("admin/logout/", views.logout, name="account_logout"),
     path("admin/inactive/", views.account_inactive, name="account_inactive"),
-    path(
-        "admin/password_change/",
-        admin.site.admin_view(views.password_change),
-        name="account_change_password",
-    ),
     path("admin/reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
     path("admin/second-factor/", include("allauth.mfa.urls")),
     path("account/password/reset/", views.password_reset, name="account_reset_password"),

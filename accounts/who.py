@@ -1,8 +1,15 @@
 """Who acts: an account, known by its id, since a name can be given to somebody else."""
 
-from dataclasses import dataclass
+import getpass
+import os
+import socket
+from dataclasses import dataclass, replace
 
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
+
+from radiotalk.os_text import storable
 
 from .address import address_of
 
@@ -23,10 +30,21 @@ class Who:
         return self.name
 
 
+def whoever(user: AbstractBaseUser | AnonymousUser, request: HttpRequest) -> Who:
+    """Return the account that asks, by its own name."""
+    return Who(user.get_username(), user.pk, address_of(request))
+
+
 def operator(request: HttpRequest) -> Who:
     """Return who uses the desk: the admin lets nobody in without an account."""
-    return Who(
-        name=f"{request.user.get_username()} (admin)",
-        account_id=request.user.pk,
-        address=address_of(request),
-    )
+    asks = whoever(request.user, request)
+    return replace(asks, name=f"{asks.name} (admin)")
+
+
+def on_this_host() -> Who:
+    """Return the user and host that run a command; a user in a container may have no name."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = f"uid {os.getuid()}"
+    return Who(storable(f"{name}@{socket.gethostname()}"))

@@ -31,14 +31,17 @@ LEAST_LEASE_SECONDS = 3
 
 @register(FCM)
 def credentials(**kwargs: Any) -> list[CheckMessage]:
-    """Tell when no service account file is named, or when the named one cannot be used."""
+    """Tell when no service account file is named, or when the named one cannot be used.
+
+    Without one a worker does not start, and all others need none: nobody knows here who this is.
+    """
     if not settings.GOOGLE_APPLICATION_CREDENTIALS:
         return [
-            Warning(
-                "GOOGLE_APPLICATION_CREDENTIALS is not set: nothing can be sent, not even dry.",
-                hint="Name the service account file of your Firebase project, or try `make run`, "
-                "which brings an emulator of FCM.",
-                id="notifications.W001",
+            Info(
+                "GOOGLE_APPLICATION_CREDENTIALS is not set: no worker starts with these settings.",
+                hint="The web needs no key. For a worker name the service account file of your "
+                "Firebase project, or try `make run`, which brings an emulator of FCM.",
+                id="notifications.I002",
             )
         ]
     try:

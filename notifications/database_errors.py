@@ -13,6 +13,7 @@ DATABASE_AWAY: Final = (OperationalError, InterfaceError, InternalError)
 QUERY_CANCELED: Final = "57014"
 LOCK_NOT_AVAILABLE: Final = "55P03"
 UNDEFINED_TABLE: Final = "42P01"
+INSUFFICIENT_PRIVILEGE: Final = "42501"
 
 
 def was_canceled(error: BaseException) -> bool:
@@ -28,6 +29,14 @@ def waited_too_long(error: BaseException) -> bool:
 def lacks_tables(error: BaseException) -> bool:
     """Return whether a table is missing, as while a backup is restored in place."""
     return sqlstate(error) == UNDEFINED_TABLE
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Return whether this role may not do what was asked: not yet, while a backup is restored.
+
+    The tables come first, and then what roles may do with them.
+    """
+    return sqlstate(error) == INSUFFICIENT_PRIVILEGE
 
 
 def sqlstate(error: BaseException) -> str:

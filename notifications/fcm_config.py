@@ -1,4 +1,4 @@
-"""FCM's address and our service account, from the settings: for worker, test push and probe.
+"""FCM's address and our service account, from the settings: for worker and probe alone.
 
 What these settings hold may be a secret: somebody may have put the key in place of its file's name.
 """
@@ -37,7 +37,7 @@ def endpoint(access: AccessToken) -> Endpoint:
 
 
 def account(access: AccessToken) -> dict[str, str]:
-    """Return by which project and key something is sent, as worker and test push show it."""
+    """Return by which project and key something is sent, as the worker shows it."""
     return {"FIREBASE_PROJECT": access.project_id, "KEY": access.key_end}
 
 

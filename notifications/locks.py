@@ -8,7 +8,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import Error, connection, transaction
 
-# Of the worker's statements. It is less than WatchdogSec= of docs/operations.md: a worker whose
+# Of the worker's statements. It is less than WatchdogSec= of deploy/systemd/: a worker whose
 # statement waits is not killed.
 LONGEST_STATEMENT_SECONDS: Final = 45
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.conf import settings
 
 from . import reasons
-from .models import SendingSwitch
+from .models import SendingSwitch, WorkerLease
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,20 @@ class Decision:
     reason: str
 
 
-def decide(*, switch: SendingSwitch, program_dry_run: bool, now: datetime) -> Decision:
-    """Return live only when everything says so; else a dry run and the first thing against live."""
+def decide(
+    *,
+    switch: SendingSwitch,
+    program_dry_run: bool,
+    now: datetime,
+    lease: WorkerLease | None = None,
+) -> Decision:
+    """Return live only when everything says so; else a dry run and the first thing against live.
+
+    The worker decides by its own settings. Others, who need no key, say what it will decide: by the
+    settings that it shows with its `lease`.
+    """
     for objection in (
-        live_objection(),
+        live_objection(lease),
         switch_objection(switch, now=now),
         reasons.PROGRAM_DRY_RUN if program_dry_run else None,
     ):
@@ -77,9 +87,9 @@ def approver_objection(switch: SendingSwitch, *, approved_by_id: int | None) -> 
     return reasons.APPROVER_WENT_LIVE % {"who": switch.live_because_of}
 
 
-def live_objection() -> str | None:
-    """Return why nothing can be sent live here, whatever the switch says; None when it can."""
-    return environment_objection() or credentials_objection()
+def live_objection(lease: WorkerLease | None = None) -> str | None:
+    """Return why nothing can be sent live, whatever the switch says; None when it can."""
+    return environment_objection() or credentials_objection(lease)
 
 
 def environment_objection() -> str | None:
@@ -89,9 +99,9 @@ def environment_objection() -> str | None:
     return reasons.WRONG_ENVIRONMENT % {"name": settings.ENVIRONMENT}
 
 
-def credentials_objection() -> str | None:
-    """Return why nothing can be sent live (no credentials are named), None when it can."""
-    if settings.GOOGLE_APPLICATION_CREDENTIALS:
+def credentials_objection(lease: WorkerLease | None) -> str | None:
+    """Return why nothing can be sent live: no key is named here or shown by the last worker."""
+    if settings.GOOGLE_APPLICATION_CREDENTIALS or (lease and lease.shows_a_key):
         return None
     return reasons.NO_CREDENTIALS
 

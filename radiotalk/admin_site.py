@@ -7,7 +7,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.auth import authenticate
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 from .offered_lookups import OfferedLookups
 
@@ -26,6 +29,20 @@ class Site(admin.AdminSite):
         from accounts import second_factor  # when apps are loaded: it needs models
 
         return super().has_permission(request) and second_factor.is_shown(request)
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Change one's password; accounts/lockout.py counts old ones that are wrong, as log-ins.
+
+        Raise PermissionDenied where it refuses to hear any; its middleware answers then.
+        """
+        if request.method == "POST":
+            old = request.POST.get("old_password", "")
+            authenticate(request, username=request.user.get_username(), password=old)
+            if getattr(request, "axes_locked_out", False):
+                raise PermissionDenied
+        return super().password_change(request, extra_context)
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         from accounts.kept_edits import KeepsEdits  # when apps are loaded: it needs models

@@ -33,6 +33,15 @@ def key_file_mode(**kwargs: Any) -> list[CheckMessage]:
     return [Warning(told, hint="chmod 600 the file.", id="radiotalk.W002")]
 
 
+@register(Tags.security, deploy=True)
+def e_mail(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of e-mails that are thrown away, which the page of a forgotten password does not say."""
+    if settings.EMAIL_BACKEND != "django.core.mail.backends.dummy.EmailBackend":
+        return []
+    told = "EMAIL_URL is not set: whoever has forgotten a password gets no e-mail."
+    return [Warning(told, hint="Name your mail server.", id="radiotalk.W004")]
+
+
 @register(Tags.database, deploy=True)
 def sqlite(**kwargs: Any) -> list[CheckMessage]:
     """Warn of a database that one machine has alone, and one writer at a time."""

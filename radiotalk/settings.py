@@ -187,7 +187,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The default is the server that `make run` starts.
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:16379/0")
-# What throttles count, for all web processes together; an empty cache when Redis is away.
+# What limits of attempts count, for all web processes together; an empty cache when Redis is away.
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "radiotalk.cache.RedisCache", "KEY_PREFIX": "radiotalk"}
 }
@@ -256,6 +256,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL
 COOKIE_PREFIX = "__Host-" if SECURE_SSL_REDIRECT else ""
 SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+LANGUAGE_COOKIE_NAME = f"{COOKIE_PREFIX}django_language"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie of its own
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 
 # Nothing inline: scripts and styles are static files (tests/browser/test_policy.py).
@@ -295,11 +297,10 @@ AXES_HANDLER = "accounts.lockout.Handler"
 AXES_LOCKOUT_CALLABLE = "accounts.lockout.answer"
 AXES_CLIENT_IP_CALLABLE = "accounts.lockout.counted_address"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_ENABLE_ADMIN = False  # accounts/admin.py shows its tables, and lets nobody change them
+AXES_ENABLE_ADMIN = False  # accounts/admin/log_in.py shows its tables, and lets nobody change them
 AXES_VERBOSE = False
 # How many proxies of ours append to X-Forwarded-For (accounts/address.py).
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0, least=0, most=10)
-ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 # Seconds: a working day (accounts/sessions.py).
 SESSION_COOKIE_AGE = 12 * 3600
 
@@ -321,9 +322,13 @@ LOGIN_REDIRECT_URL = "admin:index"
 LOGOUT_REDIRECT_URL = "account_login"
 
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
-ACCOUNT_FORMS = {"login": "accounts.forms.LogInForm"}
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.LogInForm",
+    "reset_password": "accounts.forms.ForgottenPasswordForm",
+}
 ACCOUNT_SIGNUP_ENABLED = False
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = {"login": None}  # accounts/lockout.py bounds failures, and only those
 # Whoever types another's address would have us write to it.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 # allauth's own would keep each address that an account ever had, and write to all of them.
@@ -367,7 +372,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "radiotalk.api.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "PAGE_SIZE": 50,
-    "NUM_PROXIES": TRUSTED_PROXIES,
+    "DEFAULT_THROTTLE_RATES": {"devices": "60/hour"},  # of a user
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 # API tokens (accounts/models/api_token.py); knox has no table of its own here.
@@ -388,6 +393,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    # What is sent and what is answered differ: a recording is sent as a file, and answered as its
+    # address.
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "radiotalk.api_schema.tell_errors",
+    ],
 }
 
 # --- Logs: one line an event, for a person or, with LOG_FORMAT=json, for a machine --------------

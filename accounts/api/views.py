@@ -6,32 +6,26 @@ from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import generics, status
-from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.address import address_of
 from accounts.models import ApiToken
 from accounts.models.api_token import ApiTokenQuerySet
 from accounts.revoking import revoke, revoke_beyond_the_most
-from accounts.who import Who
+from accounts.who import whoever
 
 from .authentication import ApiTokenAuthentication
 from .serializers import ApiTokenSerializer, LogInSerializer, device_name
-
-
-def who_asks(request: Request, user: User) -> Who:
-    """Return the account, for the log."""
-    return Who(user.get_username(), user.pk, address_of(request._request))
 
 
 class LogInView(APIView):
     """Logging in, which nobody needs to be known for, and logging out by the token itself."""
 
     authentication_classes = [ApiTokenAuthentication]
-    parser_classes = [JSONParser, FormParser]
+    parser_classes = [JSONParser, FormParser, MultiPartParser]
 
     def perform_authentication(self, request: Request) -> None:
         """Look at the token for logging out alone: to log in, none is needed, or it has ended."""
@@ -48,6 +42,7 @@ class LogInView(APIView):
         responses={
             200: LogInSerializer,
             400: OpenApiResponse(description="The name and the password are of no active account."),
+            429: OpenApiResponse(description="Too many log-ins failed."),
         },
     )
     def post(self, request: Request) -> Response:
@@ -58,7 +53,7 @@ class LogInView(APIView):
         user: User = asked.validated_data["user"]
         name = device_name(asked.validated_data, request.headers.get("User-Agent", ""))
         row, token = ApiToken.objects.create(user, name=name)
-        revoke_beyond_the_most(user, by=who_asks(request, user))
+        revoke_beyond_the_most(user, by=whoever(user, request._request))
         user_logged_in.send(sender=type(user), request=plain, user=user)
         return Response(LogInSerializer({"token": token, "id": row.pk, "expiry": row.expiry}).data)
 
@@ -67,7 +62,7 @@ class LogInView(APIView):
         """Log out: the token that the request is made with is gone at once."""
         user = cast(User, request.user)
         current = ApiToken.objects.filter(pk=request.auth.pk)
-        revoke(current, by=who_asks(request, user), why="logged out")
+        revoke(current, by=whoever(user, request._request), why="logged out")
         user_logged_out.send(sender=type(user), request=request._request, user=user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -93,5 +88,5 @@ class TokenView(OwnTokens, generics.DestroyAPIView[ApiToken]):
 
     def perform_destroy(self, instance: ApiToken) -> None:
         """Take the token back: whoever has it is logged out at once."""
-        who = who_asks(self.request, cast(User, self.request.user))
+        who = whoever(cast(User, self.request.user), self.request._request)
         revoke(self.get_queryset().filter(pk=instance.pk), by=who, why="revoked by its owner")

@@ -37,9 +37,7 @@ class Fingerprint(SHA256):
         return self.as_sql(compiler, connection, template=template, **context)
 
 
-LIVING = Q(
-    user__is_active=True, fingerprint=Fingerprint("user__password"), expiry__gt=Now()
-)  # fmt: skip
+LIVING = Q(user__is_active=True, fingerprint=Fingerprint("user__password"), expiry__gt=Now())
 
 
 class ApiTokenQuerySet(QuerySet["ApiToken"]):

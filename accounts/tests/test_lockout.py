@@ -280,3 +280,19 @@ def test_the_desk_shows_them_and_lets_nobody_change_them(admin_client: Client, m
     assert not re.search(r'name="(_save|action)"', (page.content + form.content).decode())
     for address in (f"{row.pk}/change/", f"{row.pk}/delete/", "add/"):
         assert admin_client.post(listing + address, {"post": "yes"}).status_code == 403
+
+
+def test_guessing_at_the_old_password_of_a_session_is_counted_as_log_ins() -> None:
+    anna = User.objects.get(username="anna")
+    session = Client(REMOTE_ADDR=HOME)
+    session.force_login(anna)
+    new = {"new_password1": "another-horse-battery", "new_password2": "another-horse-battery"}
+
+    for _ in range(5):
+        answer = session.post("/admin/password_change/", {"old_password": "wrong", **new})
+        assert answer.status_code == 200
+    answer = session.post("/admin/password_change/", {"old_password": PASSWORD, **new})
+
+    assert answer.status_code == 429
+    anna.refresh_from_db()
+    assert anna.check_password(PASSWORD)

@@ -295,7 +295,7 @@ def test_the_list_asks_nothing_for_each_account(
     desk: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     User.objects.bulk_create(User(username=f"listener-{number:03}") for number in range(40))
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(7):
         desk.get("/admin/auth/user/")
 
 

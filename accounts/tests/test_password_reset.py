@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
@@ -84,3 +85,11 @@ def test_nobody_learns_whose_address_it_is_and_nobody_is_written_to_in_vain() ->
 
     assert len({(answer.status_code, answer["Location"]) for answer in answers}) == 1
     assert [letter.to for letter in mail.outbox] == [["anna@radio.example"]]
+
+
+def test_an_account_without_a_password_is_sent_no_link() -> None:
+    User.objects.create_user("robot", email="robot@example.com", is_staff=True)
+
+    Client().post(ASK, {"email": "robot@example.com"})
+
+    assert mail.outbox == []

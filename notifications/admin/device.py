@@ -1,6 +1,6 @@
 """Devices: where listeners are reached. Of a token, only the last six characters are shown."""
 
-from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.who import Who, operator
+from accounts.who import whoever
 from notifications import reasons
-from notifications.models import Delivery, DeviceToken
+from notifications.models import DeviceToken, TestPush
 from notifications.models.device import DeviceTokenQuerySet
 from notifications.operators import acts, causes, test_push
 from radiotalk import clock
@@ -42,30 +42,36 @@ class SendTest(Control[DeviceToken]):
         ]
 
     def do(self, row: DeviceToken, form: forms.Form, request: HttpRequest) -> Happened:
-        reason = form.cleaned_data["reason"]
-        result = test_push.send(row, by=owner(request), reason=reason, now=clock.now())
-        if result.outcome == Delivery.Outcome.SENT:
-            text, level = gettext("FCM accepted the test: it is on its way."), messages.SUCCESS
-        else:
-            about = {
-                "code": result.code or "–",
-                "meaning": causes.explain(result.outcome, result.code),
-            }
-            text = gettext("FCM did not take the test (%(code)s). %(meaning)s") % about
-            level = messages.ERROR
-        if result.other_key:
-            other = gettext("It was sent with another key than the worker's: %(changed)s.")
-            text = f"{text} {other % {'changed': result.other_key}}"
-            level = max(level, messages.WARNING)
-        return Happened(text, level)
+        reason, once = form.cleaned_data["reason"], form.cleaned_data["once"]
+        now = clock.now()
+        test = test_push.request(
+            row, form=once, by=whoever(request.user, request), reason=reason, now=now
+        )
+        test_push.wait_for_the_end(test)
+        return came_of(test, now=now)
 
 
-def owner(request: HttpRequest) -> Who:
-    """Return who acts, by the name that listeners' devices have always been told."""
-    return replace(operator(request), name=request.user.get_username())
+def came_of(test: TestPush, *, now: datetime) -> Happened:
+    """Return what came of a test, as far as that is known."""
+    if test.state == TestPush.State.SENT:
+        return Happened(gettext("FCM accepted the test: it is on its way."))
+    if test.is_given_up(now=now):
+        return Happened(gettext("No worker took the test, so nothing was sent."), messages.ERROR)
+    if test.is_going_on:
+        text = gettext("The test waits for the worker. The device's page shows what comes of it.")
+        if test.state == TestPush.State.CLAIMED:
+            text = gettext("A worker took the test. The device's page shows what FCM answers.")
+        return Happened(text, messages.WARNING)
+    about = {"code": test.code or "–", "meaning": causes.explain(test.state, test.code)}
+    text = gettext("FCM did not take the test (%(code)s). %(meaning)s")
+    if test.state == TestPush.State.UNKNOWN:
+        text = gettext("It is not known whether FCM took the test (%(code)s). %(meaning)s")
+    return Happened(text % about, messages.ERROR)
 
 
 TEST = SendTest()
+OF_A_TEST = {"test_link", "last_test"}
+ASKED_AT = exact(TestPush, "requested_at")
 
 
 @admin.register(DeviceToken)
@@ -81,9 +87,11 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
     search_help_text = _("The exact username of a listener.")
     fields = (
         "user", "token_shown", "platform", "kind", "created_at", "refreshed_at", "freshness_shown",
-        "disabled_at", "disabled_because", "test_link",
+        "disabled_at", "disabled_because", "test_link", "last_test",
     )  # fmt: skip
-    readonly_fields = ("token_shown", "freshness_shown", "disabled_because", "test_link")
+    readonly_fields = (
+        "token_shown", "freshness_shown", "disabled_because", "test_link", "last_test",
+    )  # fmt: skip
     actions = ("disable", "enable")
 
     refreshed = exact(DeviceToken, "refreshed_at")
@@ -132,10 +140,24 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
         """Return a link to the page that asks; the page refuses if the device is another's."""
         return format_html('<a href="{}">{}…</a>', TEST.address(device), TEST.label)
 
+    @admin.display(description=_("last test"), empty_value="–")
+    def last_test(self, device: Any) -> SafeString | None:
+        """Return what came of the last test; it is live while something may still come of it."""
+        test = TestPush.objects.filter(device=device).order_by("-requested_at").first()
+        if test is None:
+            return None
+        is_live = test.is_going_on and not test.is_given_up(now=device.now)
+        return format_html(
+            '<div id="desk-last-test"{}>{} {}</div>',
+            " data-live" if is_live else "",
+            ASKED_AT(self, test),
+            came_of(test, now=device.now).text,
+        )
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """Return the fields; the link to a test only for the owner who has the permission."""
+        """Return the fields; those of a test only for the owner who has the permission."""
         mine = obj is not None and obj.user_id == request.user.pk and TEST.may(request)
-        return [name for name in self.fields or () if mine or name != "test_link"]
+        return [name for name in self.fields or () if mine or name not in OF_A_TEST]
 
     # --- What is done ------------------------------------------------------------------------
 
@@ -150,14 +172,23 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
     def disable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
         log(request, queryset.enabled(), "disable")
         ids = queryset.values_list("id", flat=True)
-        count = acts.disable_devices(list(ids), by=owner(request), now=clock.now())
+        count = acts.disable_devices(list(ids), by=whoever(request.user, request), now=clock.now())
         text = ngettext("%(count)d device was disabled.", "%(count)d devices were disabled.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
     @admin.action(permissions=["steer"], description=_("Enable: send to these devices again"))
     def enable(self, request: HttpRequest, queryset: DeviceTokenQuerySet) -> None:
-        log(request, queryset.filter(disabled_at__isnull=False), "enable")
-        ids = queryset.values_list("id", flat=True)
-        count = acts.enable_devices(list(ids), by=owner(request))
+        disabled = queryset.filter(disabled_at__isnull=False)
+        ids = list(disabled.values_list("id", flat=True))
+        enabled = acts.enable_devices(ids, by=whoever(request.user, request))
+        log(request, DeviceToken.objects.filter(id__in=enabled), "enable")
+        count, left = len(enabled), len(ids) - len(enabled)
         text = ngettext("%(count)d device was enabled.", "%(count)d devices were enabled.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
+        if left:
+            text = ngettext(
+                "%(count)d device stays disabled: its user has as many as they may have.",
+                "%(count)d devices stay disabled: their users have as many as they may have.",
+                left,
+            )
+            self.message_user(request, text % {"count": left}, messages.WARNING)

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.who import Who
 from notifications import policy, reasons
-from notifications.models import SendingSwitch
+from notifications.models import SendingSwitch, WorkerLease
 from notifications.models.control import MAX_LIVE_MINUTES
 from notifications.operators import acts
 from notifications.operators.situation import open_notifications, situation
@@ -180,7 +180,7 @@ class GoLive(SwitchControl):
         return True  # while it is live, the end and the largest audience can be set anew
 
     def objection(self, row: SendingSwitch) -> str:
-        objection = policy.live_objection()
+        objection = policy.live_objection(WorkerLease.objects.first())
         if objection is None:
             return ""
         return _("Not possible here: %(objection)s") % {"objection": reasons.said(objection)}
@@ -244,7 +244,7 @@ class SendingSwitchAdmin(ControlsAdmin):
             "title": capfirst(self.opts.verbose_name),
             "opts": self.opts,
             "environment": settings.ENVIRONMENT,
-            "objection": policy.live_objection(),
+            "objection": policy.live_objection(WorkerLease.objects.first()),
             "approval_audience": settings.NOTIFICATIONS_APPROVAL_AUDIENCE,
             "controls": self.offered(request, self.found(request)),
         }

@@ -29,6 +29,8 @@ class MeView(APIView):
             204: None,
             400: OpenApiResponse(description="The password is missing."),
             403: OpenApiResponse(description="It is wrong, or the account is an operator's."),
+            415: OpenApiResponse(description="The body is no JSON."),
+            429: OpenApiResponse(description="Too many log-ins failed."),
         },
     )
     def delete(self, request: Request) -> Response:

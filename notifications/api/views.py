@@ -1,10 +1,11 @@
 """Who may see and change devices, and who may follow a notification, over HTTP."""
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle, UserRateThrottle
 
 from notifications import reasons
 from notifications.models import DeviceToken, Notification
@@ -26,17 +27,32 @@ class OwnDevices(generics.GenericAPIView[DeviceToken]):
         return DeviceToken.objects.enabled().filter(user=user_of(self.request))
 
 
+class RegistrationThrottle(UserRateThrottle):
+    """Bounds the rows that a user adds: a device's row is never deleted."""
+
+    scope = "devices"
+
+
 class DevicesView(OwnDevices, generics.ListAPIView[DeviceToken]):
     """The asking user's devices, and the way to register one."""
 
     filterset_fields = ["platform"]
     # DRF's metadata (OPTIONS) takes a PUT for one about a single object, and would look for it.
     metadata_class = None
+    throttle_classes = [RegistrationThrottle]
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        """Return what bounds the request: registering alone is bounded."""
+        return super().get_throttles() if self.request.method == "PUT" else []
 
     @extend_schema(
         operation_id="devices_register",
         request=RegistrationSerializer,
-        responses={200: DeviceSerializer, 201: DeviceSerializer},
+        responses={
+            200: DeviceSerializer,
+            201: DeviceSerializer,
+            429: OpenApiResponse(description="Too many registrations in the last hour."),
+        },
     )
     def put(self, request: Request) -> Response:
         """Register or refresh a device; a token of another user moves to the asking user."""

@@ -1,5 +1,6 @@
-"""The way to FCM: the only sockets to FCM, for the worker, the test push and the probe.
+"""The way to FCM: the only sockets to FCM, for the worker and the probe.
 
+    single       one message on a connection of its own, for a test
     message      the body of a request, encoded once and completed for each target
     credentials  the access token of the service account, refreshed once for all connections
     key          a key of the service account, and the token that it was given

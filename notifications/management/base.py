@@ -4,14 +4,15 @@ from contextlib import suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, Error, InterfaceError, OperationalError
+from django.db import DatabaseError, Error, InterfaceError, OperationalError, connection
 
 from notifications import locks, schema
-from notifications.database_errors import waited_too_long
+from notifications.database_errors import is_forbidden, waited_too_long
 
 from .errors import Failed, OtherSchema
 
 LOCKED = "Another session of the database keeps locked what this command needs"
+FORBIDDEN = "The database does not let this command's role do this"
 
 
 class DatabaseCommand(BaseCommand):
@@ -26,6 +27,9 @@ class DatabaseCommand(BaseCommand):
                 raise Failed(f"{LOCKED} ({locks.holders() or 'unknown'}). Try again.") from error
             if told := schema_problem():
                 raise OtherSchema(told) from error
+            if is_forbidden(error):
+                role = connection.settings_dict["USER"]
+                raise Failed(f"{FORBIDDEN} ({role}): {str(error).splitlines()[0]}") from error
             if isinstance(error, OperationalError | InterfaceError):
                 raise Failed(f"The database does not answer: {str(error).strip()}") from error
             raise

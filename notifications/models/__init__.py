@@ -8,6 +8,7 @@
     erased        devices whose listener was erased, until the send log has lost them
     minute        how much went out in each minute
     answered      the operators' answers to the desk's questions, each done once
+    test_push     an operator's test to a device of their own, which the worker sends
     compiled      the few statements that run many times a second
     id_lookup     `id__among=[…]`: one parameter for many ids
     control       what steers the sending: the operators' switch, the worker's lease, its standbys
@@ -23,6 +24,7 @@ from .device import DeviceToken
 from .erased import ErasedDevice
 from .minute import SendingMinute
 from .notification import Notification
+from .test_push import TestPush
 
 __all__ = [
     "AnsweredForm",
@@ -34,5 +36,6 @@ __all__ = [
     "SendingMinute",
     "SendingSwitch",
     "Standby",
+    "TestPush",
     "WorkerLease",
 ]

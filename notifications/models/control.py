@@ -225,6 +225,11 @@ class WorkerLease(models.Model):
     def __str__(self) -> str:
         return f"{self.name}: {self.holder or '–'}"
 
+    @property
+    def shows_a_key(self) -> bool:
+        """Return whether the worker that has, or had, the lease shows the key by which it sends."""
+        return bool((self.settings or {}).get("KEY"))
+
 
 class StandbyQuerySet(models.QuerySet["Standby"]):
     def alive(self) -> StandbyQuerySet:

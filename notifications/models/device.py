@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
@@ -97,13 +98,20 @@ class DeviceTokenQuerySet(models.QuerySet["DeviceToken"]):
             return known.get(), False
         values |= {"disabled_at": None, "disabled_reason": ""}
         try:
-            with transaction.atomic():
-                self._make_room(user, token, now=now)
-                if not known.update(**values):
-                    return self.create(token=token, created_at=now, **values), True
+            return self._take(token, values, now=now)
         except IntegrityError:  # registered by somebody else meanwhile
-            known.update(**values)
-        return known.get(), False
+            return self._take(token, values, now=now)
+
+    @transaction.atomic
+    def _take(
+        self, token: str, values: dict[str, Any], *, now: datetime
+    ) -> tuple[DeviceToken, bool]:
+        """Make room, and write the token's row; raise IntegrityError if somebody just did."""
+        self._make_room(values["user"], token, now=now)
+        known = self.filter(token=token)
+        if known.update(**values):
+            return known.get(), False
+        return self.create(token=token, created_at=now, **values), True
 
     def _make_room(self, user: AbstractBaseUser, token: str, *, now: datetime) -> None:
         """Disable what the user has beyond the bound, once the device of this token is enabled.
@@ -124,6 +132,27 @@ class DeviceTokenQuerySet(models.QuerySet["DeviceToken"]):
     def disable(self, *, reason: str, now: datetime) -> int:
         """Stop sending to these devices, and return how many were enabled till now."""
         return self.enabled().update(disabled_at=now, disabled_reason=reason)
+
+    def with_room(self) -> list[int]:
+        """Return which of these disabled devices may be enabled within the bound of their users.
+
+        They are the latest refreshed ones; what is enabled stays so. The accounts are locked until
+        the transaction ends, and so are these devices, as `_make_room` does.
+        """
+        disabled = self.filter(disabled_at__isnull=False)
+        users = disabled.order_by("user_id").values_list("user_id", flat=True).distinct()
+        for user_id in (user_ids := list(users)):
+            lock_account(user_id)
+        locked = list(disabled.order_by("id").select_for_update().values_list("id", flat=True))
+        theirs = DeviceToken.objects.enabled().filter(user__in=user_ids)
+        count = Counter(theirs.values_list("user_id", flat=True))
+        latest_first = DeviceToken.objects.filter(id__in=locked).order_by("-refreshed_at", "-id")
+        chosen = []
+        for device_id, user_id in latest_first.values_list("id", "user_id"):
+            if count[user_id] < settings.NOTIFICATIONS_DEVICES_PER_USER:
+                count[user_id] += 1
+                chosen.append(device_id)
+        return sorted(chosen)
 
     def enable(self) -> int:
         """Send to these devices again, and return how many were disabled till now."""

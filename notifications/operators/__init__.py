@@ -9,6 +9,6 @@ retention  how long the send log is kept, and whatever else does not stay for ev
 personal   what is kept of a person, model by model
 export     all that is kept of a person, as files
 erase      a person is forgotten
-test_push  one real push to a device of the operator's own
+test_push  asks the worker for one real push to a device of the operator's own
 probe      whether a worker could send from this machine
 """

@@ -7,6 +7,8 @@
 
 Each step is a short transaction of its own, so nobody waits for a large account. Whoever is
 interrupted before the third begins anew; after it `manage.py prune` does the rest.
+
+The third locks in one order, as who uploads does: programs by id, the account, devices by id.
 """
 
 import logging
@@ -18,12 +20,13 @@ from typing import Any, NamedTuple
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from accounts.models import Act
+from accounts.acts import keep
+from accounts.managing import is_or_was_operator
+from accounts.sessions import sessions_of
 from accounts.who import Who
 from notifications import locks
 from notifications.models import (
@@ -43,8 +46,10 @@ logger = logging.getLogger(__name__)
 STEP_TALKS = 100  # a transaction: each has a file, and rows that point to it
 STEP_ROWS = 5_000  # a transaction of rows that are only a few bytes each
 
+TRIES = 5  # a further one only when somebody has just added a program
+
 ERASED = "(erased)"  # in place of a name in the log of the admin
-OWNER = Who("its owner")  # who cancels, in the reason that is stored
+OWNER = Who("its owner")  # by the API; it is told in the reason of what is cancelled
 
 
 class Step(NamedTuple):
@@ -56,13 +61,7 @@ class Step(NamedTuple):
 
 def objection(user: User) -> str:
     """Return why the account may not be erased, for people; "" when it may."""
-    by = (user.username, f"{user.username} (admin)")
-    if (
-        user.is_staff
-        or user.is_superuser
-        or Act.objects.filter(account_id=user.pk).exists()
-        or AnsweredForm.objects.filter(by__in=by).exists()
-    ):
+    if is_or_was_operator(user):
         return _(
             "Account %(name)s is or was an operator's: what operators did stays told. "
             "Deactivate it instead."
@@ -70,30 +69,30 @@ def objection(user: User) -> str:
     return ""
 
 
-def erase(user: User, *, now: datetime) -> Iterator[Step]:
+def erase(user: User, *, by: Who = OWNER, now: datetime) -> Iterator[Step]:
     """Erase the account, and yield after each step; raise acts.Refused for an operator's."""
     if refusal := objection(user):
         raise acts.Refused(refusal)
-    yield from cancel_notifications(user, now=now)
+    yield from cancel_notifications(user, by=by, now=now)
     while count := erase_talks(user):
         yield Step("talks", count)
     for clips in (Clip.objects.filter(program__owner=user), Clip.objects.filter(listener=user)):
         while count := delete_some(clips):
             yield Step("clips", count)
-    erase_account(user, now=now)
+    erase_account(user, by=by, now=now)
     logger.warning("account.erased", extra={"account": user.pk})
     yield Step("account", 1)
     yield from forget_devices(now=now)
 
 
-def cancel_notifications(user: User, *, now: datetime) -> Iterator[Step]:
+def cancel_notifications(user: User, *, by: Who, now: datetime) -> Iterator[Step]:
     """Cancel what is still to be sent of the account's programs."""
     still_open = Notification.objects.filter(
         talk__program__owner=user, state__in=Notification.OPEN_STATES
     )
     for notification_id in list(still_open.order_by("id").values_list("id", flat=True)):
         with suppress(acts.Refused):  # it has ended meanwhile
-            acts.cancel(notification_id, by=OWNER, reason="", now=now)
+            acts.cancel(notification_id, by=by, reason="", now=now)
             yield Step("notifications cancelled", 1)
 
 
@@ -117,25 +116,48 @@ def delete_some(rows: QuerySet[Any]) -> int:
     return len(ids)
 
 
-@transaction.atomic
-def erase_account(user: User, *, now: datetime) -> None:
-    """Erase the account's row with all that is left; its devices are remembered by number alone.
+def erase_account(user: User, *, by: Who = OWNER, now: datetime) -> None:
+    """Erase the account's row with all that is left, in one transaction.
 
     What others add at this moment waits for the locks, and then finds the account gone. Raise
     acts.Refused when it has become an operator's.
     """
+    for _try in range(TRIES):
+        with transaction.atomic():
+            titles = lock(user)
+            if titles is not None:
+                erase_locked(user, titles, by=by, now=now)
+                return
+    raise acts.Refused(
+        _("Account %(name)s gets new programs all the time: erase it again.")
+        % {"name": user.username}
+    )
+
+
+def lock(user: User) -> dict[int, str] | None:
+    """Lock the account's programs, then the account; return the programs' titles by id.
+
+    Return None when a program was added in between: it would be locked after the account. From then
+    on nobody adds one. Raise acts.Refused for an account that is gone, or an operator's.
+    """
+    programs = Program.objects.filter(owner=user.pk).order_by("id")
+    titles = dict(programs.select_for_update().values_list("id", "title"))
     locked = User.objects.select_for_update().filter(pk=user.pk).first()
     if locked is None:
         raise acts.Refused(_("Account %(name)s is erased already.") % {"name": user.username})
     if refusal := objection(locked):
         raise acts.Refused(refusal)
-    programs = Program.objects.filter(owner=user)
-    titles = dict(programs.select_for_update().values_list("id", "title"))
+    return None if programs.exclude(id__in=titles).exists() else titles
+
+
+def erase_locked(user: User, titles: dict[int, str], *, by: Who, now: datetime) -> None:
+    """Erase the account that is locked; its devices are remembered by number alone."""
     while erase_talks(user):
         pass  # those that were posted meanwhile
     # Nothing but the titles says whose the talks were that are gone already.
     forget_texts(Notification.objects.filter(talk=None, title__in=set(titles.values())))
-    devices = list(DeviceToken.objects.filter(user=user).values_list("id", flat=True))
+    locked = DeviceToken.objects.filter(user=user.pk).order_by("id").select_for_update()
+    devices = list(locked.values_list("id", flat=True))
     ErasedDevice.objects.bulk_create(
         (ErasedDevice(device_id=device_id, at=now) for device_id in devices), ignore_conflicts=True
     )
@@ -144,8 +166,10 @@ def erase_account(user: User, *, now: datetime) -> None:
     forget_in_the_admins_log(User, [user.pk])
     for tries in personal.log_ins(user):
         tries.delete()
-    Session.objects.filter(session_key__in=personal.sessions(user)).delete()
-    locked.delete()
+    sessions_of(user).delete()
+    User.objects.filter(pk=user.pk).delete()
+    if by != OWNER:
+        keep("operator.user_erased", by=by, about=f"account {user.pk}")
 
 
 def forget_texts(notifications: QuerySet[Notification]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
 from django.db.models import Expression, Model, QuerySet
 from django.db.models.functions import Right
 
@@ -64,6 +63,9 @@ TABLE: dict[str, Kept | NotKept] = {
             "next_attempt_at", "at",
         ),
     ),
+    "notifications.TestPush": Kept(
+        "device__user", ("device_id", "requested_at", "state", "code", "answered_at")
+    ),
     "notifications.Batch": NotKept("it has numbers of devices, which are nobody's once they go"),
     "admin.LogEntry": Kept(
         "user", ("action_time", "content_type__model", "object_id", "object_repr", "action_flag")
@@ -101,21 +103,8 @@ def counts(of: User) -> dict[str, int]:
     return {str(model._meta.verbose_name_plural): rows(model, of).count() for model, _ in kept()}
 
 
-def sessions(of: User) -> list[str]:
-    """Return the keys of the account's log-ins.
-
-    Only the session itself says whose it is. They are few: apps use tokens.
-    """
-    return [
-        session.session_key
-        for session in Session.objects.iterator()
-        if session.get_decoded().get("_auth_user_id") == str(of.pk)
-    ]
-
-
 def log_ins(of: User) -> Iterator[QuerySet[Any]]:
     """Yield what is kept of tries to log in under the account's name (django-axes)."""
-    if apps.is_installed("axes"):
-        for model in apps.get_app_config("axes").get_models():
-            if any(each.name == "username" for each in model._meta.get_fields()):
-                yield model._default_manager.filter(username=of.get_username())
+    for model in apps.get_app_config("axes").get_models():
+        if any(each.name == "username" for each in model._meta.get_fields()):
+            yield model._default_manager.filter(username=of.get_username())

@@ -24,6 +24,7 @@ from notifications.models import (
     ErasedDevice,
     Notification,
     SendingMinute,
+    TestPush,
 )
 from notifications.models.batch import BatchQuerySet
 from notifications.models.minute import KEPT as MINUTES_KEPT
@@ -201,6 +202,7 @@ KINDS = (
         "answers to the desk's questions",
         lambda ages: AnsweredForm.objects.filter(at__lt=ages.before),
     ),
+    rows("test pushes", lambda ages: TestPush.objects.filter(requested_at__lt=ages.before)),
     rows(
         "minutes of the charts",
         lambda ages: SendingMinute.objects.filter(minute__lt=ages.now - MINUTES_KEPT),

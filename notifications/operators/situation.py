@@ -83,10 +83,11 @@ class Situation:
 def situation(*, now: datetime) -> Situation:
     """Return the situation of a program that is not set to dry run itself, in two queries."""
     switch = SendingSwitch.objects.current()
+    lease = WorkerLease.objects.first()
     return Situation(
         switch=switch,
-        decision=policy.decide(switch=switch, program_dry_run=False, now=now),
-        lease=WorkerLease.objects.first(),
+        decision=policy.decide(switch=switch, program_dry_run=False, now=now, lease=lease),
+        lease=lease,
         now=now,
     )
 

@@ -46,10 +46,16 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
     assert found() == {}
 
 
-def test_missing_credentials_are_told(settings: Settings) -> None:
+def test_missing_credentials_are_told_and_no_warning_to_a_web_that_needs_none(
+    settings: Settings,
+) -> None:
     settings.GOOGLE_APPLICATION_CREDENTIALS = ""
 
-    assert set(found()) == {"notifications.W001"}
+    assert set(found()) == {"notifications.I002"}
+    assert (
+        "no worker starts with these settings. The web needs no key."
+        in found()["notifications.I002"]
+    )
 
 
 @pytest.mark.parametrize("kind", BROKEN)

@@ -13,12 +13,9 @@ PREFIX = re.compile(r"<[0-7]>")
 
 
 def unit_of(name: str) -> ConfigParser:
-    """Return a unit of systemd's as docs/operations.md has it."""
-    text = (BASE_DIR / "docs" / "operations.md").read_text()
-    told = re.search(rf"^### `/etc/systemd/system/{name}`\n+```ini\n(.+?)^```", text, re.M | re.S)
-    assert told
+    """Return a unit of systemd's as it is shipped."""
     unit = ConfigParser(interpolation=None)
-    unit.read_string(told[1])
+    unit.read_string((BASE_DIR / "deploy" / "systemd" / name).read_text())
     return unit
 
 

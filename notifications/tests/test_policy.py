@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from notifications.models import SendingSwitch
-from notifications.policy import Decision, decide
+from notifications.models import SendingSwitch, WorkerLease
+from notifications.policy import Decision, decide, live_objection
 
 NOW = datetime(2026, 11, 23, 22, 37, tzinfo=UTC)
 
@@ -42,6 +42,17 @@ def test_nothing_is_sent_without_credentials(settings: Settings) -> None:
     settings.GOOGLE_APPLICATION_CREDENTIALS = ""
 
     assert decision() == Decision(True, "GOOGLE_APPLICATION_CREDENTIALS is not set.")
+
+
+def test_the_key_that_a_worker_shows_counts_where_none_is_named(settings: Settings) -> None:
+    settings.GOOGLE_APPLICATION_CREDENTIALS = ""
+
+    for shown, objection in (
+        (None, "GOOGLE_APPLICATION_CREDENTIALS is not set."),
+        ({"FCM": "fcm.googleapis.com:443"}, "GOOGLE_APPLICATION_CREDENTIALS is not set."),
+        ({"KEY": "…a1b2c3"}, None),
+    ):
+        assert live_objection(WorkerLease(settings=shown)) == objection
 
 
 def test_nothing_is_sent_while_the_switch_says_dry_run() -> None:

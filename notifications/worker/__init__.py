@@ -24,6 +24,7 @@ Follow a talk through it by file names:
     judging     holds what the brakes object to, disables the devices that are gone
     brakes      notice when many refusals are a mistake of our own
     blame       the same for answers that blame our configuration outright
+    testing     sends an operator's test to a device of their own
     work        the tuples that cross between the main thread and the lanes
     timer       when a step that the loop repeats is due again
     watchdog    tells systemd that the loop turns
@@ -39,9 +40,9 @@ answer.
 
 Threads: the main thread runs the invoker and is the only one that touches the database. The
 receiver has a thread of its own, each lane a thread of the pool, each refresh of the access token,
-each attempt to connect and each scrape of the metrics another one. Only immutable objects cross
-threads (work.py, inbox.py). When a lane or the receiver dies, the process ends, since a
-worker without it would seem healthy.
+each attempt to connect, each test and each scrape of the metrics another one. Only immutable
+objects cross threads (work.py, inbox.py). When a lane or the receiver dies, the process ends, since
+a worker without it would seem healthy.
 
 Order of stopping: claims end; what is in flight is answered and recorded, while the lease is still
 renewed; the lease is given back; the receiver stops; the pool stops; the process exits with 0.

@@ -4,6 +4,9 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from uuid import UUID
+
+from notifications.fcm.outcomes import Verdict
 
 from .work import Result
 
@@ -42,6 +45,14 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Tested:
+    """The one POST of an operator's test has come to this."""
+
+    test_id: UUID
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
 class HelperDied:
     """A thread that the worker needs has ended."""
 
@@ -56,7 +67,7 @@ class Stop:
     why: str
 
 
-Event = Wake | TalkPosted | Answered | Tried | HelperDied | Stop
+Event = Wake | TalkPosted | Answered | Tried | Tested | HelperDied | Stop
 
 
 class Inbox:

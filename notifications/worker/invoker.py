@@ -14,12 +14,12 @@ from django.conf import settings
 from django.db import ProgrammingError, connection
 
 from notifications import locks
-from notifications.database_errors import DATABASE_AWAY, lacks_tables, was_canceled
+from notifications.database_errors import DATABASE_AWAY, is_forbidden, lacks_tables, was_canceled
 from notifications.operators.differences import differences
 from radiotalk.clock import Clock
 
 from .claiming import Claiming
-from .inbox import Answered, Event, HelperDied, Inbox, Stop, TalkPosted, Tried, Wake
+from .inbox import Answered, Event, HelperDied, Inbox, Stop, TalkPosted, Tested, Tried, Wake
 from .lease import Lease, LeaseLostError, LeaseState, RestoredError
 from .ledger import Ledger
 from .opening import TICK_SECONDS, Opening
@@ -32,6 +32,7 @@ from .rotation import Rotation
 from .sender import Sender
 from .session import UnsafeSessionError
 from .telemetry import Telemetry
+from .testing import Testing
 from .timer import Timer
 from .watchdog import Watchdog
 
@@ -45,7 +46,7 @@ STANDBY_SECONDS = 0.5
 ANNOUNCE_SECONDS = 5.0
 
 # How long a stopping worker waits for a database that is away, after every request has ended: each
-# waits up to FCM_TIMEOUT for a connection, and as long for its answer. docs/operations.md has the
+# waits up to FCM_TIMEOUT for a connection, and as long for its answer. deploy/systemd/ has the
 # TimeoutStopSec that allows for all of it.
 GIVE_UP_SECONDS = 10
 
@@ -66,6 +67,7 @@ class Invoker:
         lease: Lease,
         repository: Repository,
         sender: Sender,
+        testing: Testing,
         rate: Rate,
         watchdog: Watchdog,
         telemetry: Telemetry,
@@ -76,6 +78,7 @@ class Invoker:
         self.lease = lease
         self.recovery = repository.recovery
         self.sender = sender
+        self.testing = testing
         self.watchdog = watchdog
         self.telemetry = telemetry
         self.standby = standby  # wait for the lease for as long as another worker lives
@@ -125,7 +128,7 @@ class Invoker:
             except DATABASE_AWAY as error:
                 self.on_database_away(error)
             except ProgrammingError as error:
-                if not lacks_tables(error):
+                if not (lacks_tables(error) or is_forbidden(error)):
                     raise
                 self.on_database_away(error)
             self.take_back()
@@ -140,8 +143,12 @@ class Invoker:
         recorded = self.recording.record(now)
         if recorded:
             self.outage.end()
+        if self.testing.record(now):
+            self.opening.timer.ring()  # the next test may wait
         may_claim = self.may_claim()
         looked = may_claim and self.opening.look(now)
+        if looked:
+            self.testing.begin(now)
         self.keep_lease(now)  # what is claimed is sent only while it lasts
         found_an_end = self.may_claim() and self.claiming.claim(now)
         if looked or found_an_end or recorded:
@@ -159,7 +166,7 @@ class Invoker:
 
     def idle(self) -> bool:
         """Return whether nothing is in flight and everything answered is written."""
-        return not (self.sender.in_flight or self.ledger.entries)
+        return not (self.sender.in_flight or self.ledger.entries or self.testing.in_flight)
 
     def may_claim(self) -> bool:
         """Return whether this worker is the active one and is not stopping."""
@@ -226,6 +233,8 @@ class Invoker:
                         self.claiming.slow_down()
                 case Tried():
                     self.reach.tried(event)
+                case Tested():
+                    self.testing.take(event)
                 case TalkPosted():
                     self.opening.note_talk(event)
                 case Wake():
@@ -289,6 +298,7 @@ class Invoker:
                 "notification.unknown", extra={"notification": notification_id, "unknown": unknown}
             )
             self.telemetry.lost(unknown)
+        self.testing.recover(now)
         self.recovery.hold_poison(now=now)
         self.rotation.clear()
         self.opening.timer.ring()

@@ -26,7 +26,7 @@ from django.db.models import CharField, F, Max, PositiveBigIntegerField
 from notifications.models import Notification, Standby, WorkerLease
 from notifications.models.compiled import Given, Update
 from notifications.models.control import WorkerLeaseQuerySet
-from notifications.os_text import storable
+from radiotalk.os_text import storable
 
 NAME = "sender"
 BIG = PositiveBigIntegerField()
@@ -134,6 +134,11 @@ class Lease:
             self.epoch, self.until, self.rival = epoch, until, None
             return LeaseState.ACQUIRED
         return self._watch(row)
+
+    @property
+    def is_held(self) -> bool:
+        """Return whether the lease is held, as far as this process knows; from any thread."""
+        return bool(self.epoch) and time.monotonic() < self.until
 
     def settings_before(self) -> dict[str, Any]:
         """Return the settings of the holder before this one, as far as they are known."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from .timer import Timer
 
-# WatchdogSec= of docs/operations.md is many times this.
+# WatchdogSec= of deploy/systemd/ is many times this.
 TELL_SECONDS = 1.0
 
 

@@ -172,7 +172,7 @@ def test_nothing_but_reading_is_answered(recording: Path, method: str, name: str
     answer: HttpResponse = getattr(client, method)(f"/media/{name}")
 
     assert answer.status_code == 405
-    assert answer.headers["Allow"] == "GET, HEAD"
+    assert answer.headers["Allow"].startswith("GET, HEAD")
 
 
 def test_a_head_has_no_body(recording: Path) -> None:

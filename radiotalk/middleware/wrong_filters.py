@@ -1,7 +1,8 @@
-"""A list of the admin that is asked for with a filter of no sense is answered 400.
+"""A list of the admin that is asked for with a filter's odd value is answered 400.
 
-Django answers so when it sees that while it filters. Others fail only when the statement is built
-(`?created_at__year=99999`, `?pk__range=1`) or in the database (`?title__regex=(`).
+Django answers so when it sees that while it filters, and to what no filter of the list makes
+(offered_lookups.py). Others fail only when the statement is built (a time that in UTC lies before
+the year 1) or in the database.
 """
 
 import traceback
@@ -32,7 +33,7 @@ def is_filtered_list(request: HttpRequest) -> bool:
     """Return whether a list of the admin is asked for, filtered by its address."""
     page = request.resolver_match
     is_list = page and page.app_name == "admin" and (page.url_name or "").endswith("_changelist")
-    return bool(is_list and request.GET)
+    return bool(is_list and request.method == "GET" and request.GET)
 
 
 def is_of_statement(error: Exception) -> bool:

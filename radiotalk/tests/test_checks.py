@@ -6,6 +6,8 @@ import pytest
 from django.core.checks import run_checks
 from pytest_django import Settings
 
+from radiotalk.checks import e_mail
+
 
 def found(*, deploy: bool = False) -> dict[str | None, str]:
     """Return what the site's checks found, by id."""
@@ -61,3 +63,12 @@ def test_sqlite_is_told_before_a_deployment(
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", f"django.db.backends.{engine}")
 
     assert ("radiotalk.W003" in found(deploy=True)) is is_told
+
+
+@pytest.mark.parametrize(("backend", "is_told"), [("dummy", True), ("smtp", False)])
+def test_e_mails_that_are_thrown_away_are_unwise(
+    settings: Settings, backend: str, is_told: bool
+) -> None:
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
+
+    assert bool(e_mail()) is is_told

@@ -1,6 +1,7 @@
 """What each answer says to browsers and proxies, on the wire."""
 
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -77,15 +78,16 @@ def test_a_refused_body_has_the_headers_too() -> None:
 
 
 def test_a_recording_may_be_kept_and_played_by_apps(browser: Client) -> None:
-    media = Path(settings.MEDIA_ROOT)
-    media.mkdir(parents=True, exist_ok=True)
-    (media / "owls.ogg").write_bytes(b"hoo")
+    name = f"talks/2026/11/{uuid4().hex}.ogg"
+    file = Path(settings.MEDIA_ROOT) / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"hoo")
 
-    answer = browser.get("/media/owls.ogg")
+    answer = browser.get(f"/media/{name}")
     answer.close()
 
     assert answer.status_code == 200
-    assert "Cache-Control" not in answer.headers
+    assert "no-store" not in answer.headers["Cache-Control"]
     assert "Cross-Origin-Resource-Policy" not in answer.headers
 
 

@@ -44,6 +44,9 @@ def right(tmp_path: Path) -> dict[str, Any]:
         "REDIS_URL": "redis://127.0.0.1:16379/0",
         "GOOGLE_APPLICATION_CREDENTIALS": str(file),
         "MEDIA_ROOT": tmp_path / "media",
+        "STAFF_SECOND_FACTOR": True,
+        "FCM_ENDPOINT": "https://fcm.googleapis.com",
+        "FCM_CA_FILE": "",
         "MISSPELT_SETTINGS": {},
     }
 
@@ -71,6 +74,7 @@ SEVERAL = "python3 -c 'import secrets; print(secrets.token_urlsafe(50))'"
         ({"SECRET_KEY": LAPTOP_KEY}, "SECRET_KEY can be guessed"),
         ({"SECRET_KEY_FALLBACKS": [SECRET, "short"]}, "SECRET_KEY_FALLBACKS can be guessed"),
         ({"SECRET_KEY_FALLBACKS": [LAPTOP_KEY]}, "SECRET_KEY_FALLBACKS can be guessed"),
+        ({"STAFF_SECOND_FACTOR": False}, "STAFF_SECOND_FACTOR is off"),
         ({"MEDIA_ROOT": ROOT}, "MEDIA_ROOT is not apart from the source code"),
         ({"MEDIA_ROOT": ROOT.parent}, "MEDIA_ROOT is not apart from the source code"),
         ({"MEDIA_ROOT": Path("/")}, "MEDIA_ROOT is not apart from the source code"),

@@ -85,5 +85,7 @@ def test_only_what_reads_no_database_comes_before() -> None:
         "django.middleware.security.SecurityMiddleware",
         "csp.middleware.CSPMiddleware",
         "radiotalk.middleware.headers.add_headers",
+        "corsheaders.middleware.CorsMiddleware",
         "radiotalk.middleware.body_limit.limit_bodies",
+        "radiotalk.middleware.methods.refuse_other_methods",
     ]

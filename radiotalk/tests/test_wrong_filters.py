@@ -5,33 +5,29 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.db import OperationalError, models
-from django.test import Client
+from django.db import OperationalError
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from notifications.admin.tests.rows import delivery, listener, notification, worker
+from radiotalk.offered_lookups import offered
 
 LISTS = [model._meta.label_lower for model in admin.site._registry]
 
-# Each failed: as the statement was built, or in the database.
-WRONG: dict[type[models.Field[Any, Any]], dict[str, str]] = {
-    models.CharField: {"regex": "(", "iregex": "[", "range": "1"},
-    models.DateTimeField: {"year": "99999", "year__gt": "-1", "iso_year": "99999", "range": "1"},
-    models.IntegerField: {"range": "1", "regex": "(", "in": "9" * 40},
-    models.BooleanField: {"range": "1"},
-    models.JSONField: {"contains": "(", "contained_by": "(", "range": "1"},
-}
+# In place of what a filter makes of a click.
+ODD = ["", "(", "99999", "-1", "9" * 40, "0001-01-01", "9999-12-31 23:59+00:00", "\u3042"]
+# What every list takes besides its filters: search, page, order, and Django's own switches.
+ALWAYS = ["q", "p", "o", "e", "all", "_facets"]
 
 
-def wrong_filters(model: Any) -> list[dict[str, str]]:
-    """Return filters of no sense, for each field of a model."""
-    return [{"pk__range": "1"}] + [
-        {f"{field.name}__{lookup}": value}
-        for field in model._meta.concrete_fields
-        for kind, lookups in WRONG.items()
-        if isinstance(field, kind)
-        for lookup, value in lookups.items()
-    ]
+def odd_addresses(model: Any) -> list[dict[str, str]]:
+    """Return what the list of a model may be asked with, each parameter with each odd value."""
+    request = RequestFactory().get("/admin/")
+    request.user = get_user_model()(is_superuser=True, is_active=True)
+    names = [*ALWAYS, *filter(None, offered(admin.site.get_model_admin(model), request))]
+    # Each was a 500 when a list took lookups that it does not offer.
+    taken_back = [{"pk__range": "1"}, {"created_at__year": "99999"}, {"title__regex": "("}]
+    return [*taken_back, *({name: value} for name in names for value in ODD)]
 
 
 def client_of_a_superuser() -> Client:
@@ -42,13 +38,13 @@ def client_of_a_superuser() -> Client:
 
 
 def answers(label: str) -> dict[str, int]:
-    """Return how a list with rows answers each filter of no sense."""
+    """Return how a list with rows answers odd values of what it takes."""
     delivery(notification("done"), listener("lena"))
     worker()
     client = client_of_a_superuser()
     model = next(each for each in admin.site._registry if each._meta.label_lower == label)
     page = reverse(f"admin:{label.replace('.', '_')}_changelist")
-    return {str(wrong): client.get(page, wrong).status_code for wrong in wrong_filters(model)}
+    return {str(odd): client.get(page, odd).status_code for odd in odd_addresses(model)}
 
 
 @pytest.mark.django_db
@@ -66,13 +62,15 @@ def test_no_filter_is_an_error_on_postgresql(label: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("query", ["?title__regex=(", "?created_at__year=99999", "?pk__range=1"])
+@pytest.mark.parametrize(
+    "query",
+    ["?title__regex=(", "?created_at__year=99999", "?pk__range=1", "?created_at__gte=0001-01-01"],
+)
 def test_a_filter_of_no_sense_is_a_bad_request(query: str) -> None:
     client = client_of_a_superuser()
-    notification()
 
     assert client.get(f"/admin/programs/program/{query}").status_code == 400
-    assert client.get("/admin/programs/program/?title__regex=Night").status_code == 200
+    assert client.get("/admin/programs/program/?dry_run__exact=1").status_code == 200
 
 
 @pytest.mark.django_db

@@ -19,12 +19,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from unittest import mock
 
+from firebase_admin import credentials
+
 from fcm_emulator.process import EmulatorProcess
 from fcm_emulator.process import running as running_emulator
 from notifications.fcm import headers
-from notifications.fcm.credentials import AccessToken
 from notifications.fcm.endpoint import Endpoint
 from notifications.fcm.outcomes import Answer
+from notifications.fcm.token_endpoint import TokenEndpoint
 from testbed import local_settings
 from testbed.hostile import fcm as hostile
 from testbed.hostile.certificates import Authority, Certificate
@@ -238,8 +240,15 @@ def start_proxy(
 
 
 def access_to(fcm: EmulatorProcess) -> str:
-    """Return the Authorization header's value that an emulator takes."""
-    return AccessToken(str(fcm.service_account_file), ca_file=str(fcm.ca_file or "")).header()
+    """Return the Authorization header's value that an emulator takes.
+
+    AccessToken would refuse the account of an emulator behind a proxy, whose token endpoint has no
+    TLS either.
+    """
+    google = credentials.Certificate(str(fcm.service_account_file)).get_credential()
+    way = TokenEndpoint(ca_file=str(fcm.ca_file or ""), proxy="", timeout=TIMEOUT_SECONDS)
+    google.refresh(way)
+    return f"Bearer {google.token}"
 
 
 # --- The table ---------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import ApiToken
+from accounts.models import Act, ApiToken
 from accounts.tests.devices import device, gets_in, person
 
 pytestmark = pytest.mark.django_db
@@ -153,6 +153,7 @@ def test_and_all_of_an_account() -> None:
 
     assert answer.status_code == 302
     assert [gets_in(each) for each in (stolen, other, anothers)] == [False, False, True]
+    assert Act.objects.get(name="operator.tokens_revoked").about == f"account {otto.pk}"
 
 
 def test_and_those_that_are_ticked(caplog: pytest.LogCaptureFixture) -> None:

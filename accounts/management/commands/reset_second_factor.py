@@ -1,16 +1,16 @@
 """Take away somebody's second factors: the device and the recovery codes are lost, or stolen."""
 
-import logging
 from argparse import ArgumentParser
 from typing import Any
 
 from allauth.mfa.models import Authenticator
-from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
-logger = logging.getLogger(__name__)
+from accounts.acts import keep
+from accounts.sessions import sessions_of
+from accounts.who import on_this_host
 
 
 class Command(BaseCommand):
@@ -21,27 +21,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("account", metavar="ACCOUNT", help="the user's name")
-        parser.add_argument("--reason", required=True, metavar="TEXT", help="kept in the log")
+        parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for the log")
 
     def handle(self, *, account: str, reason: str, **options: Any) -> None:
         user = User.objects.filter(username=account).first()
         if user is None:
             raise CommandError(f"There is no account {account!r}. Nothing was changed.")
-        removed, _per_model = Authenticator.objects.filter(user=user).delete()
-        ended = end_sessions(user)
-        logger.warning("second_factor.reset", extra={"account": user.pk, "reason": reason})
+        with transaction.atomic():
+            removed, _per_model = Authenticator.objects.filter(user=user).delete()
+            ended, _per_model = sessions_of(user).delete()
+            about = f"account {user.pk}"
+            keep("operator.second_factor_reset", by=on_this_host(), reason=reason, about=about)
         self.stdout.write(
             f"{account}: {removed} authenticators removed, {ended} sessions ended. The next log-in "
             "by password sets a second factor up."
         )
-
-
-def end_sessions(user: User) -> int:
-    """Log the account out everywhere, and return how many sessions ended."""
-    sessions = [
-        session.pk
-        for session in Session.objects.iterator()
-        if session.get_decoded().get(SESSION_KEY) == str(user.pk)
-    ]
-    Session.objects.filter(pk__in=sessions).delete()
-    return len(sessions)

@@ -163,6 +163,20 @@ def test_going_live_is_refused_without_credentials(settings: Settings) -> None:
     assert not SendingSwitch.objects.exists()
 
 
+def test_a_web_without_the_key_goes_live_by_the_workers(settings: Settings) -> None:
+    settings.ENVIRONMENT = "production"
+    lease = worker()
+    lease.settings = {"FIREBASE_PROJECT": "radiotalk", "KEY": "…a1b2c3"}
+    lease.save()
+    client = superuser()
+
+    _status, page = change(client, "live", **ALL)  # the switch's page follows
+
+    assert SendingSwitch.objects.get().mode == "live"
+    assert "A talk posted now is sent to everybody." in page
+    assert "GOOGLE_APPLICATION_CREDENTIALS" not in page
+
+
 @pytest.mark.usefixtures("production")
 def test_going_live_needs_a_permission_of_its_own() -> None:
     client = staff(LOOK, DRY_RUN, PAUSE, RESUME)

@@ -2,18 +2,21 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 from rest_framework.test import APIClient
 
 from notifications.models import DeviceToken
+from notifications.models.device import DeviceTokenQuerySet
 from notifications.tests.factories import DeviceTokenFactory
 from programs.tests.clients import client_of
 from programs.tests.factories import UserFactory
+from radiotalk import cache
 
 DEVICES = "/api/v1/devices/"
 TOKEN = "a-long-secret-token:abcdef"
@@ -171,6 +174,60 @@ def test_a_known_token_is_refreshed_by_one_update(
         DeviceToken.objects.register(
             user=user, token=device.token, kind="token", platform="web", now=timezone.now()
         )
+
+
+def test_a_token_that_somebody_registers_meanwhile_counts_too(
+    api: APIClient, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oldest, *_ = devices_of(user, 20)
+    meanwhile = DeviceTokenFactory.create(token=TOKEN)
+    update = DeviceTokenQuerySet.update
+    missed: list[bool] = []
+
+    def update_late(rows: DeviceTokenQuerySet, **values: Any) -> int:
+        if "user" in values and "disabled_at" in values and not missed:
+            missed.append(True)  # the token is not there yet, but when its row is inserted
+            return 0
+        return update(rows, **values)
+
+    monkeypatch.setattr(DeviceTokenQuerySet, "update", update_late)
+    answer = api.put(DEVICES, {"token": TOKEN, "platform": "ios"})
+
+    assert (answer.status_code, answer.json()["id"], missed) == (200, meanwhile.pk, [True])
+    assert meanwhile.pk in enabled(user)
+    assert oldest.pk not in enabled(user)
+    assert len(enabled(user)) == 20
+
+
+def test_a_user_registers_sixty_times_an_hour_and_does_the_rest_as_often_as_they_like(
+    api: APIClient, user: User
+) -> None:
+    device = DeviceTokenFactory.create(user=user)
+    body = {"token": device.token, "platform": "ios"}
+
+    assert {api.put(DEVICES, body).status_code for _ in range(60)} == {200}
+    refused = api.put(DEVICES, {"token": TOKEN, "platform": "ios"})
+
+    assert refused.status_code == 429
+    assert 0 < int(refused["Retry-After"]) <= 3600
+    assert not DeviceToken.objects.filter(token=TOKEN).exists()
+    assert api.get(DEVICES).status_code == 200
+    assert api.delete(f"{DEVICES}{device.pk}/").status_code == 204
+    assert client_of(UserFactory.create()).put(DEVICES, body).status_code == 200
+
+
+def test_without_redis_nobody_is_refused(
+    api: APIClient, user: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CACHES = {"default": {"BACKEND": "radiotalk.cache.RedisCache"}}
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    monkeypatch.setattr(cache, "of_process", cache.Redis())
+    cache.connected.cache_clear()
+    device = DeviceTokenFactory.create(user=user)
+    body = {"token": device.token, "platform": "ios"}
+
+    assert {api.put(DEVICES, body).status_code for _ in range(61)} == {200}
+    cache.connected.cache_clear()
 
 
 @pytest.mark.engines

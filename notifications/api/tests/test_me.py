@@ -1,15 +1,17 @@
 """One's own account over HTTP: erased by whoever has its token and its password."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest
 from pytest_django import DjangoCaptureOnCommitCallbacks
 from rest_framework.test import APIClient
 
+from accounts.models import Act
 from notifications.models import Delivery, DeviceToken
 from notifications.tests.factories import DeliveryFactory, DeviceTokenFactory
 from programs.models import Program
@@ -63,6 +65,8 @@ def test_an_account_is_erased_by_its_owner(
     assert not Program.objects.filter(owner_id=anna.pk).exists()
     assert not DeviceToken.objects.filter(user_id=anna.pk).exists()
     assert not recording.exists()
+    act = Act.objects.get()  # of what waited to be sent; the erasing is no operator's
+    assert (act.name, act.account_name) == ("operator.cancelled", "its owner")
 
 
 @pytest.mark.parametrize(
@@ -86,8 +90,19 @@ def test_a_wrong_password_counts_as_a_failed_log_in(
     assert failed_log_ins == ["anna"]
 
 
-def test_an_operators_account_is_not_erased(api: APIClient, anna: User) -> None:
-    User.objects.filter(pk=anna.pk).update(is_staff=True)
+def staff(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+
+
+def was_staff(user: User) -> None:
+    LogEntry.objects.log_actions(user.pk, [user], CHANGE)
+
+
+@pytest.mark.parametrize("becomes", [staff, was_staff])
+def test_an_operators_account_is_not_erased(
+    api: APIClient, anna: User, becomes: Callable[[User], None]
+) -> None:
+    becomes(anna)
 
     answer = api.delete(ME, {"password": PASSWORD})
 

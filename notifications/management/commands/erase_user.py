@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from accounts.who import on_this_host
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Interrupted, Refused
 from notifications.operators import acts, erase, personal
@@ -37,7 +38,7 @@ class Command(DatabaseCommand):
         """Erase, and tell each step."""
         done: dict[str, int] = {}
         try:
-            for step in erase.erase(user, now=clock.now()):
+            for step in erase.erase(user, by=on_this_host(), now=clock.now()):
                 done[step.what] = done.get(step.what, 0) + step.rows
                 self.stdout.write(f"{step.what}: {done[step.what]:,}")
         except acts.Refused as refusal:

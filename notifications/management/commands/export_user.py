@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from accounts.who import on_this_host
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Failed, Refused
 from notifications.operators.export import export
@@ -21,7 +22,7 @@ class Command(DatabaseCommand):
     def handle(self, *, username: str, to: Path, **options: Any) -> None:
         user = account(username)
         try:
-            for name in export(user, to):
+            for name in export(user, to, by=on_this_host()):
                 self.stdout.write(name)
         except FileExistsError as error:
             raise Refused(f"{to} is there already: name a new directory.") from error

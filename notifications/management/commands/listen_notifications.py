@@ -30,6 +30,7 @@ from notifications.worker.repository import Repository
 from notifications.worker.sender import Sender
 from notifications.worker.session import UnsafeSessionError, open_safely
 from notifications.worker.telemetry import Readings, Telemetry
+from notifications.worker.testing import Testing
 from notifications.worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -97,11 +98,13 @@ class Command(DatabaseCommand):
         telemetry.registry.register(
             Readings(telemetry=telemetry, sender=sender, lease=lease, rate=rate, access=access)
         )
+        repository = Repository(lease)
         invoker = Invoker(
             inbox=inbox,
             lease=lease,
-            repository=Repository(lease),
+            repository=repository,
             sender=sender,
+            testing=Testing(repository.tests, endpoint=endpoint, access=access, report=inbox.put),
             rate=rate,
             watchdog=Watchdog(settings.NOTIFY_SOCKET),
             telemetry=telemetry,

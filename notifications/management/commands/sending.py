@@ -1,9 +1,6 @@
 """The operators' command line: status, switch, stops, the unknown, the probe, after a restore."""
 
-import getpass
 import json
-import os
-import socket
 from argparse import ArgumentParser
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.checks import run_checks
 
-from accounts.who import Who
+from accounts.who import Who, on_this_host
 from notifications.management.arguments import row_id, whole_number
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Failed, Refused, Unwell
@@ -21,8 +18,8 @@ from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
 from notifications.operators import acts, probe, status
 from notifications.operators.acts.restored import SKIPPED_IDS
 from notifications.operators.causes import explain
-from notifications.os_text import storable
 from radiotalk import clock
+from radiotalk.os_text import storable
 
 SWITCHES = {
     "dry-run": (acts.dry_run, "let FCM validate, deliver to nobody"),
@@ -111,7 +108,7 @@ class Command(DatabaseCommand):
 
     def act(self, action: str, options: dict[str, Any], *, now: datetime) -> Any:
         """Do what was asked and return the answer: names with values, or a list of rows."""
-        by = operator()
+        by = on_this_host()
         if options.get("account"):
             by = account(options["account"], permission=PERMISSIONS[action], run_by=by)
         who: dict[str, Any] = {"by": by, "reason": options.get("reason") or ""}
@@ -320,15 +317,6 @@ def end_of_live(minutes: int, *, now: datetime) -> datetime:
     if not 1 <= minutes <= MAX_LIVE_MINUTES:
         raise Refused(f"Not switched to live: --for wants 1 to {MAX_LIVE_MINUTES} minutes.")
     return now + timedelta(minutes=minutes)
-
-
-def operator() -> Who:
-    """Return the user and host that run the command; a user in a container may have no name."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = f"uid {os.getuid()}"
-    return Who(storable(f"{name}@{socket.gethostname()}"))
 
 
 def account(name: str, *, permission: str, run_by: Who) -> Who:

@@ -14,7 +14,7 @@ from notifications.models import DeviceToken
 @transaction.atomic
 def disable_devices(device_ids: Collection[int], *, by: Who, now: datetime) -> int:
     """Send no more to these devices; return how many were enabled before."""
-    changed = locked(device_ids, enabled=True)
+    changed = locked(device_ids)
     rows = DeviceToken.objects.filter(id__in=changed)
     rows.disable(reason=reasons.DISABLED_BY % {"who": by.name}, now=now)
     keep_each("disabled", changed, by)
@@ -22,17 +22,20 @@ def disable_devices(device_ids: Collection[int], *, by: Who, now: datetime) -> i
 
 
 @transaction.atomic
-def enable_devices(device_ids: Collection[int], *, by: Who) -> int:
-    """Send to these devices again; return how many were disabled before."""
-    changed = locked(device_ids, enabled=False)
+def enable_devices(device_ids: Collection[int], *, by: Who) -> list[int]:
+    """Send to these devices again; return which were disabled before.
+
+    Those beyond the number that a user may have stay disabled.
+    """
+    changed = DeviceToken.objects.filter(id__in=device_ids).with_room()
     DeviceToken.objects.filter(id__in=changed).enable()
     keep_each("enabled", changed, by)
-    return len(changed)
+    return changed
 
 
-def locked(device_ids: Collection[int], *, enabled: bool) -> list[int]:
-    """Return which of the devices are enabled, or are not, locked in the order of their ids."""
-    rows = DeviceToken.objects.filter(id__in=device_ids, disabled_at__isnull=enabled)
+def locked(device_ids: Collection[int]) -> list[int]:
+    """Return which of the devices are enabled, locked in the order of their ids."""
+    rows = DeviceToken.objects.enabled().filter(id__in=device_ids)
     return list(rows.order_by("id").select_for_update().values_list("id", flat=True))
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.acts import keep
 from accounts.who import Who
 from notifications import locks, policy, reasons
-from notifications.models import Notification, SendingSwitch
+from notifications.models import Notification, SendingSwitch, WorkerLease
 from notifications.models.notification import NotificationQuerySet
 
 from .record import Refused
@@ -55,7 +55,7 @@ def go_live(
     A notification with more than `max_audience` targets is held when it starts. The limit of the
     settings holds as well, and wants to know by whose account it went live.
     """
-    if objection := policy.live_objection():
+    if objection := policy.live_objection(WorkerLease.objects.first()):
         about = {"objection": reasons.said(objection)}
         raise Refused(_("Not switched to live: %(objection)s") % about)
     if not reason.strip():
@@ -84,11 +84,16 @@ def go_live(
 
 
 def change(act: str, *, by: Who, reason: str, now: datetime, **values: Any) -> SendingSwitch:
-    """Return the switch after setting `values`; keep the act, with how the switch stood before."""
-    before = SendingSwitch.objects.select_for_update().first() or SendingSwitch()
-    switch = SendingSwitch.objects.change(changed_by=by.name, now=now, reason=reason, **values)
-    keep(f"operator.{act}", by=by, reason=reason, before=shown(before), after=shown(switch))
-    return switch
+    """Return the switch after setting `values`; keep the act, with how the switch stood before.
+
+    The act comes first: the database lets nobody go live without (deploy/postgresql/roles.sql).
+    """
+    switch = SendingSwitch.objects.select_for_update().first() or SendingSwitch()
+    before = shown(switch)
+    for name, value in values.items():
+        setattr(switch, name, value)
+    keep(f"operator.{act}", by=by, reason=reason, before=before, after=shown(switch))
+    return SendingSwitch.objects.change(changed_by=by.name, now=now, reason=reason, **values)
 
 
 def shown(switch: SendingSwitch) -> dict[str, Any]:

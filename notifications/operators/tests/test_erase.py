@@ -1,5 +1,6 @@
 """A person is forgotten: nothing that is left names them, and everything else stays true."""
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
@@ -13,12 +14,15 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Model
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import Act
-from accounts.who import Who
+from accounts.sessions import sessions_of
+from accounts.who import Who, on_this_host
+from notifications import caps
 from notifications.models import (
     AnsweredForm,
     Delivery,
@@ -27,12 +31,16 @@ from notifications.models import (
 )
 from notifications.operators import acts, erase, personal
 from notifications.tests.factories import DeliveryFactory, DeviceTokenFactory, NotificationFactory
+from notifications.tests.faults.locks import somebody_waits_for_a_lock
+from programs.limits import take_program, take_storage
 from programs.models import Clip, Program, Talk
 from programs.tests.factories import ClipFactory, ProgramFactory, TalkFactory, UserFactory
+from testbed.process import eventually
 
 pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
+DEADLINE_SECONDS = 120.0  # for a busy machine, no expectation
 # Each is found in no other row, nor in a word of ours.
 NAME, SHOW, TALK, SECRET = "wilhelmina", "Rhododendron hour", "Xylophones", "token-of-wilhelmina"
 
@@ -52,7 +60,6 @@ def person() -> User:
     operator = UserFactory.create(username="mia", is_staff=True)
     for row in (user, program, talk, talk.notification, device):
         LogEntry.objects.log_actions(operator.pk, [row], CHANGE, change_message=f"{NAME} asked")
-    LogEntry.objects.log_actions(user.pk, [operator], CHANGE)
     AnsweredForm.objects.create(id=uuid4(), by="mia (admin)", asked=f"Hold: {talk.notification}")
     session = SessionStore()
     session["_auth_user_id"] = str(user.pk)
@@ -84,7 +91,7 @@ def test_nothing_that_is_left_names_the_person(person: User) -> None:
     assert [
         model for model, _kept in personal.kept() if personal.rows(model, person).exists()
     ] == []
-    assert personal.sessions(person) == []
+    assert not sessions_of(person).exists()
 
 
 def test_the_send_log_keeps_its_line_without_the_device(person: User) -> None:
@@ -143,7 +150,7 @@ def test_when_the_database_says_no_the_recording_stays(
     assert Notification.objects.filter(body=TALK).exists()
 
 
-def broken(*arguments: object) -> None:
+def broken(*arguments: object, **named: object) -> None:
     raise RuntimeError
 
 
@@ -159,6 +166,12 @@ def test_what_was_still_to_be_sent_is_cancelled_first(person: User, state: str) 
     assert (notification.title, notification.body) == ("", "")
     assert str(notification) == "(erased): (erased)"
     assert steps[0] == ("notifications cancelled", 1)
+    assert acts_kept() == [("operator.cancelled", "its owner", f"notification {number}")]
+
+
+def acts_kept() -> list[tuple[str, str, str]]:
+    """Return what operators did, by whom, about what."""
+    return list(Act.objects.order_by("id").values_list("name", "account_name", "about"))
 
 
 def staff(user: User) -> None:
@@ -170,11 +183,11 @@ def acted(user: User) -> None:
     Act.objects.create(name="operator.paused", account_id=user.pk, account_name=NAME)
 
 
-def answered(user: User) -> None:
-    AnsweredForm.objects.create(id=uuid4(), by=f"{NAME} (admin)", asked="Pause all?")
+def was_staff(user: User) -> None:
+    LogEntry.objects.log_actions(user.pk, [UserFactory.create()], CHANGE)
 
 
-@pytest.mark.parametrize("becomes", [staff, acted, answered])
+@pytest.mark.parametrize("becomes", [staff, acted, was_staff])
 def test_an_operators_account_is_not_erased(person: User, becomes: Callable[[User], None]) -> None:
     becomes(person)
 
@@ -182,6 +195,14 @@ def test_an_operators_account_is_not_erased(person: User, becomes: Callable[[Use
         erased(person)
 
     assert Talk.objects.filter(program__owner=person).exists()
+
+
+def test_who_has_the_name_of_a_former_operator_is_erased(person: User) -> None:
+    AnsweredForm.objects.create(id=uuid4(), by=f"{NAME} (admin)", asked="Pause all?")
+
+    erased(person)
+
+    assert not User.objects.filter(pk=person.pk).exists()
 
 
 def test_an_erasing_that_broke_off_goes_on(person: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,12 +305,106 @@ def test_the_command_erases_and_tells_how_far_it_is(
     ]  # fmt: skip
 
 
-def test_the_command_refuses_whom_it_does_not_know_and_operators(person: User) -> None:
+def test_the_command_is_an_act_that_names_nobody(person: User) -> None:
+    number = Notification.objects.get(body=TALK).pk
+    Notification.objects.filter(pk=number).update(state="held", finished_at=None)
+
+    call_command("erase_user", NAME, "--yes", stdout=StringIO())
+
+    by = on_this_host().name
+    assert acts_kept() == [
+        ("operator.cancelled", by, f"notification {number}"),
+        ("operator.user_erased", by, f"account {person.pk}"),
+    ]
+    assert Notification.objects.get(pk=number).reason == f"Cancelled by {by}."
+
+
+def test_there_is_no_act_of_an_account_that_stays(
+    person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erase, "keep", broken)
+
+    with pytest.raises(RuntimeError):
+        call_command("erase_user", NAME, "--yes", stdout=StringIO())
+
+    assert User.objects.filter(pk=person.pk).exists()
+
+
+@pytest.mark.parametrize("becomes", [staff, was_staff])
+def test_the_command_refuses_whom_it_does_not_know_and_operators(
+    person: User, becomes: Callable[[User], None]
+) -> None:
     with pytest.raises(CommandError, match="no account 'nobody'"):
         call_command("erase_user", "nobody", "--yes")
-    staff(person)
+    becomes(person)
     with pytest.raises(CommandError, match="Deactivate it instead"):
         call_command("erase_user", NAME, "--yes")
+
+
+# --- Beside others --------------------------------------------------------------------------------
+
+
+def erasing(user: User) -> tuple[threading.Thread, list[str]]:
+    """Return a thread that erases the account on a connection of its own, and how that ended."""
+    ended: list[str] = []
+
+    def run() -> None:
+        try:
+            erase.erase_account(user, now=NOW)
+            ended.append("erased")
+        except (DatabaseError, acts.Refused) as error:
+            ended.append(str(error))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, ended
+
+
+@pytest.mark.engines
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_is_waited_for(settings: Settings) -> None:
+    settings.NOTIFICATIONS_PER_PROGRAM_PER_HOUR = 6
+    program = ProgramFactory.create()
+
+    with transaction.atomic():  # locks what a talk that is posted locks
+        caps.objection(program.pk, now=NOW)
+        thread, ended = erasing(program.owner)
+        assert eventually(somebody_waits_for_a_lock)
+        take_storage(program.owner_id)
+    thread.join(DEADLINE_SECONDS)
+
+    assert ended == ["erased"]
+
+
+@pytest.mark.engines
+@pytest.mark.django_db(transaction=True)
+def test_a_program_that_is_added_at_this_moment_is_erased_as_the_others() -> None:
+    owner = ProgramFactory.create().owner
+
+    with transaction.atomic():
+        take_program(owner.pk)
+        thread, ended = erasing(owner)
+        assert eventually(somebody_waits_for_a_lock)
+        ProgramFactory.create(owner=owner, title=SHOW)
+        said = Notification.objects.create(title=SHOW, body=TALK, state="done")
+    thread.join(DEADLINE_SECONDS)
+
+    assert ended == ["erased"]
+    assert not Program.objects.exists()
+    assert Notification.objects.get(pk=said.pk).title == ""
+
+
+def test_an_account_with_ever_new_programs_is_refused(
+    person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erase, "lock", lambda user: None)
+
+    with pytest.raises(acts.Refused, match="erase it again"):
+        erased(person)
+
+    assert User.objects.filter(pk=person.pk).exists()
 
 
 # --- The table ------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from notifications.operators import personal
+from accounts.models import Act
+from accounts.who import on_this_host
+from notifications.operators import export, personal
 from notifications.tests.factories import DeliveryFactory, DeviceTokenFactory
 from programs.models import Talk
 from programs.tests.factories import ClipFactory, ProgramFactory, TalkFactory
@@ -82,3 +84,26 @@ def test_a_directory_that_is_there_is_left_alone(anna: User, tmp_path: Path) -> 
         call_command("export_user", "anna", "--to", str(tmp_path))
 
     assert list(tmp_path.iterdir()) == []
+    assert not Act.objects.exists()
+
+
+def test_it_is_an_act_that_names_nobody(anna: User, tmp_path: Path) -> None:
+    call_command("export_user", "anna", "--to", str(tmp_path / "anna"), stdout=StringIO())
+
+    act = Act.objects.get()
+    assert (act.name, act.about) == ("operator.user_exported", f"account {anna.pk}")
+    assert act.account_name == on_this_host().name
+
+
+def test_nothing_is_written_without_the_act(
+    anna: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object, **named: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(export, "keep", broken)
+
+    with pytest.raises(RuntimeError):
+        call_command("export_user", "anna", "--to", str(tmp_path / "anna"), stdout=StringIO())
+
+    assert list((tmp_path / "anna").iterdir()) == []

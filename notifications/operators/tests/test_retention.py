@@ -5,6 +5,7 @@ from io import StringIO
 from uuid import uuid4
 
 import pytest
+from axes.models import AccessFailureLog, AccessLog
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
@@ -145,14 +146,22 @@ def test_each_kind_is_forgotten_as_often_as_a_dry_run_counts() -> None:
     SendingMinute.objects.create(minute=NOW)
     for end in (old, NOW + timedelta(hours=1)):
         Session.objects.create(session_key=uuid4().hex, expire_date=end)
+    here = User.objects.create_user("here")
+    for life in (timedelta(days=-1), timedelta(days=1)):
+        ApiToken.objects.create(here, expiry=life)
+    for model in (AccessFailureLog, AccessLog):
+        for at in (old, NOW):
+            model.objects.filter(pk=model.objects.create(username="here").pk).update(
+                attempt_time=at
+            )
     ages = retention.Ages(before=NOW - timedelta(days=30), now=NOW)
 
     counted = [kind.count(ages) for kind in retention.KINDS]
     gone = [sum(kind.forget(ages)) for kind in retention.KINDS]
 
-    assert counted == gone == [4, 1, 0, 1, 2, 1]
+    assert counted == gone == [4, 1, 0, 1, 0, 2, 1, 1, 0, 1, 1]
     assert (AnsweredForm.objects.count(), SendingMinute.objects.count()) == (1, 1)
-    assert Session.objects.count() == 1
+    assert Session.objects.count() == ApiToken.objects.count() == 1
     assert [kind.count(ages) for kind in retention.KINDS] == [0] * len(retention.KINDS)
 
 
@@ -204,7 +213,12 @@ def test_api_tokens_that_let_nobody_in_go_too() -> None:
 
 def test_and_so_do_those_in_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
     forgotten: list[str] = []
-    monkeypatch.setattr(plain_tokens, "forget", lambda: forgotten.append("all"))
+
+    def forget() -> int:
+        forgotten.append("all")
+        return 1
+
+    monkeypatch.setattr(plain_tokens, "forget", forget)
 
     call_command("prune_deliveries", "--older-than", "30", stdout=StringIO())
 

@@ -1,39 +1,30 @@
-"""A test to an operator's own device: one POST, real in a dry run, and to nobody else's."""
+"""A test to an operator's own device, as the desk sees it: asked for once, and told what came."""
 
-import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from threading import Barrier
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django import Settings
 
+from accounts.models import Act
 from accounts.who import Who
-from fcm_emulator.process import EmulatorProcess, running
-from notifications.admin.tests.rows import listener, staff, superuser
-from notifications.models import Delivery, DeviceToken, SendingSwitch
+from notifications.admin.tests.rows import listener, page_of, staff, superuser
+from notifications.models import DeviceToken, TestPush
+from notifications.models.test_push import TAKEN_WITHIN
 from notifications.operators import test_push
-from notifications.tests.factories import WorkerLeaseFactory
 
-pytestmark = [pytest.mark.engines, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def fcm(tmp_path: Path, settings: Settings) -> Iterator[EmulatorProcess]:
-    """Yield an FCM to which the settings lead."""
-    with running(tmp_path) as emulator:
-        settings.FCM_ENDPOINT = emulator.url
-        settings.FCM_CA_FILE = str(emulator.ca_file)
-        settings.GOOGLE_APPLICATION_CREDENTIALS = str(emulator.service_account_file)
-        yield emulator
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no worker: there is none."""
+    monkeypatch.setattr(test_push, "PATIENCE_SECONDS", 0)
 
 
 def own_device(token: str = "annas-own-device") -> tuple[Client, DeviceToken]:  # noqa: S107
@@ -50,71 +41,74 @@ def send(client: Client, device: DeviceToken, once: UUID | None = None) -> tuple
     return answer.status_code, answer.content.decode()
 
 
-def test_it_is_delivered_even_in_a_dry_run_and_logged(fcm: EmulatorProcess) -> None:
+def test_a_yes_asks_the_worker_and_keeps_the_act() -> None:
     client, device = own_device()
-    assert not SendingSwitch.objects.current().is_live(now=timezone.now())
+    once = uuid4()
 
-    _status, page = send(client, device)
+    _status, page = send(client, device, once)
 
-    [entry] = fcm.entries()
-    assert (entry["verdict"], entry["token"], entry["validate_only"]) == (
-        "accepted",
-        "annas-own-device",
-        False,
-    )
-    assert "FCM accepted the test" in page
+    test = TestPush.objects.get()
+    assert (test.pk, test.device, test.state) == (once, device, "requested")
+    assert (test.by, test.by_id) == ("anna", device.user_id)
+    assert test.text == f"A test by anna at {test.requested_at:%H:%M:%S} UTC."
+    assert "The test waits for the worker." in page
+    act = Act.objects.get()
+    assert (act.name, act.about, act.reason) == (
+        "operator.test", f"device {device.pk}", "a new phone",
+    )  # fmt: skip
     assert LogEntry.objects.get().change_message.startswith("test: a new phone")
 
 
-def test_it_is_of_no_talk_and_the_send_log_has_nothing_of_it(fcm: EmulatorProcess) -> None:
+def test_the_desk_waits_a_moment_for_what_comes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     client, device = own_device()
+    looks = []
 
-    send(client, device)
+    def answer(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 2:
+            TestPush.objects.update(state=TestPush.State.SENT)
 
-    [entry] = fcm.entries()
-    assert entry["data"] == {"test": "1"}
-    assert not Delivery.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("marker", "told"),
-    [
-        ("unregistered", "UNREGISTERED). The app was uninstalled"),
-        ("http502", "HTTP_502). The request had left"),
-        ("http503", "UNAVAILABLE). "),
-        ("reset-after", ". The request had left"),
-    ],
-)
-def test_what_fcm_says_is_told_and_it_is_never_posted_again(
-    fcm: EmulatorProcess, marker: str, told: str
-) -> None:
-    client, device = own_device(f"own-{marker}")
+    monkeypatch.setattr(test_push, "PATIENCE_SECONDS", 60)
+    monkeypatch.setattr("time.sleep", answer)
 
     _status, page = send(client, device)
 
-    assert told in page
-    assert len(fcm.entries()) == 1
+    assert "FCM accepted the test: it is on its way." in page
+    assert len(looks) == 2
 
 
-def test_a_device_with_an_installation_id_is_reached_by_that(fcm: EmulatorProcess) -> None:
+def test_a_second_click_asks_for_no_second_test() -> None:
     client, device = own_device()
-    DeviceToken.objects.update(kind="fid")
+    once = uuid4()
 
-    send(client, device)
+    send(client, device, once)
+    _status, page = send(client, device, once)
 
-    assert fcm.entries()[0]["kind"] == "fid"
+    assert "This form was sent before, and nothing was done now. Then: The test waits" in page
+    assert TestPush.objects.count() == Act.objects.count() == 1
 
 
-def test_nobody_elses_device_is_sent_to(fcm: EmulatorProcess) -> None:
+def test_one_act_is_one_test_whoever_asks() -> None:
+    _client, device = own_device()
+    once, anna = uuid4(), Who("anna", device.user_id)
+    test_push.request(device, form=once, by=anna, now=timezone.now())
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        test_push.request(device, form=once, by=anna, now=timezone.now())
+
+    assert TestPush.objects.count() == Act.objects.count() == 1
+
+
+def test_nobody_elses_device_is_asked_for() -> None:
     client = superuser()
 
     status, _page = send(client, listener("lena"))
 
     assert status == 403
-    assert fcm.entries() == []
+    assert not TestPush.objects.exists()
 
 
-def test_it_needs_its_permission(fcm: EmulatorProcess) -> None:
+def test_it_needs_its_permission() -> None:
     vera = staff("view_devicetoken")
     user = get_user_model().objects.get(username="vera")
     device = DeviceToken.objects.create(user=user, token="veras-own-device")
@@ -122,74 +116,56 @@ def test_it_needs_its_permission(fcm: EmulatorProcess) -> None:
     status, _page = send(vera, device)
 
     assert status == 403
-    assert fcm.entries() == []
+    assert not TestPush.objects.exists()
 
 
-@pytest.mark.parametrize("file", ["", "/no/such/file.json"])
-def test_without_credentials_nothing_breaks(
-    fcm: EmulatorProcess, settings: Settings, file: str
+@pytest.mark.parametrize(
+    ("state", "code", "told", "is_live"),
+    [
+        ("requested", "", "The test waits for the worker.", True),
+        ("claimed", "", "A worker took the test.", True),
+        ("sent", "", "FCM accepted the test: it is on its way.", False),
+        (
+            "rejected", "UNREGISTERED",
+            "FCM did not take the test (UNREGISTERED). The app was uninstalled", False,
+        ),
+        (
+            "unknown", "WORKER_LOST",
+            "It is not known whether FCM took the test (WORKER_LOST). The worker was killed", False,
+        ),
+    ],
+)  # fmt: skip
+def test_the_devices_page_shows_what_came_of_the_last_test(
+    state: str, code: str, told: str, is_live: bool
 ) -> None:
-    settings.GOOGLE_APPLICATION_CREDENTIALS = file
-    _client, device = own_device()
-
-    result = test_push.send(device, by=Who("anna", 1), now=timezone.now())
-
-    assert (result.outcome, result.code) == ("rejected", "CREDENTIALS_REFUSED")
-    assert fcm.entries() == []
-
-
-def test_a_test_by_another_key_than_the_workers_says_so(fcm: EmulatorProcess) -> None:
     client, device = own_device()
-    account = json.loads(fcm.service_account_file.read_text())
-    ours = {"FIREBASE_PROJECT": account["project_id"], "KEY": f"…{account['private_key_id'][-6:]}"}
-    lease = WorkerLeaseFactory.create(settings={**ours, "RATE": 600})
+    send(client, device)
+    TestPush.objects.update(state="sent", requested_at=timezone.now() - timedelta(hours=1))
+    send(client, device)
+    last = TestPush.objects.latest("requested_at")
+    TestPush.objects.filter(pk=last.pk).update(state=state, code=code)
 
-    _status, page = send(client, device)
-    assert "another key" not in page
+    page = client.get(page_of(device)).content.decode()
 
-    lease.settings = {"FIREBASE_PROJECT": "elsewhere", "KEY": "…before"}
-    lease.save()
-    _status, page = send(client, device)
-
-    told = f"FIREBASE_PROJECT: elsewhere → {ours['FIREBASE_PROJECT']}, KEY: …before → {ours['KEY']}"
-    assert f"It was sent with another key than the worker&#x27;s: {told}." in page
+    assert told in page
+    assert ('<div id="desk-last-test" data-live>' in page) is is_live
 
 
-def test_a_worker_that_does_not_show_its_key_is_not_compared(fcm: EmulatorProcess) -> None:
+def test_a_test_that_no_worker_took_is_told_as_given_up() -> None:
     client, device = own_device()
-    WorkerLeaseFactory.create(settings={"RATE": 600})
+    send(client, device)
+    TestPush.objects.update(requested_at=timezone.now() - TAKEN_WITHIN)
 
-    _status, page = send(client, device)
+    page = client.get(page_of(device)).content.decode()
 
-    assert "FCM accepted the test" in page
-    assert "another key" not in page
+    assert '<div id="desk-last-test"><' in page
+    assert "No worker took the test, so nothing was sent." in page
 
 
-def test_a_second_click_sends_no_second_test(fcm: EmulatorProcess) -> None:
+def test_what_came_of_a_test_is_its_owners_alone() -> None:
     client, device = own_device()
-    once = uuid4()
+    send(client, device)
 
-    send(client, device, once)
-    _status, page = send(client, device, once)
+    page = staff("view_devicetoken").get(page_of(device)).content.decode()
 
-    assert "This form was sent before, and nothing was done now. Then: FCM accepted" in page
-    assert len(fcm.entries()) == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_clicks_at_the_same_moment_send_one_test(fcm: EmulatorProcess) -> None:
-    client, device = own_device()
-    once, together = uuid4(), Barrier(2)
-
-    def click() -> None:
-        again = Client()
-        again.cookies = client.cookies
-        together.wait()
-        send(again, device, once)
-        connection.close()
-
-    with ThreadPoolExecutor(2) as clicks:
-        for done in [clicks.submit(click) for _twice in range(2)]:
-            done.result()
-
-    assert len(fcm.entries()) == 1
+    assert "desk-last-test" not in page

@@ -22,7 +22,7 @@ def desk(make_system: Callable[..., System]) -> System:
         (pytest.fail if must_be_there() else pytest.skip)(chromium.HOW_TO_GET_IT)
     system = make_system(latency_ms=150)
     system.start_redis()
-    system.start_web()
+    system.start_web(GOOGLE_APPLICATION_CREDENTIALS="")  # the key is the worker's alone
     start_worker(system)
     return system
 

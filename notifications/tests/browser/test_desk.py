@@ -45,9 +45,9 @@ def test_a_fanout_is_watched_live_and_stopped_half_way(
 
     # The numbers rise under the eyes of whoever looks, without a reload.
     page.evaluate("window.sameDocument = true")
-    wait_for_more_than(page, 0)
+    wait_for_more_than(desk, page, 0)
     answering.answer_up_to(200)
-    wait_for_more_than(page, 100)
+    wait_for_more_than(desk, page, 100)
     assert page.evaluate("window.sameDocument")
 
     # Stop it in the middle; the list leads there too.
@@ -106,9 +106,13 @@ def test_going_live_asks_and_what_is_too_large_waits_for_somebody_else(
     desk.wait(lambda: Notification.objects.get(pk=row.pk).state == "held")
     page.goto(page_of(desk, row))
     expect(page.locator("#sending .needs")).to_contain_text("1 notification is held.")
-    page.click("#desk-controls >> text=Release")
-    say_why(page, "Release")
+    expect(page.locator("#desk-progress")).to_contain_text("somebody else must release it")
+    expect(page.locator("#desk-controls")).not_to_contain_text("Release")
+
+    # Nor does the address, which anybody may type.
+    page.goto(page_of(desk, row).replace("/change/", "/release/"))
     expect(page.locator(".errornote")).to_contain_text("somebody else must release it")
+    expect(page.locator(".confirm button")).to_be_disabled()
     assert accepted(desk) == 0
 
     # Somebody else.

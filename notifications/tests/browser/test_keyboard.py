@@ -56,7 +56,7 @@ def test_a_fanout_is_stopped_with_the_keyboard_alone(
     tab_to(page, CANCEL)
     page.evaluate("document.activeElement.isOld = true")
     answering.answer_up_to(200)
-    page.wait_for_function("!document.activeElement.isOld")
+    desk.wait(lambda: bool(page.evaluate("!document.activeElement.isOld")))
     assert page.evaluate("selector => document.activeElement.matches(selector)", CANCEL)
     page.keyboard.press("Enter")
     page.wait_for_url("**/cancel/")

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 import redis
-from django.conf import settings
 from django.utils import timezone
+from pytest_django import Settings
 
 from notifications import channel
 from notifications.channel import TALK_POSTED_CHANNEL
@@ -91,13 +91,16 @@ def test_a_talk_named_in_a_message_gets_the_notification_that_it_lacks(system: S
     system.verify(kills=0)
 
 
-def test_who_can_only_publish_announces_no_imported_talk(system: System) -> None:
+def test_who_can_only_publish_announces_no_imported_talk(
+    system: System, settings: Settings
+) -> None:
+    settings.SECRET_KEY = system.env["SECRET_KEY"]  # a producer of our own signs by it
     program = system.listeners(5)
     imported, signed = Talk.objects.bulk_create(
         [Talk(program=program, title="Imported"), Talk(program=program, title="Signed")]
     )
     Talk.objects.update(created_at=timezone.now() - timedelta(minutes=2))
-    worker = system.start_worker(SECRET_KEY=settings.SECRET_KEY)
+    worker = system.start_worker()
 
     forged = json.dumps(
         {"talk_id": imported.id, "hmac": channel.hmac_of(imported.id, key="a guess")}

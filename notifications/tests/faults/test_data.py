@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from pytest_django import Settings
 
 from notifications.models import Batch, Delivery, DeviceToken, ErasedDevice, Notification
 from notifications.operators import erase
@@ -185,8 +186,9 @@ def test_what_is_deleted_is_announced_to_nobody_more(
 
 
 def test_a_device_that_moves_to_another_listener_is_sent_to_once(
-    system: System, fcm: HostileFcm, program: Program
+    system: System, fcm: HostileFcm, program: Program, settings: Settings
 ) -> None:
+    settings.NOTIFICATIONS_DEVICES_PER_USER = TARGETS
     heir = User.objects.create(username=f"heir-{User.objects.count()}")
     Clip.objects.create(listener=heir, program=program)
 

@@ -8,6 +8,7 @@
     results         what became of each target, and the counters that say so
     log             the table of the send log, for the results
     recovery        what an earlier epoch left behind
+    tests_to_send   operators' tests: the next one, claimed, and what came of each
 
 `now` is always an argument. Whoever changes a notification's counters locks its row first, so the
 counters always agree with its deliveries. Locks are taken in this order: lease, notification, the
@@ -21,6 +22,7 @@ from .due import Due
 from .log import Entry
 from .recovery import Recovery
 from .results import Results
+from .tests_to_send import TestsToSend
 
 __all__ = [
     "Claim",
@@ -41,3 +43,4 @@ class Repository:
         self.audience_count = AudienceCount()
         self.results = Results()
         self.recovery = Recovery(lease)
+        self.tests = TestsToSend(lease)

@@ -9,11 +9,13 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import DataError, OperationalError
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.who import Who
 from notifications import failpoints, payload
@@ -24,10 +26,12 @@ from notifications.models import (
     DeviceToken,
     Notification,
     SendingSwitch,
+    TestPush,
     WorkerLease,
 )
+from notifications.models.test_push import TAKEN_WITHIN
 from notifications.operators import acts
-from notifications.worker.inbox import Answered, HelperDied, Inbox, Stop, TalkPosted
+from notifications.worker.inbox import Answered, HelperDied, Inbox, Stop, TalkPosted, Tested
 from notifications.worker.invoker import (
     EXIT_GAVE_UP,
     EXIT_HELPER_DIED,
@@ -39,8 +43,10 @@ from notifications.worker.rate import Rate
 from notifications.worker.repository import Claims, Entry, Repository
 from notifications.worker.repository.recovery import Recovery
 from notifications.worker.repository.results import Results
+from notifications.worker.repository.tests_to_send import TestsToSend
 from notifications.worker.sender import HELD_A_LANE, Sender
 from notifications.worker.telemetry import Telemetry
+from notifications.worker.testing import Testing
 from notifications.worker.watchdog import Watchdog
 from notifications.worker.work import Job, Result
 from programs.models import Clip, Program, Talk
@@ -109,6 +115,21 @@ class PatientSender(InstantSender):
         waiting = self.later.drain(timeout=0)
         for number, event in enumerate(waiting):
             (self.outlet if number < batches else self.later).put(event)
+
+
+class InstantTesting(Testing):
+    """Tests without network: FCM accepts each at once."""
+
+    def __init__(self, tests: TestsToSend, inbox: Inbox) -> None:
+        self._tests = tests
+        self._report = inbox.put
+        self._answered = None
+        self.in_flight = set()
+        self.posted: list[bytes] = []
+
+    def _send(self, test_id: UUID, body: bytes) -> None:
+        self.posted.append(body)
+        self._report(Tested(test_id, Verdict(Meaning.ACCEPTED)))
 
 
 def turn(invoker: Invoker) -> None:
@@ -217,11 +238,13 @@ def worker(
     """Return a worker that has not begun."""
     inbox = Inbox()
     lease = Lease(timedelta(seconds=15))
+    queries = repository(lease)
     return Invoker(
         inbox=inbox,
         lease=lease,
-        repository=repository(lease),
+        repository=queries,
         sender=sender(inbox),
+        testing=InstantTesting(queries.tests, inbox),
         rate=rate or Rate(600_000),
         watchdog=Watchdog(""),
         telemetry=Telemetry(),
@@ -888,3 +911,148 @@ def test_that_it_was_put_back_is_found_again_when_it_cannot_be_told_at_once(
 
     assert invoker.run() == EXIT_RESTORED
     assert WorkerLease.objects.get().remembered_epoch == 1
+
+
+# --- Operators' tests ------------------------------------------------------------------------
+
+
+def asked_for(**values: Any) -> TestPush:
+    """Return a test to an operator's own device that was just asked for."""
+    user = User.objects.create(username=f"operator-{User.objects.count()}")
+    device = DeviceToken.objects.create(user=user, token=f"own-{user.username}")
+    known = {"by": user.username, "by_id": user.pk, "requested_at": timezone.now()}
+    return TestPush.objects.create(pk=uuid4(), device=device, **known | values)
+
+
+def posted_by(invoker: Invoker) -> int:
+    """Return how many tests were posted."""
+    assert isinstance(invoker.testing, InstantTesting)
+    return len(invoker.testing.posted)
+
+
+def state_of(test: TestPush) -> tuple[str, str]:
+    """Return how far a test has come, by the database."""
+    test.refresh_from_db()
+    return test.state, test.code
+
+
+def test_a_test_is_sent_in_a_dry_run_and_in_a_pause() -> None:
+    SendingSwitch.objects.change(
+        changed_by="anna", now=timezone.now(), reason="", mode="dry_run", paused=True
+    )
+    test = asked_for()
+    invoker = worker()
+
+    invoker.run()
+
+    assert (state_of(test), posted_by(invoker)) == (("sent", ""), 1)
+
+
+def test_several_tests_are_sent_one_after_the_other() -> None:
+    for _ in range(3):
+        asked_for()
+    invoker = worker()
+
+    invoker.run()
+
+    assert set(TestPush.objects.values_list("state", "epoch")) == {("sent", 1)}
+    assert posted_by(invoker) == 3
+
+
+def test_a_worker_that_waits_for_the_lease_sends_no_test() -> None:
+    WorkerLease.objects.create(
+        name="sender", holder="another", epoch=1, expires_at=timezone.now() + timedelta(hours=1)
+    )
+    test = asked_for()
+    invoker = worker(once=False)
+
+    turn(invoker)
+
+    assert invoker.lease.rival
+    assert (state_of(test), posted_by(invoker)) == (("requested", ""), 0)
+
+
+def test_a_worker_that_has_lost_the_lease_claims_no_test() -> None:
+    invoker = worker(once=False)
+    turn(invoker)
+    test = asked_for()
+    WorkerLease.objects.update(holder="another", epoch=2)
+
+    with pytest.raises(LeaseLostError):
+        invoker.testing.begin(timezone.now())
+
+    assert (state_of(test), posted_by(invoker)) == (("requested", ""), 0)
+
+
+def test_what_an_earlier_worker_had_claimed_is_unknown_and_not_sent() -> None:
+    test = asked_for(state="claimed", epoch=0)
+    invoker = worker()
+
+    invoker.run()
+
+    assert (state_of(test), posted_by(invoker)) == (("unknown", "WORKER_LOST"), 0)
+
+
+def test_a_test_that_is_under_way_outlives_the_epoch_of_its_worker() -> None:
+    test = asked_for()
+    invoker = worker(once=False)
+    turn(invoker)
+    invoker.on_database_away(OperationalError("away"))
+    assert state_of(test) == ("claimed", "")
+
+    invoker.turn(timezone.now())  # a new epoch, before the answer is taken from the inbox
+
+    assert (invoker.lease.epoch, state_of(test)) == (2, ("claimed", ""))
+    turn(invoker)
+    assert (state_of(test), posted_by(invoker)) == (("sent", ""), 1)
+
+
+def test_a_late_answer_replaces_unknown_and_no_known_end() -> None:
+    unknown, sent = asked_for(state="unknown", code="WORKER_LOST"), asked_for(state="sent")
+    queries = worker().testing._tests
+
+    for test in (unknown, sent):
+        queries.record(test.pk, TestPush.State.REJECTED, code="UNREGISTERED", now=timezone.now())
+
+    assert state_of(unknown) == ("rejected", "UNREGISTERED")
+    assert state_of(sent) == ("sent", "")
+
+
+def test_a_test_that_has_waited_for_two_minutes_is_not_sent() -> None:
+    test = asked_for(requested_at=timezone.now() - TAKEN_WITHIN)
+    invoker = worker()
+
+    invoker.run()
+
+    assert (state_of(test), posted_by(invoker)) == (("requested", ""), 0)
+
+
+def test_a_device_that_is_somebody_elses_by_now_gets_no_test() -> None:
+    test = asked_for()
+    DeviceToken.objects.update(user=User.objects.create(username="lena"))
+    invoker = worker()
+
+    invoker.run()
+
+    assert (state_of(test), posted_by(invoker)) == (("requested", ""), 0)
+
+
+def test_a_worker_that_stops_waits_for_what_comes_of_a_test() -> None:
+    test = asked_for()
+    invoker = worker(once=False)
+    turn(invoker)
+    assert not invoker.idle()
+
+    invoker.inbox.put(Stop("SIGTERM"))
+
+    assert (invoker.run(), state_of(test)) == (0, ("sent", ""))
+
+
+def test_a_look_without_a_test_costs_one_query(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    invoker = worker(once=False)
+    turn(invoker)
+
+    with django_assert_num_queries(1):
+        invoker.testing.begin(timezone.now())

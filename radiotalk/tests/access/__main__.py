@@ -16,7 +16,7 @@ def main() -> None:
     from .page import PAGE, written
     from .people import on_stage
 
-    setup_test_environment()
+    setup_test_environment(debug=False)
     connection.creation.create_test_db(verbosity=0)
     logging.disable()
     with on_stage() as cast:
