@@ -35,7 +35,6 @@ STAYS_FRESH = 3600  # seconds
 
 
 AS_IN_PRODUCTION = {
-    "DEBUG": False,
     "STAFF_SECOND_FACTOR": True,
     "ACCOUNT_REAUTHENTICATION_TIMEOUT": STAYS_FRESH,
     # Everything but the permissions lets phones ring.
