@@ -44,3 +44,15 @@ def test_each_address_is_answered_as_the_table_says(cast: Cast, endpoint: Endpoi
 
 def test_no_line_is_about_an_address_that_is_gone(cast: Cast) -> None:
     assert set(TOLD) - {page.title(endpoint) for endpoint in ENDPOINTS} == set()
+
+
+# What reads `next`; the desk's own pages lead to `?next=` of the log-in, which is among these.
+LEADING_ON = [each for each in ENDPOINTS if each.section in ("Log-in", "Others")]
+
+
+@pytest.mark.parametrize("endpoint", LEADING_ON, ids=lambda endpoint: endpoint.address)
+def test_next_leads_nobody_out_of_the_site(cast: Cast, endpoint: Endpoint) -> None:
+    for people in cast.columns(endpoint.section).values():
+        for method in ("GET", "POST"):
+            # Raises ValueError for a redirect out of the site.
+            answer(cast.world, endpoint, method, people[0], {"next": ELSEWHERE})

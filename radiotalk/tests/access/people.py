@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from allauth.account.internal.flows.login import record_authentication
 from django.contrib.auth.models import Permission, User
-from django.core.cache import cache
+from django.core.cache import cache as counters
 from django.db import transaction
 from django.http import HttpRequest
 from django.test import Client
@@ -42,6 +43,12 @@ AS_IN_PRODUCTION = {
 }
 
 
+@cache
+def browser() -> Client:
+    """Return the one client of all requests: a new one would look for all static files."""
+    return Client(enforce_csrf_checks=True, raise_request_exception=False)
+
+
 @dataclass(frozen=True)
 class Person:
     """What a request carries besides what it is about."""
@@ -53,7 +60,8 @@ class Person:
 
     def ask(self, method: str, path: str, body: dict[str, Any], *, json: bool) -> Any:
         """Make the request as a browser or an app does, and return the answer."""
-        client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+        client = browser()
+        client.cookies.clear()
         headers = {"X-CSRFToken": CSRF} if self.csrf else {}
         client.cookies["csrftoken"] = CSRF
         if self.session:
@@ -135,7 +143,7 @@ def answer(
     """
     is_json = endpoint.section == "API"
     with rolled_back():
-        cache.clear()
+        counters.clear()  # of attempts
         path = world.path(endpoint) + (f"?{urlencode(more)}" if more else "")
         body = {**world.body(endpoint, method), **more}
         said = person.ask(method, path, body, json=is_json)

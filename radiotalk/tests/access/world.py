@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -225,7 +226,7 @@ def make_world(owner: User, chief: User) -> World:
         "standby": Standby.objects.create(holder="b:1:x", since=now, heartbeat_at=now).pk,
         "talk": row.talk.pk,
         "user": lena.pk,
-        "workerlease": worker().pk,
+        "workerlease": worker(silent_for=timedelta(days=1)).pk,
     }
     recorded: Talk = TalkFactory.create(program=program)
     reset = default_token_generator.make_token(lena)
