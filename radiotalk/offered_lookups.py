@@ -11,8 +11,6 @@ from django.contrib.admin.utils import get_fields_from_path
 from django.db.models import Field
 from django.http import HttpRequest
 
-DATE_PARTS = ("year", "month", "day")  # by which a date hierarchy narrows a list
-
 
 class OfferedLookups:
     """Refuses each lookup in a list's address that no filter of this list makes; Django says 400.
@@ -27,13 +25,12 @@ class OfferedLookups:
 
 
 def offered(model_admin: Any, request: HttpRequest) -> set[str | None]:
-    """Return the parameters that the list's filters and its date hierarchy make."""
-    names: set[str | None] = {
-        f"{model_admin.date_hierarchy}__{part}" for part in DATE_PARTS if model_admin.date_hierarchy
+    """Return the parameters that the list's filters make."""
+    return {
+        name
+        for each in model_admin.get_list_filter(request)
+        for name in parameters(each, model_admin, request)
     }
-    for each in model_admin.get_list_filter(request):
-        names.update(parameters(each, model_admin, request))
-    return names
 
 
 def parameters(list_filter: Any, model_admin: Any, request: HttpRequest) -> list[str | None]:

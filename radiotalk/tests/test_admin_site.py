@@ -87,7 +87,6 @@ def test_no_list_is_searched_sorted_or_filtered_by_a_secret(model: type[Model], 
     columns = [changelist.get_ordering_field(each) for each in changelist.list_display]
     assert not [each for each in columns if is_secret(each)]
     assert not [each for each in model_admin.get_list_filter(request) if is_secret(each)]
-    assert not is_secret(model_admin.date_hierarchy)
 
 
 def test_every_model_of_the_admin_is_guarded() -> None:
