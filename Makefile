@@ -68,9 +68,9 @@ audit: .venv/installed-dev  ## ask PyPI whether requirements.lock has known vuln
 	then $(BIN)/pip-audit --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off; \
 	else echo "NOT AUDITED: PyPI does not tell of vulnerabilities here."; fi
 
-lock: .venv/installed-dev  ## write requirements.lock anew: the newest versions that requirements.txt allows
-	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-emit-options \
-		--output-file requirements.lock requirements.txt
+lock: .venv/installed-dev  ## write requirements.lock anew: the newest versions that requirements.txt allows, for every Python from 3.11 on
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" --output-file requirements.lock requirements.txt
 
 format: .venv/installed-dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
