@@ -1,6 +1,7 @@
 """Behind the shipped nginx: slow bodies stop no upload, large ones are refused by nginx itself."""
 
 import getpass
+import shlex
 import sys
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from testbed.system import REQUEST_SECONDS, System, outcomes
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 
-SHIPPED = Path(__file__).parents[1] / "nginx" / "radiotalk.conf"
+DEPLOY = Path(__file__).parents[1]
+SHIPPED = DEPLOY / "nginx" / "radiotalk.conf"
 AROUND = """
 daemon off;
 user {user};
@@ -45,19 +47,25 @@ TOO_LARGE = 300_000_000
 
 @pytest.fixture
 def nginx(system: System, tmp_path: Path) -> System:
-    """Return a live system whose web, the documented gunicorn, is behind the shipped nginx."""
+    """Return a live system whose web, as its unit starts it, is behind the shipped nginx."""
     if not find("nginx"):
         (pytest.fail if must_be_there() else pytest.skip)("apt-get install nginx")
     web_port = system.reserve_port()
-    gunicorn = [sys.executable, "-m", "gunicorn", "radiotalk.wsgi", "--workers", "4"]
-    gunicorn += ["--threads", "4", "--bind", f"{LOOPBACK}:{web_port}"]
-    web = system.launch("gunicorn", gunicorn)
+    web = system.launch("gunicorn", started_by_the_unit(web_port))
     system.web_port = system.reserve_port()
     command: list[str | Path] = [find("nginx") or "", "-e", "stderr", "-c"]
     command += [written(system, tmp_path, web_port)]
     listening(web, web_port)
     listening(system.launch("nginx", command), system.web_port)
     return system
+
+
+def started_by_the_unit(port: int) -> list[str]:
+    """Return the command of the shipped unit, with the gunicorn of these tests and this port."""
+    unit = (DEPLOY / "systemd" / "radiotalk-web.service").read_text().replace("\\\n", "")
+    command = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
+    _gunicorn, *arguments = shlex.split(command.replace("127.0.0.1:8000", f"{LOOPBACK}:{port}"))
+    return [sys.executable, "-m", "gunicorn", *arguments]
 
 
 def written(system: System, directory: Path, web_port: int) -> Path:
