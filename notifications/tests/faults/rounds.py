@@ -1,15 +1,16 @@
 """Random rounds: `python -m notifications.tests.faults.rounds --seed 1 --rounds 20`.
 
 A round posts 20 talks to 100 devices through the web while parts are killed, stopped, frozen and
-restarted, and listeners leave, as its seed says (schedule.py). When all is whole and quiet again
-the checker must find nothing, and nobody may be unknown without a kill. Each round has a fresh
-database and the next seed; the one that fails is printed with its schedule, and can be played again
-alone.
+restarted, listeners leave and an operator has tests sent, as its seed says (schedule.py). When all
+is whole and quiet again the checker must find nothing, and nobody may be unknown without a kill.
+Each round has a fresh database and the next seed; the one that fails is printed with its schedule,
+and can be played again alone.
 """
 
 import argparse
 import heapq
 import itertools
+import logging
 import os
 import shutil
 import signal
@@ -35,6 +36,7 @@ from notifications.models import Batch, Notification
 from notifications.tests.faults.listeners import Listeners
 from notifications.tests.faults.playground import THREADS, Playground, Undo, wait_until_it_listens
 from notifications.tests.faults.schedule import TALKS, Leaving, Schedule, Step, schedule
+from notifications.tests.faults.tester import Tester, are_over, false_tests
 from notifications.worker.repository.recovery import POISON
 from programs.models import Program, Talk
 from testbed.own_engines import OWN, TEMPLATE, as_default, migrated_cluster, once_unused
@@ -107,18 +109,19 @@ def play(playground: Playground, plan: Schedule) -> Played:
     begun = time.monotonic()
     system = playground.system
     listeners = Listeners(system, plan.seed)
+    tester = Tester(plan.seed, tests=len(plan.tests))
     system.go_live()
     for number in range(plan.workers):
         playground.start_worker(number)
     wait_until_it_listens(playground.workers[0])
     talker = Talker(system, listeners.program, plan)
     talker.start()
-    carry_out(playground, listeners, plan)
+    carry_out(playground, listeners, tester, plan)
 
     def over() -> bool:
         time.sleep(LOOK_SECONDS)
         playground.start_missing()
-        return not talker.is_alive() and is_quiet()
+        return not talker.is_alive() and is_quiet() and are_over()
 
     is_over = eventually(over, seconds=QUIET_SECONDS)
     problems = [f"refused: {text}" for text in talker.refused]
@@ -129,13 +132,14 @@ def play(playground: Playground, plan: Schedule) -> Played:
     return Played(plan, tuple(problems), dict(outcomes()), time.monotonic() - begun)
 
 
-def carry_out(playground: Playground, listeners: Listeners, plan: Schedule) -> None:
+def carry_out(playground: Playground, listeners: Listeners, tester: Tester, plan: Schedule) -> None:
     """Break what is to be broken at its time, and make each whole again at its time."""
     begun = time.monotonic()
     order = itertools.count()
     planned: list[Step | Leaving] = [*plan.steps, *plan.leavings]
     due: list[tuple[float, int, Step | Leaving | Undo]] = [
-        (each.at, next(order), each) for each in planned
+        *((each.at, next(order), each) for each in planned),
+        *((at, next(order), tester.ask) for at in plan.tests),
     ]
     heapq.heapify(due)
     while due:
@@ -172,6 +176,7 @@ def found(
     kills = plan.kills("worker") + plan.kills("postgresql")
     report = system.report(threads=THREADS, kills=kills, departures=listeners.departures)
     problems = [str(report)] if report.violations else []
+    problems += false_tests(system)
     unknown = outcomes()["unknown"]
     most = UNKNOWN_A_KILL * (kills + plan.kills("fcm"))
     if unknown > most:
@@ -238,6 +243,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the first round; then the next")
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
+    logging.disable()  # what the operator does is told on standard error, in the table's middle
     directory = Path(tempfile.mkdtemp(prefix="radiotalk-rounds-"))
     failed = 0
     with migrated_cluster() as cluster, playgrounds(directory, cluster) as playground:

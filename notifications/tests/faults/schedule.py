@@ -28,6 +28,8 @@ WEIGHTS = {
 # Meanwhile so many listeners leave (listeners.py).
 LEAVINGS = 8
 WAYS_TO_LEAVE = ("unclip", "mute", "unregister", "move")
+# And an operator asks for so many tests: one follows the other, so that each kill meets one.
+TESTS = 10
 
 # How long it stays so, in seconds: a moment, or a while; of a worker also past its lease, and of
 # FCM so long that it is an outage.
@@ -70,6 +72,7 @@ class Schedule:
     posts: tuple[float, ...]  # when each talk is posted, in seconds
     steps: tuple[Step, ...]
     leavings: tuple[Leaving, ...]
+    tests: tuple[float, ...]  # when each is asked for, in seconds
 
     def kills(self, part: str) -> int:
         """Return how often a part (all workers are one) is killed."""
@@ -83,7 +86,11 @@ def schedule(seed: int) -> Schedule:
     gentle = decide.random() < 0.25
     posts = sorted(decide.uniform(0, POSTING_SECONDS) for _ in range(TALKS))
     breaking = steps(decide, workers, gentle=gentle)
-    return Schedule(seed, workers, tuple(posts), tuple(breaking), tuple(leavings(decide)))
+    leaving = leavings(decide)
+    tests = sorted(decide.uniform(0, BREAKING_SECONDS) for _ in range(TESTS))
+    return Schedule(
+        seed, workers, tuple(posts), tuple(breaking), leavings=tuple(leaving), tests=tuple(tests)
+    )
 
 
 def leavings(decide: random.Random) -> list[Leaving]:
