@@ -154,8 +154,7 @@ def erase_locked(user: User, titles: dict[int, str], *, by: Who, now: datetime) 
     """Erase the account that is locked; its devices are remembered by number alone."""
     while erase_talks(user):
         pass  # those that were posted meanwhile
-    # Nothing but the titles says whose the talks were that are gone already.
-    forget_texts(Notification.objects.filter(talk=None, title__in=set(titles.values())))
+    forget_texts(Notification.objects.filter(talk=None).filter(whose(titles)))
     locked = DeviceToken.objects.filter(user=user.pk).order_by("id").select_for_update()
     devices = list(locked.values_list("id", flat=True))
     ErasedDevice.objects.bulk_create(
@@ -170,6 +169,14 @@ def erase_locked(user: User, titles: dict[int, str], *, by: Who, now: datetime) 
     User.objects.filter(pk=user.pk).delete()
     if by != OWNER:
         keep("operator.user_erased", by=by, about=f"account {user.pk}")
+
+
+def whose(titles: dict[int, str]) -> Q:
+    """Return which notifications were of these programs, of those whose talks are gone already.
+
+    What never counted for a program's caps has nothing but its title to tell by.
+    """
+    return Q(counted_for__in=titles) | Q(counted_for=None, title__in=set(titles.values()))
 
 
 def forget_texts(notifications: QuerySet[Notification]) -> None:

@@ -113,6 +113,25 @@ def test_others_keep_what_is_theirs(person: User) -> None:
     assert Notification.objects.exclude(body="").exists()
 
 
+def test_what_was_said_of_a_talk_that_is_gone_already_is_forgotten(person: User) -> None:
+    program = Program.objects.get(owner=person)
+    Talk.objects.filter(program=program).delete()
+    Program.objects.filter(pk=program.pk).update(title="Another title by now")
+
+    erased(person)
+
+    assert not Notification.objects.filter(title=SHOW).exists()
+
+
+def test_another_program_of_the_same_title_keeps_what_was_said(person: User) -> None:
+    other = TalkFactory.create(program=ProgramFactory.create(title=SHOW), title="Not hers")
+    Talk.objects.filter(pk=other.pk).delete()
+
+    erased(person)
+
+    assert Notification.objects.get(body="Not hers").title == SHOW
+
+
 def test_recordings_go_when_it_is_committed(
     person: User, django_capture_on_commit_callbacks: Any
 ) -> None:
