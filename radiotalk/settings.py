@@ -65,7 +65,7 @@ MIDDLEWARE = [
     "radiotalk.middleware.methods.refuse_other_methods",
     "radiotalk.middleware.request_limit.limit_requests",
     "radiotalk.middleware.null_bytes.refuse_null_bytes",
-    "radiotalk.middleware.wrong_filters.WrongFilterMiddleware",
+    "radiotalk.middleware.odd_values.OddValueMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

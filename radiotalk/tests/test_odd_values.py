@@ -1,4 +1,4 @@
-"""No filter in the address of an admin's list is a 500, however little sense it makes."""
+"""Nothing in the address or the form of an admin's page is a 500, however little sense it makes."""
 
 from typing import Any
 
@@ -86,3 +86,32 @@ def test_a_defect_and_a_database_that_is_away_are_no_fault_of_the_filter(
 
         monkeypatch.setattr("programs.admin.ProgramAdmin.get_queryset", fail)
         assert client.get("/admin/programs/program/?dry_run__exact=1").status_code == status
+
+
+# What a person types where the number of a row is wanted.
+NO_ROWS = ["lena", "", "x" * 5000, "1e400", "\u3042", "[]", "9" * 40]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("label", LISTS)
+@pytest.mark.parametrize("number", NO_ROWS)
+def test_a_ticked_row_that_is_none_is_no_defect(label: str, number: str) -> None:
+    page = reverse(f"admin:{label.replace('.', '_')}_changelist")
+    ticked = {"action": "delete_selected", "_selected_action": number, "post": "yes"}
+
+    assert client_of_a_superuser().post(page, ticked).status_code < 500
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [("program", "owner"), ("talk", "program"), ("clip", "listener"), ("clip", "program")],
+)
+@pytest.mark.parametrize("number", NO_ROWS)
+def test_a_form_that_names_no_row_is_no_defect(model: str, field: str, number: str) -> None:
+    client = client_of_a_superuser()
+    page = reverse(f"admin:programs_{model}_add")
+
+    assert client.get(page, {field: number}).status_code < 500
+    assert client.post(page, {field: number, "title": "Owls"}).status_code < 500
+    assert client.post(page, {"title": "Owls"}).status_code == 200  # it says what is missing
