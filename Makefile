@@ -61,7 +61,7 @@ lint: .venv/installed-dev  ## check what CI checks without running anything
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(PRODUCT)
-	DEBUG=on $(BIN)/python manage.py makemigrations --check
+	ENVIRONMENT=development DEBUG=on $(BIN)/python manage.py makemigrations --check
 
 audit: .venv/installed-dev  ## ask PyPI whether requirements.lock has known vulnerabilities
 	@if $(BIN)/python -c 'import requests; requests.get("https://pypi.org/pypi/django/5.2/json", timeout=10).raise_for_status()' 2>/dev/null; \

@@ -7,6 +7,7 @@ from allauth.account.internal.flows.login import perform_password_login
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 
 class LogInForm(LoginForm):  # type: ignore[misc]  # has no types
@@ -15,6 +16,7 @@ class LogInForm(LoginForm):  # type: ignore[misc]  # has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.fields["remember"]
+        self.fields["login"].widget.attrs["autofocus"] = True
 
     def add_prefix(self, field_name: str) -> str:
         """Return what the field is called on the page."""
@@ -42,3 +44,4 @@ class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]  # has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["passwordless"].initial = True
+        self.fields["name"].label = _("Name of the passkey")  # allauth's has no Japanese

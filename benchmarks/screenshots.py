@@ -164,7 +164,7 @@ WIDE = {"width": 1280, "height": 1060}
 VIEWS = [
     # While the talk is being sent.
     View("", WIDE, "en", dark=False, pages=("notification", "start", "notifications", "why")),
-    View("", WIDE, "en", dark=False, pages=("go-live", "cancelled", "program")),
+    View("", WIDE, "en", dark=False, pages=("go-live", "cancelled", "program", "second-factor")),
     View("-dark", WIDE, "en", dark=True, pages=("notification", "start")),
     View("-ja", WIDE, "ja", dark=False, pages=("notification", "start", "why")),
     View("-phone", chromium.NARROW, "en", dark=False, pages=("notification", "notifications")),
@@ -207,6 +207,7 @@ def pages(row: Notification) -> dict[str, str]:
         "notifications": f"{admin}/notification/",
         "cancelled": f"{admin}/notification/{cancelled.pk}/change/",
         "go-live": f"{admin}/sendingswitch/live/",
+        "second-factor": "/admin/second-factor/",
         "why": f"{admin}/notification/why/?listener={listener}&talk={row.talk_id}",
         "program": f"/admin/programs/program/{row.talk.program_id}/change/",
     }

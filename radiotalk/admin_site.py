@@ -21,6 +21,8 @@ class Site(admin.AdminSite):
     It opens to staff with a second factor.
     """
 
+    site_url = None  # "View site" would lead back to the desk
+
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether the desk is open to whoever asks.
 

@@ -51,7 +51,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "rest_framework",
-    "axes",
+    "accounts.log_ins.LogInsConfig",  # axes
     "corsheaders",
     "knox",
 ]

@@ -92,6 +92,7 @@ class GivingMixin:
 class AccountAdmin(FreshFactorMixin, GivingMixin, UncountedListMixin, UserAdmin):  # type: ignore[type-arg]  # for mypy
     """Django's admin of users, with a list and a search that do not slow down with their number."""
 
+    list_display = ("username", "email", "is_active", "is_staff")
     search_fields = ("username__startswith",)
     search_help_text = _("How a username begins.")
     list_filter = (StaffFilter,)

@@ -36,6 +36,15 @@ def test_they_are_found_by_how_a_name_begins_and_by_staff(
     assert names(admin_client, query) == found
 
 
+def test_the_list_tells_who_was_deactivated(admin_client: Client) -> None:
+    User.objects.filter(username="vera").update(is_active=False)
+
+    page = admin_client.get("/admin/auth/user/?q=vera").content.decode()
+
+    assert page.count("icon-no.svg") == 1
+    assert "field-is_active" in page
+
+
 def test_a_form_finds_its_owner_page_by_page(admin_client: Client) -> None:
     User.objects.bulk_create(User(username=f"listener-{number:03}") for number in range(45))
     address = "/admin/autocomplete/?app_label=programs&model_name=program&field_name=owner&term=li"

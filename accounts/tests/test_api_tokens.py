@@ -241,7 +241,7 @@ def test_what_lets_nobody_in_is_known_in_the_table() -> None:
         device(each)
     deactivate_by_update(people[1])
     update_the_password(people[2])
-    change(people[3], expiry=clock.now())
+    change(people[3], expiry=clock.now() - timedelta(seconds=1))
 
     assert [token.user for token in ApiToken.objects.living()] == people[:1]
     assert {token.user for token in ApiToken.objects.dead()} == set(people[1:])

@@ -53,6 +53,10 @@ def test_a_reset_sets_the_password_and_logs_nobody_in() -> None:
     assert answer["Location"] == "/admin/second-factor/authenticate/"
 
 
+def test_the_last_page_leads_staff_to_their_log_in() -> None:
+    assert 'href="/admin/login/"' in Client().get(f"{ASK}done/").content.decode()
+
+
 def test_a_link_works_once() -> None:
     user = anna()
     client = Client()

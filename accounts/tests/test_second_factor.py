@@ -140,6 +140,16 @@ def test_nobody_signs_up_and_no_page_shows_a_second_factor_of_somebody_else() ->
         assert client.get(f"/admin/{path}").status_code == 404
 
 
+def test_who_is_asked_anew_reads_why_and_finds_the_way_back() -> None:
+    user = anna()
+    client = logged_in(user, with_app(user))
+
+    page = client.get("/admin/second-factor/reauthenticate/?next=/admin/").content.decode()
+
+    assert "What makes phones ring" in page
+    assert '<a href="/admin/">To the desk</a>' in page
+
+
 # --- Setting it up ------------------------------------------------------------------------------
 
 

@@ -35,8 +35,8 @@ class AnsweredForm(models.Model):
     objects = AnsweredFormQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("act of an operator")
-        verbose_name_plural = _("acts of operators")
+        verbose_name = _("answered question")
+        verbose_name_plural = _("answered questions")
         ordering = ["-at"]
 
     def __str__(self) -> str:

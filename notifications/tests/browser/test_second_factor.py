@@ -183,6 +183,18 @@ def test_going_live_asks_for_the_passkey_when_the_log_in_is_old(
     expect(hand.page.locator("#sending .sign").first).to_have_text("LIVE")
 
 
+def test_a_passkey_that_does_not_come_about_is_told(web: System, browser: BrowserContext) -> None:
+    hand = Hand(web, browser)
+    hand.begin()
+    expect(hand.page.locator("[name=username]")).to_be_focused()
+    expect(hand.page.locator("#passkey_failed")).to_be_hidden()
+
+    # This device has none, so its browser refuses.
+    hand.click("#passkey_login")
+
+    expect(hand.page.locator("#passkey_failed")).to_be_visible()
+
+
 def test_an_app_and_recovery_codes_need_no_script(web: System, browser: BrowserContext) -> None:
     chromium.operator("anna")
     hand = Hand(web, browser)

@@ -1,0 +1,7 @@
+// allauth tells a passkey that did not come about to the console alone; the page tells it here.
+document.addEventListener("allauth.error", (event) => {
+  event.preventDefault();
+  const told = document.getElementById("passkey_failed");
+  told.hidden = false;
+  told.scrollIntoView({ block: "nearest" });
+});
