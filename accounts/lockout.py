@@ -18,6 +18,7 @@ from axes.models import AccessFailureLog, AccessLog
 from axes.signals import user_locked_out
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -25,8 +26,10 @@ from django.utils.translation import ngettext
 
 from radiotalk import clock
 
+from .acts import keep
 from .address import address_of
-from .names import key_of
+from .names import account_named, counted_name
+from .who import on_this_host
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Handler(AxesHandler):  # type: ignore[misc]  # has no types
 
     def is_locked(self, request: Any, credentials: dict[str, Any] | None = None) -> bool:
         """Return whether this log-in is refused, and let `answer` know for how long."""
-        until = locked_until(key_of(typed_name(credentials)), request.axes_ip_address)
+        until = locked_until(counted_name(typed_name(credentials)), request.axes_ip_address)
         of_django(request).locked_until = until
         return until is not None
 
@@ -98,7 +101,7 @@ class Handler(AxesHandler):  # type: ignore[misc]  # has no types
             address = request.axes_ip_address
             user_locked_out.send("axes", request=request, username=name, ip_address=address)
             return
-        row = AccessFailureLog.objects.create(username=key_of(name), **told(request))
+        row = AccessFailureLog.objects.create(username=counted_name(name), **told(request))
         AccessFailureLog.objects.filter(pk=row.pk).update(attempt_time=clock.now())
 
     def user_logged_in(self, sender: Any, request: Any, user: User, **kwargs: Any) -> None:
@@ -117,10 +120,19 @@ class Handler(AxesHandler):  # type: ignore[misc]  # has no types
     ) -> int:
         """Forget failures, for `manage.py axes_reset_username` and others; return how many."""
         failures = AccessFailureLog.objects.all()
-        wanted = {"ip_address": ip_address, "username": username and key_of(username)}
+        wanted = {"ip_address": ip_address, "username": username and counted_name(username)}
         for column, value in wanted.items():
             failures = failures.filter(**{column: value}) if value else failures
-        count: int = failures.delete()[0]
+        account = account_named(username or "")
+        about = {"account": account and account.pk, "address": ip_address}
+        with transaction.atomic():
+            count: int = failures.delete()[0]
+            if count:
+                keep(
+                    "operator.lockout_lifted",
+                    by=on_this_host(),
+                    about=", ".join(f"{name} {value}" for name, value in about.items() if value),
+                )
         return count
 
 

@@ -18,7 +18,7 @@ def account_named(typed: str) -> User | None:
     return min(found, key=lambda account: account.username != name, default=None)
 
 
-def key_of(typed: str) -> str:
+def counted_name(typed: str) -> str:
     """Return what failures are counted under: the same for all ways to write one name.
 
     A name that is no account's may be a password in the wrong field, so a word that is made of it

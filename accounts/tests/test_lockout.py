@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from accounts import lockout
+from accounts.models import Act
 from accounts.tests.doors import (
     ELSEWHERE,
     HOME,
@@ -25,6 +26,7 @@ from accounts.tests.doors import (
     gets_in,
     operator,
 )
+from accounts.who import on_this_host
 from radiotalk import clock
 
 pytestmark = pytest.mark.django_db
@@ -246,6 +248,9 @@ def test_an_operator_is_let_in_again_by_a_command() -> None:
 
     assert gets_in(at_api("anna", PASSWORD))
     assert at_api("bert", PASSWORD).status_code == 429
+    [act] = Act.objects.filter(name="operator.lockout_lifted")
+    assert act.about == f"account {User.objects.get(username='anna').pk}"
+    assert act.account_name == on_this_host().name
 
 
 def test_one_row_is_kept_of_an_account_and_an_address() -> None:

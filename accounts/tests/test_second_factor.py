@@ -257,5 +257,7 @@ def test_a_lost_second_factor_is_taken_away_on_the_host(
 
 
 def test_nobodys_second_factor_is_not_taken_away() -> None:
-    with pytest.raises(CommandError, match="There is no account 'nobody'"):
+    with pytest.raises(CommandError, match="There is no account 'nobody'") as refused:
         call_command("reset_second_factor", "nobody", "--reason", "a slip")
+
+    assert refused.value.returncode == 2  # as docs/operations.md says

@@ -111,4 +111,6 @@ def test_it_needs_neither_django_nor_the_rest_of_the_project() -> None:
 
     roots = {name.partition(".")[0] for name in imported}
     assert "fcm_emulator" in roots
-    assert roots & {"django", "notifications", "programs", "radiotalk", "testbed"} == set()
+    assert (
+        roots & {"accounts", "django", "notifications", "programs", "radiotalk", "testbed"} == set()
+    )

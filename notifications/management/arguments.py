@@ -1,7 +1,13 @@
-"""Numbers on the command line: one out of bounds is refused before anything is done (exit 2)."""
+"""What is given on the command line: what is out of bounds is refused before anything is done.
 
-from argparse import ArgumentTypeError
+The exit code is 2 then.
+"""
+
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
+
+from notifications.models.control import MAX_REASON
+from radiotalk.os_text import storable
 
 MAX_ID = 2**63 - 1  # of a BigAutoField
 MAX_THREADS = 1_000
@@ -24,3 +30,17 @@ def whole_number(*, least: int, most: int) -> Callable[[str], int]:
 
 row_id = whole_number(least=1, most=MAX_ID)
 threads = whole_number(least=1, most=MAX_THREADS)
+
+
+def reason(text: str) -> str:
+    """Return why an act is done, as the database stores it, and no longer than it can."""
+    told = storable(text)
+    if len(told) > MAX_REASON:
+        raise ArgumentTypeError(f"it has over {MAX_REASON} characters")
+    return told
+
+
+def add_reason(parser: ArgumentParser, *, required: bool = False) -> None:
+    """Have the parser take --reason: why an act is done; it is "" where it may be left out."""
+    told = {"metavar": "TEXT", "help": "why, for the log"}
+    parser.add_argument("--reason", type=reason, required=required, default="", **told)

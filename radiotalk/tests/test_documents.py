@@ -17,18 +17,42 @@ CONTRIBUTING = (BASE_DIR / "CONTRIBUTING.md").read_text()
 RELIABILITY = (BASE_DIR / "docs" / "reliability.md").read_text()
 
 
-def test_each_event_of_the_log_is_explained() -> None:
-    sources = [
-        path.read_text()
+def found_in_the_code(pattern: str) -> set[str]:
+    """Return what the pattern's group finds in the code of the product."""
+    return {
+        found
         for app in ("accounts", "notifications", "programs", "radiotalk")
         for path in (BASE_DIR / app).rglob("*.py")
         if "tests" not in path.parts
-    ]
-    event = re.compile(r"logger\.(?:info|warning|error)\(\s*\"([a-z]+\.[a-z]+)\"")
-    events = {name for source in sources for name in event.findall(source)}
+        for found in re.findall(pattern, path.read_text())
+    }
 
-    assert len(events) > 15
+
+def test_each_event_of_the_log_is_explained() -> None:
+    events = found_in_the_code(r"logger\.(?:info|warning|error)\(\s*\"([a-z_]+(?:\.[a-z_]+)?)\"")
+
+    assert len(events) > 40
     assert {name for name in events if f"`{name}`" not in OPERATIONS} == set()
+
+
+def test_each_act_of_an_operator_is_told() -> None:
+    # By its whole name, or by its last part, as the helpers of each kind of act take it.
+    whole = found_in_the_code(r"\"(operator\.[a-z_.]+)\"")
+    of_sending = found_in_the_code(
+        r"(?:\bdone\(|\bchange\(\s*|\bstopped\(\w+, \w+, )\"([a-z_.]+)\""
+    )
+    of_devices = found_in_the_code(r"\bkeep_each\(\"([a-z]+)\"")
+    of_the_admin = found_in_the_code(r"\bkeep_edit\(\"([a-z]+)\"")
+    acts = (
+        whole
+        | {f"operator.{act}" for act in of_sending}
+        | {f"operator.device.{act}" for act in of_devices}
+        | {f"operator.admin.{act}" for act in of_the_admin}
+    )
+    _, _, told = OPERATIONS.partition("### What is kept of each act")
+    told, _, _ = told.partition("###")
+
+    assert set(re.findall(r"`(operator\.[a-z_.]+)`", told)) == acts
 
 
 def test_each_exit_code_of_a_command_is_explained() -> None:

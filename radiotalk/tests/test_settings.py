@@ -289,7 +289,7 @@ def test_nothing_but_the_settings_reads_the_environment() -> None:
     apart = ("radiotalk/env.py", "radiotalk/testing.py", "tests")
     sources = [
         path.relative_to(ROOT)
-        for app in ("notifications", "programs", "radiotalk")
+        for app in ("accounts", "notifications", "programs", "radiotalk")
         for path in (ROOT / app).rglob("*.py")
     ]
     reading = re.compile(r"os\.environ\b|getenv\(|\benviron\.Env|\bimport Env\b")

@@ -10,11 +10,11 @@ from django.contrib.auth.models import User
 from django.core.checks import run_checks
 
 from accounts.who import Who, on_this_host
-from notifications.management.arguments import row_id, whole_number
+from notifications.management.arguments import add_reason, row_id, whole_number
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Failed, Refused, Unwell
 from notifications.models import Delivery, Notification
-from notifications.models.control import MAX_LIVE_MINUTES, MAX_REASON
+from notifications.models.control import MAX_LIVE_MINUTES
 from notifications.operators import acts, probe, status
 from notifications.operators.acts.restored import SKIPPED_IDS
 from notifications.operators.causes import explain
@@ -57,9 +57,7 @@ class Command(DatabaseCommand):
         shown.add_argument("--check", action="store_true", help="exit 1 when there are problems")
         every = [shown, add_list_arguments(actions)]
         live = actions.add_parser("live", help="send for real")
-        live.add_argument(
-            "--reason", required=True, type=storable, metavar="TEXT", help="why, for the log"
-        )
+        add_reason(live, required=True)
         live.add_argument(
             "--for",
             dest="minutes",
@@ -79,9 +77,7 @@ class Command(DatabaseCommand):
         restored = actions.add_parser(
             "restored", help="after a restore: pause, and cancel all that would be sent again"
         )
-        restored.add_argument(
-            "--reason", required=True, type=storable, metavar="TEXT", help="why, for the log"
-        )
+        add_reason(restored, required=True)
         every.append(restored)
         unknown = actions.add_parser("unknown", help="what may or may not have been delivered")
         every += add_unknown_arguments(unknown)
@@ -90,8 +86,6 @@ class Command(DatabaseCommand):
             each.add_argument("--json", action="store_true", help="answer as JSON")
 
     def handle(self, *, action: str, **options: Any) -> None:
-        if len(options.get("reason") or "") > MAX_REASON:
-            raise Refused(f"--reason has over {MAX_REASON} characters.")
         if action == "probe":
             self.probe(as_json=options["json"])
             return
@@ -204,9 +198,7 @@ def notifications(states: list[str] | None, *, limit: int) -> list[dict[str, Any
 
 def with_reason(parser: ArgumentParser) -> ArgumentParser:
     """Return the parser after giving it a reason that may be left out."""
-    parser.add_argument(
-        "--reason", default="", type=storable, metavar="TEXT", help="why, for the log"
-    )
+    add_reason(parser)
     return parser
 
 
@@ -241,9 +233,7 @@ def add_unknown_arguments(parser: ArgumentParser) -> list[ArgumentParser]:
     abandon = choices.add_parser("abandon", help="leave it at that")
     for settling in (resend, abandon):
         settling.add_argument("notification", type=row_id, help="its number")
-        settling.add_argument(
-            "--reason", required=True, type=storable, metavar="TEXT", help="why, for the log"
-        )
+        add_reason(settling, required=True)
         settling.add_argument(
             "--device", type=row_id, action="append", metavar="ID", help="only this one; repeatable"
         )

@@ -4,16 +4,18 @@ from argparse import ArgumentParser
 from typing import Any
 
 from allauth.mfa.models import Authenticator
-from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from accounts.acts import keep
 from accounts.sessions import sessions_of
 from accounts.who import on_this_host
+from notifications.management import arguments
+from notifications.management.base import DatabaseCommand
+
+from .erase_user import account as account_of
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = (
         "Remove an account's passkeys, app and recovery codes, and end its sessions: the next "
         "log-in by password sets a second factor up. Make sure first who asks you for it."
@@ -21,12 +23,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("account", metavar="ACCOUNT", help="the user's name")
-        parser.add_argument("--reason", required=True, metavar="TEXT", help="why, for the log")
+        arguments.add_reason(parser, required=True)
 
     def handle(self, *, account: str, reason: str, **options: Any) -> None:
-        user = User.objects.filter(username=account).first()
-        if user is None:
-            raise CommandError(f"There is no account {account!r}. Nothing was changed.")
+        user = account_of(account)
         with transaction.atomic():
             removed, _per_model = Authenticator.objects.filter(user=user).delete()
             ended, _per_model = sessions_of(user).delete()
