@@ -25,8 +25,9 @@ logger = logging.getLogger(__name__)
 
 KEY_BYTES = 32  # of Fernet
 UNKNOWN_BYTES = 20  # as many as a secret of allauth's has
-PASSKEY = "mfa_reauthenticate:webauthn"
-PASSWORD = "reauthenticate"  # noqa: S105  (allauth's name of the method)
+# allauth's names of the pages that ask who one is.
+PASSKEY_PAGE = "mfa_reauthenticate:webauthn"
+PASSWORD_PAGE = "reauthenticate"  # noqa: S105  (no password)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # has no types
@@ -54,8 +55,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # has no typ
         Whoever has a second factor does not do by the password alone.
         """
         methods = super().get_reauthentication_methods(user)
-        factors = [method for method in methods if method["id"] != PASSWORD]
-        return sorted(factors, key=lambda method: method["id"] != PASSKEY) or methods
+        factors = [method for method in methods if method["id"] != PASSWORD_PAGE]
+        return sorted(factors, key=lambda method: method["id"] != PASSKEY_PAGE) or methods
 
     def is_reauthentication_required(self, **kwargs: Any) -> bool:
         """Return whether to ask again; a log-in of this moment is enough."""

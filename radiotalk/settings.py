@@ -313,8 +313,7 @@ CORS_EXPOSE_HEADERS = ["Location", "Retry-After"]
 
 # --- Log-in of staff: allauth's, by password, passkey, an app's code or a recovery code -----------
 
-
-# `make run` has production's way without its friction.
+# Without it a password alone opens the desk, as on a laptop.
 STAFF_SECOND_FACTOR = env.boolean("STAFF_SECOND_FACTOR", default=ENVIRONMENT == "production")
 
 LOGIN_URL = "account_login"

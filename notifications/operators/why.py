@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from notifications import reasons
 from notifications.models import Delivery, DeviceToken, Notification
 from programs.models import Clip, Talk
-from radiotalk import clock
 
 State = Notification.State
 Outcome = Delivery.Outcome
@@ -189,7 +188,7 @@ def of_untold(facts: Facts, row: Notification, device: DeviceToken) -> Finding:
         text = _("This device was registered at %(at)s, after the talk was posted at %(cutoff)s.")
         about = {"at": shown(device.created_at), "cutoff": shown(row.cutoff)}
         return Finding(Verdict.REGISTERED_LATER, text % about, device)
-    if device.disabled_at and (row.started_at is None or device.disabled_at <= passed_at(row)):
+    if device.disabled_at and was_disabled_in_time(device.disabled_at, row):
         text = _("This device has been disabled since %(at)s: %(reason)s.")
         reason = reasons.said(device.disabled_reason) or "–"
         about = {"at": shown(device.disabled_at), "reason": reason}
@@ -243,9 +242,10 @@ def of_passed_over(facts: Facts, row: Notification, device: DeviceToken) -> Find
     return Finding(Verdict.NO_TARGET_THEN, text, device)
 
 
-def passed_at(row: Notification) -> datetime:
-    """Return when the last target was claimed at the latest."""
-    return row.finished_at or row.last_sent_at or clock.now()
+def was_disabled_in_time(disabled_at: datetime, row: Notification) -> bool:
+    """Return whether the sending may have come to a device only after it was disabled."""
+    last_claimed_at = row.finished_at or row.last_sent_at  # at the latest
+    return row.started_at is None or last_claimed_at is None or disabled_at <= last_claimed_at
 
 
 def shown(at: datetime | None) -> str:
