@@ -46,7 +46,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # has no typ
         """Refuse nobody here: accounts/lockout.py does, alike at the desk and by the API."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Return whose attempts are counted together."""
+        """Return the address whose attempts allauth counts together."""
         return address_of(request)
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # has no types
     def decrypt(self, encrypted_text: str) -> str:
         """Return the secret that was stored, under the key of today or one before it.
 
-        One that no key reads any more is a new one that nobody knows: no code is right.
+        In place of a secret that no key reads any more, return a random one: no code is right then.
         """
         try:
             return keys().decrypt(encrypted_text.encode()).decode()

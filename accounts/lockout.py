@@ -41,7 +41,7 @@ class Bound:
     within: timedelta
 
 
-# 20 an hour, for whoever knows one account.
+# For whoever guesses at one account from one address: 20 an hour.
 PAIR = Bound(("username", "ip_address"), 5, timedelta(minutes=15))
 # OWASP ASVS allows 100 an hour on one account. Of these, 40 are left for two known addresses.
 ACCOUNT = Bound(("username",), 60, timedelta(hours=1))

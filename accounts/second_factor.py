@@ -40,7 +40,8 @@ def may_change_factors(request: HttpRequest) -> bool:
 def is_recent(request: HttpRequest, method: str) -> bool:
     """Return whether somebody authenticated by this method lately.
 
-    The clock of another web host may be ahead of ours: what lies in the future counts as briefly.
+    The clock of another web host may be ahead of ours, so its log-ins may seem to lie ahead: one
+    that lies minutes ahead counts like one that lies as many minutes back.
     """
     lately = settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
     return any(abs(age) < lately for age in ages(request, method))

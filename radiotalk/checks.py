@@ -1,6 +1,6 @@
 """System checks of the site: what is unwise, but does not keep production from starting.
 
-What does is in production.py. The app of notifications, which stands above all, registers these.
+What keeps it from starting is in production.py. The app of notifications registers these checks.
 """
 
 from typing import Any

@@ -253,6 +253,16 @@ def test_an_operator_is_let_in_again_by_a_command() -> None:
     assert act.account_name == on_this_host().name
 
 
+def test_an_address_is_let_in_again_by_a_command() -> None:
+    fail(at_api, *["anna"] * 5, address=ELSEWHERE)
+
+    call_command("axes_reset_ip", ELSEWHERE, HOME)  # of the second nothing is known: no act
+
+    assert gets_in(at_api("anna", PASSWORD, address=ELSEWHERE))
+    [act] = Act.objects.filter(name="operator.lockout_lifted")
+    assert act.about == f"address {ELSEWHERE}"
+
+
 def test_one_row_is_kept_of_an_account_and_an_address() -> None:
     for address in (HOME, HOME, ELSEWHERE):
         assert gets_in(at_desk("anna", PASSWORD, address=address))
