@@ -22,8 +22,11 @@ from .who import operator
 
 LONGEST = 200  # characters that are kept of a text
 
-# Fields of which no value is kept: secrets, and what names a person, who may ask to be forgotten.
-UNTOLD = re.compile("password|token|secret|key|^(username|first_name|last_name|email)$")
+# Fields of which no value is kept: secrets, and what names a person, or is their own words, since
+# they may ask to be forgotten and an act cannot be changed.
+UNTOLD = re.compile(
+    "password|token|secret|key|^(username|first_name|last_name|email|title|description)$"
+)
 CHANGED = "changed"  # instead of the value
 
 

@@ -132,19 +132,44 @@ BEGIN
 END
 $$;
 
--- --- Going live ---------------------------------------------------------------------------------
+-- --- What rings wants an act ---------------------------------------------------------------------
 
--- Nobody but the owner sets the switch to live, or makes live go on for longer or to more, without
--- an act of the same transaction (notifications/operators/acts/switch.py), which nobody can erase,
--- by an account that may go live. So whoever gets into the web's session with the database leaves
--- in the table of acts whose name they used, and when.
-CREATE OR REPLACE FUNCTION refuse_live_without_act() RETURNS trigger LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp AS $$
+-- Return whether this very transaction has kept an act (accounts/acts.py), which nobody can erase,
+-- by an account that may. So whoever gets into the web's session with the database leaves in the
+-- table of acts whose name they used, and when.
+CREATE OR REPLACE FUNCTION has_just_acted(
+    wanted_act text, wanted_about text, by_account bigint, permission text
+) RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     -- Of the transaction; its savepoints have later numbers, and what they wrote has theirs.
     own CONSTANT bigint := pg_current_xact_id()::text::bigint;
-    may_go_live CONSTANT bigint[] := ARRAY(
-        SELECT id FROM public.auth_permission WHERE codename = 'go_live');
+    wanted CONSTANT bigint[] := ARRAY(
+        SELECT id FROM public.auth_permission WHERE codename = permission);
+BEGIN
+    PERFORM FROM public.accounts_act AS act
+    JOIN public.auth_user AS account ON account.id = act.account_id
+    WHERE act.name = wanted_act AND act.about = wanted_about AND act.account_id = by_account
+      AND act.at > now() - interval '1 day'  -- beyond 2^31 transactions their numbers come again
+      AND CASE WHEN (act.xmin::text::bigint - own) & 4294967295 < 2147483648
+          THEN pg_xact_status((own + ((act.xmin::text::bigint - own) & 4294967295))::text::xid8)
+          END = 'in progress'  -- and seen: by nobody but the transaction itself
+      AND account.is_active AND account.is_staff AND (
+          account.is_superuser
+          OR EXISTS (SELECT FROM public.auth_user_user_permissions AS given
+                     WHERE given.user_id = account.id AND given.permission_id = ANY (wanted))
+          OR EXISTS (SELECT FROM public.auth_user_groups AS member
+                     JOIN public.auth_group_permissions AS given USING (group_id)
+                     WHERE member.user_id = account.id AND given.permission_id = ANY (wanted))
+      );
+    RETURN FOUND;
+END
+$$;
+ALTER FUNCTION has_just_acted(text, text, bigint, text) OWNER TO radiotalk_owner;
+
+-- Nobody but the owner sets the switch to live, or makes live go on for longer or to more, without
+-- an act of going live (notifications/operators/acts/switch.py).
+CREATE OR REPLACE FUNCTION refuse_live_without_act() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF pg_has_role('radiotalk_owner', 'MEMBER') OR NEW.mode <> 'live' THEN
         RETURN NEW;
@@ -155,22 +180,7 @@ BEGIN
     THEN
         RETURN NEW;
     END IF;
-    PERFORM FROM public.accounts_act AS act
-    JOIN public.auth_user AS account ON account.id = act.account_id
-    WHERE act.name = 'operator.live' AND act.account_id = NEW.live_by_id
-      AND act.at > now() - interval '1 day'  -- beyond 2^31 transactions their numbers come again
-      AND CASE WHEN (act.xmin::text::bigint - own) & 4294967295 < 2147483648
-          THEN pg_xact_status((own + ((act.xmin::text::bigint - own) & 4294967295))::text::xid8)
-          END = 'in progress'  -- and seen: by nobody but the transaction itself
-      AND account.is_active AND account.is_staff AND (
-          account.is_superuser
-          OR EXISTS (SELECT FROM public.auth_user_user_permissions AS given
-                     WHERE given.user_id = account.id AND given.permission_id = ANY (may_go_live))
-          OR EXISTS (SELECT FROM public.auth_user_groups AS member
-                     JOIN public.auth_group_permissions AS given USING (group_id)
-                     WHERE member.user_id = account.id AND given.permission_id = ANY (may_go_live))
-      );
-    IF NOT FOUND THEN
+    IF NOT public.has_just_acted('operator.live', '', NEW.live_by_id, 'go_live') THEN
         RAISE EXCEPTION 'Nobody goes live without an act of an account that may'
             USING ERRCODE = 'insufficient_privilege';
     END IF;
@@ -183,5 +193,25 @@ ALTER FUNCTION refuse_live_without_act() OWNER TO radiotalk_owner;
 CREATE OR REPLACE TRIGGER no_live_without_act BEFORE INSERT OR UPDATE ON notifications_sendingswitch
     FOR EACH ROW EXECUTE FUNCTION refuse_live_without_act();
 ALTER TABLE notifications_sendingswitch ENABLE ALWAYS TRIGGER no_live_without_act;
+
+-- A test push is real in a dry run and in a pause as well, so whoever could write one would ring
+-- any phone with any text: it wants an act as well (notifications/operators/test_push.py).
+CREATE OR REPLACE FUNCTION refuse_test_without_act() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT pg_has_role('radiotalk_owner', 'MEMBER') AND NOT public.has_just_acted(
+        'operator.test', 'device ' || NEW.device_id, NEW.by_id, 'send_test')
+    THEN
+        RAISE EXCEPTION 'Nobody sends a test without an act of an account that may'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+END
+$$;
+ALTER FUNCTION refuse_test_without_act() OWNER TO radiotalk_owner;
+
+CREATE OR REPLACE TRIGGER no_test_without_act BEFORE INSERT ON notifications_testpush
+    FOR EACH ROW EXECUTE FUNCTION refuse_test_without_act();
+ALTER TABLE notifications_testpush ENABLE ALWAYS TRIGGER no_test_without_act;
 
 COMMIT;

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -25,8 +26,8 @@ from notifications.admin.tests.rows import say_yes, superuser
 from notifications.channel import TALK_POSTED_CHANNEL
 from notifications.database_errors import is_forbidden
 from notifications.management.errors import Failed
-from notifications.models import DeviceToken, Notification, SendingSwitch
-from notifications.operators import acts
+from notifications.models import DeviceToken, Notification, SendingSwitch, TestPush
+from notifications.operators import acts, test_push
 from programs.models import Program, Talk
 from testbed import local_settings
 from testbed.own_engines import OWN, TEMPLATE, as_default, migrated_cluster, own_postgresql
@@ -434,3 +435,54 @@ def test_live_goes_on_no_longer_and_to_no_more_without_an_act(anna: Who, values:
 def test_a_command_of_nobodys_goes_not_live_and_says_why() -> None:
     with pytest.raises(Failed, match="Nobody goes live without an act"):
         call_command("sending", "live", reason="evening")
+
+
+# --- Nor does the web ring a phone by a test of nobody's ------------------------------------------
+
+
+@pytest.fixture
+def phone(anna: Who) -> DeviceToken:
+    """Return a device of anna's, who may send tests to it."""
+    user = User.objects.get(username=anna.name)
+    user.user_permissions.add(Permission.objects.get(codename="send_test"))
+    return DeviceToken.objects.create(user=user, token="device-1", platform="android")
+
+
+def write_test(device: DeviceToken, by_id: int | None) -> None:
+    """Write a test push as the desk does, without keeping an act."""
+    TestPush.objects.create(
+        pk=uuid4(), device=device, by="anna", by_id=by_id, text="hello", requested_at=timezone.now()
+    )
+
+
+def test_the_desk_sends_a_test(anna: Who, phone: DeviceToken) -> None:
+    test_push.request(phone, form=uuid4(), by=anna, now=timezone.now())
+
+    assert TestPush.objects.count() == Act.objects.filter(name="operator.test").count() == 1
+
+
+def test_nobody_sends_a_test_without_an_act(anna: Who, phone: DeviceToken) -> None:
+    listener = User.objects.create(username="lena")
+    theirs = DeviceToken.objects.create(user=listener, token="device-2", platform="android")
+    keep("operator.test", by=anna, about=f"device {phone.pk}")
+
+    with refused_a_test():
+        write_test(phone, anna.account_id)
+    for about, by, device in (
+        (phone, anna, theirs),
+        (theirs, anna, phone),
+        (theirs, Who("lena", listener.pk), theirs),
+    ):
+        with refused_a_test(), transaction.atomic():
+            keep("operator.test", by=by, about=f"device {about.pk}")
+            write_test(device, by.account_id)
+
+    assert not TestPush.objects.exists()
+
+
+@contextmanager
+def refused_a_test() -> Iterator[None]:
+    """Expect the database to refuse a test to whoever has no act."""
+    with pytest.raises(DatabaseError, match="Nobody sends a test without an act") as raised:
+        yield
+    assert is_forbidden(raised.value)

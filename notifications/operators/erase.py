@@ -163,6 +163,7 @@ def erase_locked(user: User, titles: dict[int, str], *, by: Who, now: datetime) 
     forget_in_the_admins_log(Program, titles)
     forget_in_the_admins_log(DeviceToken, devices)
     forget_in_the_admins_log(User, [user.pk])
+    forget_clips_in_the_admins_log(user)
     for tries in personal.log_ins(user):
         tries.delete()
     sessions_of(user).delete()
@@ -198,6 +199,15 @@ def forget_in_the_admins_log(model: type[Model], ids: Collection[int]) -> None:
             form.asked = form.asked.removesuffix(name) + ERASED
             form.save(update_fields=["asked"])
     entries.update(object_repr=ERASED, change_message="")
+
+
+def forget_clips_in_the_admins_log(user: User) -> None:
+    """Take the listener's name out of what was done to clips that are gone already."""
+    clips = LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(Clip),
+        object_repr__startswith=f"{user.get_username()} → ",
+    )
+    clips.update(object_repr=ERASED, change_message="")
 
 
 # --- The send log ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -201,6 +202,11 @@ KINDS = (
     rows(
         "answers to the desk's questions",
         lambda ages: AnsweredForm.objects.filter(at__lt=ages.before),
+    ),
+    # They name what was deleted since. The acts stay, which have numbers (accounts/kept_edits.py).
+    rows(
+        "lines of the admin's log",
+        lambda ages: LogEntry.objects.filter(action_time__lt=ages.before),
     ),
     rows("test pushes", lambda ages: TestPush.objects.filter(requested_at__lt=ages.before)),
     rows(

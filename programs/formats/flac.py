@@ -20,6 +20,8 @@ ID3V1_BYTES = 128
 # Bytes look like a header by chance once in 8 MB. A hostile file full of headers must not have its
 # checksum computed a million times.
 MAX_CANDIDATES = 8
+# Two bytes look like a sync code by chance once in 32 KB, some 64 times in the longest frame.
+MAX_SYNCS = 10_000
 
 
 def duration(file: IO[bytes]) -> float:
@@ -48,7 +50,8 @@ def last_sample(file: IO[bytes], info: StreamInfo) -> int:
 
 def headers(tail: bytes) -> Iterator[int]:
     """Yield where frames begin, the last one first: a sync code and a header of the right CRC."""
-    for sync in reversed([match.start() for match in SYNC.finditer(tail)]):
+    syncs = [match.start() for match in SYNC.finditer(tail)]
+    for sync in reversed(syncs[-MAX_SYNCS:]):
         header = tail[sync : sync + MAX_HEADER_BYTES]
         if len(header) > 5 and has_right_crc(header):
             yield sync

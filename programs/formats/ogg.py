@@ -3,7 +3,7 @@
 Of several recordings joined in one file, the first one's length is returned.
 """
 
-from typing import IO
+from typing import IO, Any
 
 from django.utils.translation import gettext as _
 from mutagen.oggopus import OggOpus
@@ -11,7 +11,24 @@ from mutagen.oggvorbis import OggVorbis
 
 from .reading import CutOff, InvalidAudio, parse, read_at, size_of
 
-CODECS = {b"OpusHead": OggOpus, b"\x01vorbis": OggVorbis}
+
+def no_tags(_file: object, _info: object) -> None:
+    """Read none: a packet may hold millions of comments, and each becomes objects in memory."""
+
+
+class Opus(OggOpus):
+    """mutagen's Ogg Opus without its tags."""
+
+    _Tags: Any = staticmethod(no_tags)
+
+
+class Vorbis(OggVorbis):
+    """mutagen's Ogg Vorbis without its tags."""
+
+    _Tags: Any = staticmethod(no_tags)
+
+
+CODECS = {b"OpusHead": Opus, b"\x01vorbis": Vorbis}
 # RFC 3533, 6: a header, up to 255 sizes of segments, and as many segments of up to 255 bytes.
 PAGE_HEADER_BYTES = 27
 MAX_PAGE_BYTES = PAGE_HEADER_BYTES + 255 + 255 * 255

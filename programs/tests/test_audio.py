@@ -3,9 +3,13 @@
 import io
 import random
 import struct
+import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile, File
+from mutagen.ogg import OggPage
 from pytest_django import Settings
 
 from programs.audio import Audio, AudioTooLarge, InvalidAudio, read_audio
@@ -255,6 +259,59 @@ def nested_boxes(depth: int) -> bytes:
 @pytest.mark.timeout(30)
 def test_a_hostile_file_gets_a_clear_refusal(content: bytes) -> None:
     assert complaint(content)
+
+
+SMALLEST_COMMENT = b"\x02\0\0\0a="
+
+
+def id3_of_tiny_frames() -> bytes:
+    """Return an MP3 with an ID3 tag of 1 MB, each of whose frames has one character."""
+    frames = (b"ABCD" + struct.pack(">I", 1) + b"\0\0x") * 100_000
+    size = bytes(len(frames) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    return b"ID3\x03\0\0" + size + frames + recording("without-xing.mp3")
+
+
+def ogg_of_tiny_comments() -> bytes:
+    """Return an Ogg Vorbis with three million comments of two characters."""
+    comments = b"\x03vorbis" + struct.pack("<II", 0, 3_000_000) + SMALLEST_COMMENT * 3_000_000
+    identity = b"\x01vorbis" + struct.pack("<IBIIIIBB", 0, 1, 44_100, 0, 128_000, 0, 0xB8, 1)
+    paged: Any = OggPage.from_packets
+    first = paged([identity])
+    pages = paged([comments + b"\x01"], sequence=1, default_size=65_025)
+    last = paged([b"sound"], sequence=len(pages) + 1)
+    first[0].first, last[0].last, last[0].position = True, True, 44_100
+    return b"".join(page.write() for page in [*first, *pages, *last])
+
+
+def flac_of_sync_codes() -> bytes:
+    """Return a FLAC whose longest frame has 2 MB, all of which are sync codes."""
+    sound = 44_100 << 44 | 7 << 41 | 31 << 36  # hertz, channels and bits, each less one
+    info = b"\xff" * 4 + bytes(6) + sound.to_bytes(8) + bytes(16)
+    return b"fLaC\x80" + len(info).to_bytes(3) + info + b"\xff\xf8" * 1_050_000
+
+
+@pytest.mark.parametrize("make", [id3_of_tiny_frames, ogg_of_tiny_comments, flac_of_sync_codes])
+def test_a_small_hostile_file_does_not_keep_a_processor(make: Callable[[], bytes]) -> None:
+    """5 MB of ID3 frames took 100 s: sixteen such uploads stop a web of sixteen threads."""
+    content = make()
+
+    assert calls_of(lambda: is_accepted(content)) < 200_000
+
+
+def calls_of(act: Callable[[], object]) -> int:
+    """Return how many functions of Python's were called meanwhile: the same on every machine."""
+    count = 0
+
+    def note(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return count
 
 
 class CountedReads(io.BytesIO):

@@ -16,6 +16,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Model
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -456,3 +457,20 @@ def test_no_export_tells_a_secret() -> None:
     secrets = {"password", "token", "key", "digest", "token_key", "data", "secret"}
 
     assert [each for _model, each in personal.kept() if secrets & set(each.told)] == []
+
+
+def test_what_operators_changed_and_deleted_before_names_nobody(
+    person: User, admin_client: Client
+) -> None:
+    """Acts cannot be changed, so they must not have the person's words in the first place."""
+    program, clip = Program.objects.get(owner=person), Clip.objects.get(listener=person)
+    form = {"owner": person.pk, "title": f"{SHOW} II", "description": f"By {NAME}"}
+    page = f"/admin/programs/program/{program.pk}/change/"
+    assert admin_client.post(page, form).status_code == 302
+    page = f"/admin/programs/clip/{clip.pk}/delete/"
+    assert admin_client.post(page, {"post": "yes"}).status_code == 302
+
+    erased(person)
+
+    left = [(table, value) for table, value in everything() if NAME in value or SHOW in value]
+    assert left == []

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from axes.models import AccessFailureLog, AccessLog
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
@@ -138,15 +139,17 @@ def test_a_dry_run_counts_and_deletes_nothing() -> None:
 
 def test_each_kind_is_forgotten_as_often_as_a_dry_run_counts() -> None:
     old, new = NOW - timedelta(days=40), NOW - timedelta(days=10)
+    here = User.objects.create_user("here")
     ended(days_ago=40, lines=3)
     Talk.objects.all().delete()
     for at in (old, new):
         AnsweredForm.objects.create(id=uuid4(), by="mia", asked="Hold?", at=at)
         SendingMinute.objects.create(minute=at)
+        [line] = LogEntry.objects.log_actions(here.pk, [here], CHANGE)
+        LogEntry.objects.filter(pk=line.pk).update(action_time=at)
     SendingMinute.objects.create(minute=NOW)
     for end in (old, NOW + timedelta(hours=1)):
         Session.objects.create(session_key=uuid4().hex, expire_date=end)
-    here = User.objects.create_user("here")
     for life in (timedelta(days=-1), timedelta(days=1)):
         ApiToken.objects.create(here, expiry=life)
     for model in (AccessFailureLog, AccessLog):
@@ -159,8 +162,9 @@ def test_each_kind_is_forgotten_as_often_as_a_dry_run_counts() -> None:
     counted = [kind.count(ages) for kind in retention.KINDS]
     gone = [sum(kind.forget(ages)) for kind in retention.KINDS]
 
-    assert counted == gone == [4, 1, 0, 1, 0, 2, 1, 1, 0, 1, 1]
+    assert counted == gone == [4, 1, 0, 1, 1, 0, 2, 1, 1, 0, 1, 1]
     assert (AnsweredForm.objects.count(), SendingMinute.objects.count()) == (1, 1)
+    assert LogEntry.objects.count() == 1
     assert Session.objects.count() == ApiToken.objects.count() == 1
     assert [kind.count(ages) for kind in retention.KINDS] == [0] * len(retention.KINDS)
 
