@@ -1,6 +1,7 @@
 """Who guesses passwords is refused, by either door; nobody else is."""
 
 import re
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -311,3 +312,13 @@ def test_guessing_at_the_old_password_of_a_session_is_counted_as_log_ins() -> No
     assert answer.status_code == 429
     anna.refresh_from_db()
     assert anna.check_password(PASSWORD)
+
+
+@both_doors
+def test_a_name_of_many_accents_does_not_keep_a_processor(door: Door) -> None:
+    """Nobody needs to be known for it: a body of 1 MB froze a process of the web for minutes."""
+    begun_at = time.process_time()
+
+    door("a" + "\u0315\u0300\u05ae\u0301" * 15_000, "wrong")
+
+    assert time.process_time() - begun_at < 1
