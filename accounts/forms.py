@@ -6,8 +6,11 @@ from allauth.account.forms import LoginForm, ResetPasswordForm
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+
+from . import e_mail
 
 
 class LogInForm(LoginForm):  # type: ignore[misc]  # has no types
@@ -33,6 +36,10 @@ class ForgottenPasswordForm(ResetPasswordForm):  # type: ignore[misc]  # has no 
     """Writes to accounts that have a password; one without has none on purpose."""
 
     def clean_email(self) -> str:
+        if not e_mail.is_sent():
+            raise ValidationError(
+                _("No e-mail is sent from here. Whoever manages accounts sets a new password.")
+            )
         address: str = super().clean_email()
         self.users: list[User] = [user for user in self.users if user.has_usable_password()]
         return address

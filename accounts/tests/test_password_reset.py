@@ -97,3 +97,13 @@ def test_an_account_without_a_password_is_sent_no_link() -> None:
     Client().post(ASK, {"email": "robot@example.com"})
 
     assert mail.outbox == []
+
+
+def test_nobody_waits_for_an_e_mail_that_is_not_sent(settings: Settings) -> None:
+    anna()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+
+    answer = Client().post(ASK, {"email": "anna@radio.example"})
+
+    assert answer.status_code == 200  # the form again, and no page that says it was sent
+    assert "No e-mail is sent from here." in answer.content.decode()
