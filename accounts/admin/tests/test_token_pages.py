@@ -99,6 +99,17 @@ def test_the_list_is_searched_by_a_users_whole_name() -> None:
     assert shown(client, "?q=ott") == []
 
 
+def test_its_words_are_the_readers() -> None:
+    device(person("otto"))
+    row = ApiToken.objects.get()
+    client = staff("view_apitoken")
+
+    for page in (reverse(LIST), reverse("admin:accounts_apitoken_change", args=[row.pk])):
+        shown = client.get(page, headers={"Accept-Language": "ja"}).content.decode()
+        assert "ユーザー" in shown
+        assert f'href="{reverse("admin:auth_user_change", args=[row.user_id])}"' in shown
+
+
 def test_it_says_which_tokens_let_nobody_in() -> None:
     device(person("lena"))
     device(person("otto"))
