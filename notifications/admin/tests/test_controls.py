@@ -195,6 +195,17 @@ def test_what_is_over_is_not_stopped_and_the_page_says_so(state: str) -> None:
     assert not LogEntry.objects.exists()
 
 
+def test_what_was_stopped_before_it_began_says_nothing_of_what_was_in_flight() -> None:
+    row = notification("pending")
+    client = superuser()
+    use(client, row, "hold")
+
+    page = client.get(page_of(row)).content.decode()
+
+    assert "before anything was sent." in page
+    assert "in flight still went out" not in page
+
+
 # --- Going on ---------------------------------------------------------------------------------
 
 
