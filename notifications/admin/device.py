@@ -84,7 +84,10 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
     list_select_related = ("user",)
     list_filter = ("platform", FreshnessFilter, EnabledFilter, DisabledFilter, "kind", MineFilter)
     search_fields = ("user__username__exact",)
-    search_help_text = _("The exact username of a listener.")
+    search_help_text = _(
+        "The exact username of a listener. Your own devices are those on which the app is logged "
+        "in with your account."
+    )
     fields = (
         "user", "token_shown", "platform", "kind", "created_at", "refreshed_at", "freshness_shown",
         "disabled_at", "disabled_because", "test_link", "last_test",
@@ -140,12 +143,12 @@ class DeviceTokenAdmin(ControlsAdmin, UncountedAdmin):
         """Return a link to the page that asks; the page refuses if the device is another's."""
         return format_html('<a href="{}">{}…</a>', TEST.address(device), TEST.label)
 
-    @admin.display(description=_("last test"), empty_value="–")
-    def last_test(self, device: Any) -> SafeString | None:
+    @admin.display(description=_("last test"))
+    def last_test(self, device: Any) -> str:
         """Return what came of the last test; it is live while something may still come of it."""
         test = TestPush.objects.filter(device=device).order_by("-requested_at").first()
         if test is None:
-            return None
+            return "–"
         is_live = test.is_going_on and not test.is_given_up(now=device.now)
         return format_html(
             '<div id="desk-last-test"{}>{} {}</div>',

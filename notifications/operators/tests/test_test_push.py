@@ -151,6 +151,14 @@ def test_the_devices_page_shows_what_came_of_the_last_test(
     assert ('<div id="desk-last-test" data-live>' in page) is is_live
 
 
+def test_a_device_that_was_never_tested_has_a_dash_for_it() -> None:
+    client, device = own_device()
+
+    page = client.get(page_of(device)).content.decode()
+
+    assert '<div class="readonly">None</div>' not in page
+
+
 def test_a_test_that_no_worker_took_is_told_as_given_up() -> None:
     client, device = own_device()
     send(client, device)
