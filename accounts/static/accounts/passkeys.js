@@ -5,3 +5,6 @@ document.addEventListener("allauth.error", (event) => {
   told.hidden = false;
   told.scrollIntoView({ block: "nearest" });
 });
+
+// At the door a code is typed at once; allauth's field does not ask for the focus.
+document.querySelector(".login #content [name=code]")?.focus();

@@ -8,7 +8,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.test import override_settings
 from playwright.sync_api import BrowserContext, Page, expect
 
-from accounts.tests.people import code, make_older
+from accounts.tests.people import code, make_older, with_app
 from notifications.models import SendingSwitch
 from testbed import chromium
 from testbed.ci import must_be_there
@@ -193,6 +193,23 @@ def test_a_passkey_that_does_not_come_about_is_told(web: System, browser: Browse
     hand.click("#passkey_login")
 
     expect(hand.page.locator("#passkey_failed")).to_be_visible()
+
+
+def test_the_keyboard_alone_logs_in_with_a_code(web: System, browser: BrowserContext) -> None:
+    hand = Hand(web, browser)
+    with override_settings(SECRET_KEY=hand.secret_key):
+        secret = with_app(chromium.operator("anna"))
+
+    hand.begin()
+    hand.page.keyboard.type("anna")
+    hand.page.keyboard.press("Tab")
+    hand.page.keyboard.type(chromium.PASSWORD)
+    hand.page.keyboard.press("Enter")
+    hand.page.wait_for_url("**/authenticate/")
+    hand.page.keyboard.type(code(secret))
+    hand.page.keyboard.press("Enter")
+
+    expect(hand.page.locator("#desk-start")).to_be_visible()
 
 
 def test_an_app_and_recovery_codes_need_no_script(web: System, browser: BrowserContext) -> None:
