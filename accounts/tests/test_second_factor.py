@@ -146,7 +146,7 @@ def test_who_is_asked_anew_reads_why_and_finds_the_way_back() -> None:
 
     page = client.get("/admin/second-factor/reauthenticate/?next=/admin/").content.decode()
 
-    assert "Whoever goes live" in page
+    assert "Going live" in page
     assert '<a href="/admin/">To the desk</a>' in page
 
 
