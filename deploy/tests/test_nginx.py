@@ -123,6 +123,21 @@ def test_a_hundred_slow_bodies_do_not_stop_an_upload_nor_its_announcement(nginx:
     assert outcomes() == {"sent": 20}
 
 
+@pytest.mark.parametrize("path", ["/api/v1/auth/token/", "/admin/login/"])
+def test_one_address_logs_in_only_so_often_and_does_all_else(nginx: System, path: str) -> None:
+    with requests.Session() as session:
+        session.verify = str(nginx.web_ca)
+        statuses = [
+            session.post(f"{nginx.web_address}{path}", timeout=REQUEST_SECONDS).status_code
+            for _ in range(100)
+        ]
+
+    assert statuses[:50] == [statuses[0]] * 50  # an office that begins to work
+    assert statuses[-1] == 429
+    assert ask(nginx, path).status_code != 429
+    assert ask(nginx, "/api/v1/programs/").status_code != 429
+
+
 def test_large_recordings_of_who_may_post_them_go_through(
     nginx: System, settings: Settings
 ) -> None:
