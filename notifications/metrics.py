@@ -80,10 +80,10 @@ class SendingCollector(Collector):
         return family
 
     def oldest_pending(self, open_now: OpenNotifications, found: Situation) -> Metric:
-        oldest = open_now.oldest_at
-        age = (found.now - oldest).total_seconds() if oldest else 0.0
+        waiting = open_now.waiting
+        age = (found.now - waiting.waits_since).total_seconds() if waiting else 0.0
         return GaugeMetricFamily(
-            "radiotalk_oldest_pending_seconds", "How long the oldest one has waited.", value=age
+            "radiotalk_oldest_pending_seconds", "How long one has waited to be started.", value=age
         )
 
     def switch(self, found: Situation) -> Metric:

@@ -123,6 +123,8 @@ class Notification(models.Model):
     stopped_at = models.DateTimeField(
         _("stopped at"), null=True, blank=True, help_text=_("When nothing more was to be claimed.")
     )
+    # When it was released, or a pause ended: it could not be begun before.
+    released_at = models.DateTimeField(null=True, editable=False)
     sent_at_stop = models.PositiveIntegerField(_("sent when it was stopped"), null=True, blank=True)
     needs_approval = models.BooleanField(
         _("needs approval"),
@@ -210,6 +212,11 @@ class Notification(models.Model):
     def shown_body(self) -> str:
         """Return the text for people; once it was erased, that it was."""
         return self.body or gettext("(erased)")
+
+    @property
+    def waits_since(self) -> datetime:
+        """Return since when it could have been started, if it waits."""
+        return self.released_at or self.created_at
 
     def counts(self) -> dict[str, int]:
         """Return how many targets were claimed, and what became of them."""

@@ -20,7 +20,7 @@ from .control import MAX_REASON, SendingSwitch
 from .delivery import Delivery
 
 if TYPE_CHECKING:
-    from .notification import Notification  # noqa: F401  (named by the string below)
+    from .notification import Notification
 
 
 class State(models.TextChoices):
@@ -124,19 +124,24 @@ class Transitions(models.QuerySet["Notification"]):
         return self.filter(state=State.SENDING).update(**stopped(now))
 
     def note_going_on(self) -> int:
-        """Forget the stop of notifications that are being sent again."""
-        return self.filter(state=State.SENDING).update(**GOING_ON)
+        """Forget the stop of notifications that are sent again, or may be begun."""
+        return self.filter(state__in=ACTIVE_STATES).update(**GOING_ON)
 
     def note_crash(self) -> int:
         """Count a worker that died while sending these; a recorded answer sets the count to 0."""
         return self.filter(state=State.SENDING).update(crashes=F("crashes") + 1)
 
+    def waiting_longest(self) -> Notification | None:
+        """Return the one that has waited longest to be started, None when none waits."""
+        pending = self.filter(state=State.PENDING)
+        return pending.order_by(Coalesce("released_at", "created_at"), "id").first()
+
     def stuck(self) -> Transitions:
         """Return those being sent of which nothing was claimed or answered lately, by a fault.
 
         There are none while targets of other notifications are claimed, since the rate may allow
-        no more; none while sending is paused, or the switch was changed lately; and none whose
-        next attempt is only due later, as when FCM says wait.
+        no more; none while sending is paused, or the switch was changed lately; none that was
+        released lately; and none whose next attempt is only due later, as when FCM says wait.
         """
         long_ago = Now() - STUCK_AFTER
         newest = Batch.objects.order_by("-id").values("id")[:1]
@@ -150,6 +155,7 @@ class Transitions(models.QuerySet["Notification"]):
         return (
             self.filter(state=State.SENDING, started_at__lte=long_ago)
             .exclude(last_sent_at__gt=long_ago)
+            .exclude(released_at__gt=long_ago)
             .exclude(Exists(due_lately))
             .exclude(Exists(claimed_lately))
             .exclude(Exists(stopped_lately))
@@ -220,8 +226,8 @@ class Transitions(models.QuerySet["Notification"]):
         return abandoned
 
 
-# The values of a notification that goes on again: its stop is forgotten.
-GOING_ON: dict[str, None] = {"stopped_at": None, "sent_at_stop": None}
+# The values of a notification that goes on: its stop is forgotten, and it waits from now on.
+GOING_ON: dict[str, Any] = {"stopped_at": None, "sent_at_stop": None, "released_at": Now()}
 
 
 def stopped(now: datetime) -> dict[str, Any]:

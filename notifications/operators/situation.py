@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import OperationalError
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Q, Sum
 from django.utils.translation import gettext as _
 
 from notifications import locks, policy, reasons
@@ -99,35 +99,36 @@ class OpenNotifications:
     pending: int
     sending: int
     held: int
-    oldest_at: datetime | None  # when the oldest pending one was created
-    oldest_id: int | None  # its number
     unknown: int  # deliveries, of notifications in any state
+    waiting: Notification | None  # the pending one that has waited longest
     stuck_id: int | None  # the oldest of which nothing was claimed or answered for long
     lock_held_by: str | None = None  # the sessions ("" unknown) that keep the log locked, if any
 
 
 def open_notifications() -> OpenNotifications:
-    """Return what is open: one statement, two while anything is sent, over rows of indexes."""
+    """Return what is open: a statement, and one more for what waits and one for what is sent."""
     found = Notification.objects.filter(
         Q(state__in=Notification.OPEN_STATES) | Q(unknown_count__gt=0)
     ).aggregate(
         pending=Count("id", filter=Q(state=State.PENDING)),
         sending=Count("id", filter=Q(state=State.SENDING)),
         held=Count("id", filter=Q(state=State.HELD)),
-        oldest_at=Min("created_at", filter=Q(state=State.PENDING)),
-        oldest_id=Min("id", filter=Q(state=State.PENDING)),
         unknown=Sum("unknown_count", default=0),
     )
+    waiting = Notification.objects.waiting_longest() if found["pending"] else None
     if not found["sending"]:
-        return OpenNotifications(**found, stuck_id=None)
+        return OpenNotifications(**found, waiting=waiting, stuck_id=None)
     try:
         with locks.waiting_briefly():
-            return OpenNotifications(**found, stuck_id=oldest(Notification.objects.stuck()))
+            stuck_id = oldest(Notification.objects.stuck())
+        return OpenNotifications(**found, waiting=waiting, stuck_id=stuck_id)
     except OperationalError as error:
         if not waited_too_long(error):
             raise
     being_sent = Notification.objects.filter(state=State.SENDING)
-    return OpenNotifications(**found, stuck_id=oldest(being_sent), lock_held_by=locks.holders())
+    return OpenNotifications(
+        **found, waiting=waiting, stuck_id=oldest(being_sent), lock_held_by=locks.holders()
+    )
 
 
 def oldest(notifications: Transitions) -> int | None:

@@ -146,15 +146,16 @@ def of_settings(situation: Situation, standbys: Iterable[Standby]) -> Iterator[T
 
 def of_waiting(situation: Situation, open_now: OpenNotifications) -> Iterator[Trouble]:
     """Yield the notification that should have been started long ago; a pause explains it."""
-    if open_now.oldest_at is None or situation.switch.paused:
+    waiting = open_now.waiting
+    if waiting is None or situation.switch.paused:
         return
-    waiting = situation.now - open_now.oldest_at
-    if waiting > timedelta(seconds=WAITING_SECONDS):
+    waited = situation.now - waiting.waits_since
+    if waited > timedelta(seconds=WAITING_SECONDS):
         text = _("Notification %(number)s has been waiting for %(seconds)d s to be started.")
         yield Trouble(
-            text % {"number": open_now.oldest_id, "seconds": waiting.total_seconds()},
+            text % {"number": waiting.id, "seconds": waited.total_seconds()},
             _("Look at the worker and its log."),
-            reverse_lazy("admin:notifications_notification_change", args=[open_now.oldest_id]),
+            reverse_lazy("admin:notifications_notification_change", args=[waiting.id]),
             unready=True,
         )
 

@@ -70,7 +70,7 @@ class Opening:
         begun = [each for each in active.values() if each.id in self._rotation]
         self._rotation.stopped |= {each.id for each in begun if is_stopped(each, switch, now=now)}
         is_complete = self._open_all(active.values(), now)
-        waiting = [each.created_at for each in active.values() if each.id not in self._rotation]
+        waiting = [each.waits_since for each in active.values() if each.id not in self._rotation]
         self._telemetry.looked(oldest_at=min(waiting, default=None), switch=switch, now=now)
         for notification_id in self._due.with_retries(self._rotation.ids(), now=now):
             self._rotation[notification_id].retries_due = True

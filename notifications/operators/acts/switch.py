@@ -1,5 +1,6 @@
 """Acts on everything: pause, resume, dry run, live."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +16,15 @@ from notifications.models.notification import NotificationQuerySet
 
 from .record import Refused
 
+SENDING = [Notification.State.SENDING]
+
 
 @transaction.atomic
 def pause(*, by: Who, reason: str, now: datetime) -> SendingSwitch:
     """Claim nothing more until resumed; nothing is lost."""
     switch = change("paused", by=by, now=now, reason=reason, paused=True)
-    sending().note_stop(now=now)  # waits for a claim that has begun; later claims see the pause
+    # It waits for a claim that has begun; later claims see the pause.
+    locked(SENDING).note_stop(now=now)
     return switch
 
 
@@ -28,7 +32,7 @@ def pause(*, by: Who, reason: str, now: datetime) -> SendingSwitch:
 def resume(*, by: Who, reason: str, now: datetime) -> SendingSwitch:
     """Go on after a pause."""
     switch = change("resumed", by=by, now=now, reason=reason, paused=False)
-    sending().note_going_on()
+    locked(Notification.ACTIVE_STATES).note_going_on()
     return switch
 
 
@@ -37,7 +41,7 @@ def dry_run(*, by: Who, reason: str, now: datetime) -> SendingSwitch:
     """Let FCM validate from now on; what is being sent live is held before its next batch."""
     dry = SendingSwitch.Mode.DRY_RUN
     switch = change("dry_run", by=by, now=now, reason=reason, mode=dry, live_until=None)
-    sending().filter(dry_run=False).note_stop(now=now)
+    locked(SENDING).filter(dry_run=False).note_stop(now=now)
     return switch
 
 
@@ -79,7 +83,7 @@ def go_live(
         max_audience=max_audience,
     )
     if not switch.paused:
-        sending().note_going_on()
+        locked(SENDING).note_going_on()
     return switch
 
 
@@ -106,12 +110,8 @@ def shown(switch: SendingSwitch) -> dict[str, Any]:
     }
 
 
-def sending() -> NotificationQuerySet:
-    """Return the notifications that are being sent, locked in the worker's order."""
+def locked(states: Collection[Notification.State]) -> NotificationQuerySet:
+    """Return the notifications in these states, locked in the worker's order."""
     locks.wait_patiently()
-    rows = (
-        Notification.objects.filter(state=Notification.State.SENDING)
-        .order_by("id")
-        .select_for_update()
-    )
+    rows = Notification.objects.filter(state__in=states).order_by("id").select_for_update()
     return Notification.objects.filter(id__in=list(rows.values_list("id", flat=True)))

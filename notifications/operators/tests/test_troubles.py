@@ -121,6 +121,34 @@ def test_what_waits_to_be_started_leads_to_its_page() -> None:
     assert str(trouble.url).endswith("/change/")
 
 
+def test_of_all_that_wait_the_one_that_has_waited_longest_is_named() -> None:
+    released = NotificationFactory.create(created_at=NOW - timedelta(hours=1), released_at=NOW)
+    waiting_notification()
+
+    (trouble,) = all_troubles()
+
+    assert f"Notification {released.id + 1} has been waiting for 90 s" in trouble.what
+
+
+def test_what_was_held_for_long_waits_from_its_release_on() -> None:
+    WorkerLeaseFactory.create(heartbeat_at=NOW)
+    held = NotificationFactory.create(state="held", created_at=NOW - timedelta(minutes=20))
+
+    acts.release(held.id, by=Who("anna", 1), reason="looked")
+
+    assert Notification.objects.get().state == "pending"
+    assert all_troubles() == []
+
+
+def test_what_waited_during_a_pause_waits_from_its_end_on() -> None:
+    waiting_notification()
+    SendingSwitchFactory.create(paused=True)
+
+    acts.resume(by=Who("anna", 1), reason="looked", now=NOW)
+
+    assert all_troubles() == []
+
+
 def test_a_worker_that_has_never_been_there_is_told_at_the_desk_alone() -> None:
     (trouble,) = all_troubles()
 
@@ -153,8 +181,8 @@ def test_the_status_counts_each_open_state_in_one_of_its_few_queries(
     for state in ("pending", "sending", "sending", "held", "done"):
         NotificationFactory.create(state=state)
 
-    # the switch, the lease, what is open, what is stuck, the standbys
-    with django_assert_num_queries(5):
+    # the switch, the lease, what is open, what waits longest, what is stuck, the standbys
+    with django_assert_num_queries(6):
         told = status(now=NOW)
 
     assert (told["pending"], told["sending"], told["held"]) == (1, 2, 1)
@@ -188,6 +216,16 @@ def test_sending_without_progress_is_unwell() -> None:
 def test_a_notification_of_which_something_was_answered_lately_is_well() -> None:
     being_sent(last_sent_at=timezone.now() - timedelta(seconds=20))
 
+    assert progress_problems() == []
+
+
+def test_what_was_released_lately_may_still_be_sent() -> None:
+    stuck = being_sent()
+    acts.hold(stuck.id, by=Who("anna", 1), reason="a look", now=timezone.now())
+
+    acts.release(stuck.id, by=Who("anna", 1), reason="looked")
+
+    assert Notification.objects.get().state == "sending"
     assert progress_problems() == []
 
 
