@@ -80,8 +80,8 @@ class SendingCollector(Collector):
         return family
 
     def oldest_pending(self, open_now: OpenNotifications, found: Situation) -> Metric:
-        waiting = open_now.waiting
-        age = (found.now - waiting.waits_since).total_seconds() if waiting else 0.0
+        since = open_now.waits_since
+        age = (found.now - since).total_seconds() if since else 0.0
         return GaugeMetricFamily(
             "radiotalk_oldest_pending_seconds", "How long one has waited to be started.", value=age
         )

@@ -133,8 +133,7 @@ class Transitions(models.QuerySet["Notification"]):
 
     def waiting_longest(self) -> Notification | None:
         """Return the one that has waited longest to be started, None when none waits."""
-        pending = self.filter(state=State.PENDING)
-        return pending.order_by(Coalesce("released_at", "created_at"), "id").first()
+        return self.filter(state=State.PENDING).order_by(WAITS_SINCE, "id").first()
 
     def stuck(self) -> Transitions:
         """Return those being sent of which nothing was claimed or answered lately, by a fault.
@@ -225,6 +224,9 @@ class Transitions(models.QuerySet["Notification"]):
         )
         return abandoned
 
+
+# Notification.waits_since, in a query.
+WAITS_SINCE = Coalesce("released_at", "created_at")
 
 # The values of a notification that goes on: its stop is forgotten, and it waits from now on.
 GOING_ON: dict[str, Any] = {"stopped_at": None, "sent_at_stop": None, "released_at": Now()}

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import OperationalError
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Min, Q, Sum
 from django.utils.translation import gettext as _
 
 from notifications import locks, policy, reasons
 from notifications.database_errors import waited_too_long
 from notifications.models import Notification, SendingSwitch, WorkerLease
 from notifications.models.control import SILENT_AFTER
-from notifications.models.transitions import Transitions
+from notifications.models.transitions import WAITS_SINCE, Transitions
 
 State = Notification.State
 
@@ -99,36 +99,33 @@ class OpenNotifications:
     pending: int
     sending: int
     held: int
+    waits_since: datetime | None  # of the pending ones the longest
     unknown: int  # deliveries, of notifications in any state
-    waiting: Notification | None  # the pending one that has waited longest
     stuck_id: int | None  # the oldest of which nothing was claimed or answered for long
     lock_held_by: str | None = None  # the sessions ("" unknown) that keep the log locked, if any
 
 
 def open_notifications() -> OpenNotifications:
-    """Return what is open: a statement, and one more for what waits and one for what is sent."""
+    """Return what is open: one statement, two while anything is sent, over rows of indexes."""
     found = Notification.objects.filter(
         Q(state__in=Notification.OPEN_STATES) | Q(unknown_count__gt=0)
     ).aggregate(
         pending=Count("id", filter=Q(state=State.PENDING)),
         sending=Count("id", filter=Q(state=State.SENDING)),
         held=Count("id", filter=Q(state=State.HELD)),
+        waits_since=Min(WAITS_SINCE, filter=Q(state=State.PENDING)),
         unknown=Sum("unknown_count", default=0),
     )
-    waiting = Notification.objects.waiting_longest() if found["pending"] else None
     if not found["sending"]:
-        return OpenNotifications(**found, waiting=waiting, stuck_id=None)
+        return OpenNotifications(**found, stuck_id=None)
     try:
         with locks.waiting_briefly():
-            stuck_id = oldest(Notification.objects.stuck())
-        return OpenNotifications(**found, waiting=waiting, stuck_id=stuck_id)
+            return OpenNotifications(**found, stuck_id=oldest(Notification.objects.stuck()))
     except OperationalError as error:
         if not waited_too_long(error):
             raise
     being_sent = Notification.objects.filter(state=State.SENDING)
-    return OpenNotifications(
-        **found, waiting=waiting, stuck_id=oldest(being_sent), lock_held_by=locks.holders()
-    )
+    return OpenNotifications(**found, stuck_id=oldest(being_sent), lock_held_by=locks.holders())
 
 
 def oldest(notifications: Transitions) -> int | None:

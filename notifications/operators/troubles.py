@@ -146,11 +146,12 @@ def of_settings(situation: Situation, standbys: Iterable[Standby]) -> Iterator[T
 
 def of_waiting(situation: Situation, open_now: OpenNotifications) -> Iterator[Trouble]:
     """Yield the notification that should have been started long ago; a pause explains it."""
-    waiting = open_now.waiting
-    if waiting is None or situation.switch.paused:
+    if open_now.waits_since is None or situation.switch.paused:
         return
-    waited = situation.now - waiting.waits_since
-    if waited > timedelta(seconds=WAITING_SECONDS):
+    waited = situation.now - open_now.waits_since
+    if waited <= timedelta(seconds=WAITING_SECONDS):
+        return
+    if waiting := Notification.objects.waiting_longest():
         text = _("Notification %(number)s has been waiting for %(seconds)d s to be started.")
         yield Trouble(
             text % {"number": waiting.id, "seconds": waited.total_seconds()},
