@@ -30,7 +30,7 @@ def keep(
     Act.objects.create(
         name=event,
         account_id=by.account_id,
-        account_name=by.name[:200],
+        account_name=by.name,
         address=by.address,
         about=about,
         reason=reason,

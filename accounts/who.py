@@ -13,6 +13,8 @@ from radiotalk.os_text import storable
 
 from .address import address_of
 
+MAX_NAME = 200  # characters; account_id tells apart what is cut off
+
 
 @dataclass(frozen=True, slots=True)
 class Who:
@@ -25,6 +27,10 @@ class Who:
     name: str
     account_id: int | None = None
     address: str = ""
+
+    def __post_init__(self) -> None:
+        """Shorten a name that no column takes: an account's on a host that has a long one."""
+        object.__setattr__(self, "name", self.name[:MAX_NAME])
 
     def __str__(self) -> str:
         return self.name

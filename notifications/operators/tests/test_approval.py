@@ -1,5 +1,6 @@
 """Four eyes: a large audience needs two accounts, and no way around leaves it to one."""
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -285,6 +286,17 @@ def test_the_command_goes_live_in_the_name_of_an_account() -> None:
     assert (act.name, act.reason) == ("operator.live", "launch")
     modes = Act.objects.values_list("before__mode", "after__mode").get()
     assert modes == ("dry_run", "live")
+
+
+def test_a_long_name_on_a_host_with_a_long_name_is_shortened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account("v" * 150, "go_live")
+    monkeypatch.setattr(socket, "gethostname", lambda: "h" * 64)
+
+    call_command("sending", "live", "--reason", "launch", "--as", "v" * 150)
+
+    SendingSwitch.objects.get().full_clean()
 
 
 def test_the_command_wants_an_account_that_may() -> None:
