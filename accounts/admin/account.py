@@ -9,8 +9,9 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import ManyToManyField, QuerySet
 from django.forms import ModelMultipleChoiceField
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from radiotalk.uncounted_lists import UncountedListMixin
@@ -19,6 +20,9 @@ from .. import second_factor
 from ..managing import groups_within, is_or_was_operator, may_manage, permissions_of
 
 MOST_STAFF = 1000  # accounts that the filter by staff lists
+
+# Pages that nobody opens only to look: they ask for a fresh factor before anything is typed.
+ACTING = ("_add", "_delete", "_password_change")
 
 admin.site.unregister([User, Group])
 
@@ -49,24 +53,40 @@ class FreshFactorMixin:
         """Return Django's pages; each asks for a fresh factor before it changes anything."""
         pages: list[URLPattern] = super().get_urls()  # type: ignore[misc]
         for page in pages:
-            page.callback = with_fresh_factor(page.callback)
+            acts = (page.name or "").endswith(ACTING)
+            page.callback = with_fresh_factor(page.callback, acts=acts)
         return pages
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Return the form; where the factor is old it says so before anything is typed."""
+        may = self.has_change_permission(request, kwargs.get("obj"))  # type: ignore[attr-defined]
+        if request.method == "GET" and may and not second_factor.is_fresh(request):
+            prove = second_factor.asked_at(request, then=request.get_full_path())
+            told = _('To change anything here, <a href="{}">show your second factor</a> first.')
+            messages.info(request, format_html(str(told), prove))
+        answer: HttpResponse = super().render_change_form(  # type: ignore[misc]
+            request, context, *args, **kwargs
+        )
+        return answer
 
-def with_fresh_factor(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the view, which is asked for nothing but looking by an old second factor."""
+
+def with_fresh_factor(view: Callable[..., Any], *, acts: bool) -> Callable[..., Any]:
+    """Return the view, which an old second factor opens only to look, and not if it `acts`."""
 
     @wraps(view)
     def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if (
-            request.method != "POST"
+            (request.method != "POST" and not acts)
             or not admin.site.has_permission(request)
             or second_factor.is_fresh(request)
         ):
             answer: HttpResponseBase = view(request, *args, **kwargs)
             return answer
-        told = _("Nothing was changed: show your second factor, and send the form again.")
-        messages.warning(request, told)
+        if request.method == "POST":
+            told = _("Nothing was changed: show your second factor, and send the form again.")
+            messages.warning(request, told)
         here = request.get_full_path()
         return HttpResponseRedirect(second_factor.asked_at(request, then=here))
 

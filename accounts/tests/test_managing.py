@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -318,6 +319,34 @@ def test_an_old_second_factor_changes_no_account(
 
     assert answer["Location"].startswith("/admin/second-factor/reauthenticate/?next=")
     assert User.objects.values_list().get(pk=lena.pk) == before
+
+
+@pytest.mark.parametrize("page", ["add/", "{}/delete/", "{}/password/"])
+def test_a_page_that_acts_asks_for_the_factor_before_anything_is_typed(
+    settings: Settings, page: str
+) -> None:
+    settings.STAFF_SECOND_FACTOR = True
+    cache.clear()
+    root = anna()
+    desk = logged_in(root, with_app(root))
+    path = f"/admin/auth/user/{page.format(User.objects.create_user('lena').pk)}"
+
+    assert desk.get(path).status_code == 200
+    let_pass(desk, 301)
+    assert desk.get(path)["Location"].startswith("/admin/second-factor/reauthenticate/?next=")
+
+
+def test_a_form_says_that_the_factor_is_old_before_anything_is_typed(settings: Settings) -> None:
+    settings.STAFF_SECOND_FACTOR = True
+    cache.clear()
+    root = anna()
+    desk = logged_in(root, with_app(root))
+    path = f"/admin/auth/user/{User.objects.create_user('lena').pk}/change/"
+    told = f'<a href="/admin/second-factor/reauthenticate/?{urlencode({"next": path})}">'
+
+    assert told not in desk.get(path).content.decode()
+    let_pass(desk, 301)
+    assert told in desk.get(path).content.decode()
 
 
 def test_a_stolen_session_makes_no_account_of_the_thiefs_own(settings: Settings) -> None:
