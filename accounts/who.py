@@ -13,7 +13,7 @@ from radiotalk.os_text import storable
 
 from .address import address_of
 
-MAX_NAME = 200  # characters; account_id tells apart what is cut off
+MAX_NAME = 200  # characters, of every column that keeps who it was
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Who:
     address: str = ""
 
     def __post_init__(self) -> None:
-        """Shorten a name that no column takes: an account's on a host that has a long one."""
+        """Shorten the name to what columns take: it may be an account's, a user's and a host's."""
         object.__setattr__(self, "name", self.name[:MAX_NAME])
 
     def __str__(self) -> str:

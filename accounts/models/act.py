@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from radiotalk import clock
 
+from ..who import MAX_NAME
+
 
 class AppendOnlyError(TypeError):
     """Some code wants to change or delete what operators did."""
@@ -35,7 +37,7 @@ class Act(models.Model):
     at = models.DateTimeField(_("at"), default=clock.by_default)
     name = models.CharField(_("act"), max_length=100)  # of the event: operator.paused
     account_id = models.BigIntegerField(_("account"), null=True)  # none: a command without --as
-    account_name = models.CharField(_("name then"), max_length=200)
+    account_name = models.CharField(_("name then"), max_length=MAX_NAME)
     address = models.CharField(_("address"), max_length=45, blank=True)  # of IPv6 at most
     about = models.CharField(_("about"), max_length=200, blank=True)  # notification 42
     reason = models.CharField(_("reason"), max_length=500, blank=True)

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.who import MAX_NAME
 from radiotalk import clock
 
 
@@ -25,7 +26,7 @@ class AnsweredForm(models.Model):
     """
 
     id = models.UUIDField(_("form"), primary_key=True)
-    by = models.CharField(_("by"), max_length=200)
+    by = models.CharField(_("by"), max_length=MAX_NAME)
     asked = models.TextField(_("asked"))
     at = models.DateTimeField(_("at"), default=clock.by_default)
     happened = models.TextField(

@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.who import Who
+from accounts.who import MAX_NAME, Who
 from radiotalk import clock
 
 from .compiled import Select
@@ -60,12 +60,12 @@ class SendingSwitch(models.Model):
     )
     reason = models.CharField(_("reason"), max_length=MAX_REASON, blank=True)
     paused_reason = models.CharField(_("paused because"), max_length=MAX_REASON, blank=True)
-    changed_by = models.CharField(_("changed by"), max_length=200, blank=True)
+    changed_by = models.CharField(_("changed by"), max_length=MAX_NAME, blank=True)
     changed_at = models.DateTimeField(_("changed at"), default=clock.by_default)
     live_until = models.DateTimeField(
         _("live until"), null=True, blank=True, help_text=_("Then it is a dry run again.")
     )
-    live_by = models.CharField(_("live because of"), max_length=200, blank=True)
+    live_by = models.CharField(_("live because of"), max_length=MAX_NAME, blank=True)
     # The account, since a name can be given to somebody else; none where a command named none.
     live_by_id = models.BigIntegerField(null=True, editable=False)
     max_audience = models.PositiveIntegerField(

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.who import MAX_NAME
 from notifications import reasons
 from programs.invisible import as_title
 from radiotalk import clock
@@ -123,7 +124,7 @@ class Notification(models.Model):
     stopped_at = models.DateTimeField(
         _("stopped at"), null=True, blank=True, help_text=_("When nothing more was to be claimed.")
     )
-    # When it was released, or a pause ended: it could not be begun before.
+    # When it was last let go on, by its own release or by the end of a pause.
     released_at = models.DateTimeField(null=True, editable=False)
     sent_at_stop = models.PositiveIntegerField(_("sent when it was stopped"), null=True, blank=True)
     needs_approval = models.BooleanField(
@@ -133,11 +134,11 @@ class Notification(models.Model):
     )
     live_by = models.CharField(
         _("not to be approved by"),
-        max_length=200,
+        max_length=MAX_NAME,
         blank=True,
         help_text=_("Who had gone live, or wanted it sent again, when it was held."),
     )
-    approved_by = models.CharField(_("approved by"), max_length=200, blank=True)
+    approved_by = models.CharField(_("approved by"), max_length=MAX_NAME, blank=True)
     # The accounts of those two, and of who asked for its release by a command: these are compared.
     live_by_id = models.BigIntegerField(null=True, editable=False)
     approved_by_id = models.BigIntegerField(null=True, editable=False)
@@ -215,7 +216,7 @@ class Notification(models.Model):
 
     @property
     def waits_since(self) -> datetime:
-        """Return since when it could have been started, if it waits."""
+        """Return when it was posted or last let go on; a pending one has waited since then."""
         return self.released_at or self.created_at
 
     def counts(self) -> dict[str, int]:

@@ -10,6 +10,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.who import MAX_NAME
+
 # A test that comes much later confuses: one that no worker has taken by then is never sent.
 TAKEN_WITHIN = timedelta(minutes=2)
 
@@ -73,7 +75,7 @@ class TestPush(models.Model):
         on_delete=models.CASCADE,
         related_name="tests",
     )
-    by = models.CharField(_("by"), max_length=200)
+    by = models.CharField(_("by"), max_length=MAX_NAME)
     # The account, since a name can be given to somebody else; without one nothing is sent.
     by_id = models.BigIntegerField(null=True, editable=False)
     text = models.CharField(_("text"), max_length=500)
