@@ -40,7 +40,8 @@ def reason(text: str) -> str:
     return told
 
 
-def add_reason(parser: ArgumentParser, *, required: bool = False) -> None:
-    """Have the parser take --reason: why an act is done; it is "" where it may be left out."""
+def with_reason(parser: ArgumentParser, *, required: bool = False) -> ArgumentParser:
+    """Return the parser after letting it take --reason; one that is left out is ""."""
     told = {"metavar": "TEXT", "help": "why, for the log"}
     parser.add_argument("--reason", type=reason, required=required, default="", **told)
+    return parser

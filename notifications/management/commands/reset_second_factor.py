@@ -23,7 +23,7 @@ class Command(DatabaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("account", metavar="ACCOUNT", help="the user's name")
-        arguments.add_reason(parser, required=True)
+        arguments.with_reason(parser, required=True)
 
     def handle(self, *, account: str, reason: str, **options: Any) -> None:
         user = account_of(account)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.core.checks import run_checks
 
 from accounts.who import Who, on_this_host
-from notifications.management.arguments import add_reason, row_id, whole_number
+from notifications.management.arguments import row_id, whole_number, with_reason
 from notifications.management.base import DatabaseCommand
 from notifications.management.errors import Failed, Refused, Unwell
 from notifications.models import Delivery, Notification
@@ -57,7 +57,7 @@ class Command(DatabaseCommand):
         shown.add_argument("--check", action="store_true", help="exit 1 when there are problems")
         every = [shown, add_list_arguments(actions)]
         live = actions.add_parser("live", help="send for real")
-        add_reason(live, required=True)
+        with_reason(live, required=True)
         live.add_argument(
             "--for",
             dest="minutes",
@@ -77,8 +77,7 @@ class Command(DatabaseCommand):
         restored = actions.add_parser(
             "restored", help="after a restore: pause, and cancel all that would be sent again"
         )
-        add_reason(restored, required=True)
-        every.append(restored)
+        every.append(with_reason(restored, required=True))
         unknown = actions.add_parser("unknown", help="what may or may not have been delivered")
         every += add_unknown_arguments(unknown)
         every.append(actions.add_parser("probe", help="whether a worker could send from here"))
@@ -196,12 +195,6 @@ def notifications(states: list[str] | None, *, limit: int) -> list[dict[str, Any
     ]
 
 
-def with_reason(parser: ArgumentParser) -> ArgumentParser:
-    """Return the parser after giving it a reason that may be left out."""
-    add_reason(parser)
-    return parser
-
-
 def with_account(parser: ArgumentParser) -> ArgumentParser:
     """Return the parser after letting it name the account whose act it is."""
     parser.add_argument(
@@ -233,7 +226,7 @@ def add_unknown_arguments(parser: ArgumentParser) -> list[ArgumentParser]:
     abandon = choices.add_parser("abandon", help="leave it at that")
     for settling in (resend, abandon):
         settling.add_argument("notification", type=row_id, help="its number")
-        add_reason(settling, required=True)
+        with_reason(settling, required=True)
         settling.add_argument(
             "--device", type=row_id, action="append", metavar="ID", help="only this one; repeatable"
         )
