@@ -303,19 +303,24 @@ def test_the_list_asks_nothing_for_each_account(
 # --- A stolen session -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("act", [change, set_password, delete, delete_from_list])
-def test_an_old_second_factor_changes_no_account(
-    settings: Settings, act: Callable[[Client, User], Any]
-) -> None:
+@pytest.fixture
+def root_desk(settings: Settings) -> Client:
+    """Return the desk of a superuser who has just shown the second factor that it needs."""
     settings.STAFF_SECOND_FACTOR = True
     cache.clear()
     root = anna()
-    desk = logged_in(root, with_app(root))
-    let_pass(desk, 301)
+    return logged_in(root, with_app(root))
+
+
+@pytest.mark.parametrize("act", [change, set_password, delete, delete_from_list])
+def test_an_old_second_factor_changes_no_account(
+    root_desk: Client, act: Callable[[Client, User], Any]
+) -> None:
+    let_pass(root_desk, 301)
     lena = User.objects.create_user("lena")
     before = User.objects.values_list().get(pk=lena.pk)
 
-    answer = act(desk, lena)
+    answer = act(root_desk, lena)
 
     assert answer["Location"].startswith("/admin/second-factor/reauthenticate/?next=")
     assert User.objects.values_list().get(pk=lena.pk) == before
@@ -323,41 +328,29 @@ def test_an_old_second_factor_changes_no_account(
 
 @pytest.mark.parametrize("page", ["add/", "{}/delete/", "{}/password/"])
 def test_a_page_that_acts_asks_for_the_factor_before_anything_is_typed(
-    settings: Settings, page: str
+    root_desk: Client, page: str
 ) -> None:
-    settings.STAFF_SECOND_FACTOR = True
-    cache.clear()
-    root = anna()
-    desk = logged_in(root, with_app(root))
     path = f"/admin/auth/user/{page.format(User.objects.create_user('lena').pk)}"
 
-    assert desk.get(path).status_code == 200
-    let_pass(desk, 301)
-    assert desk.get(path)["Location"].startswith("/admin/second-factor/reauthenticate/?next=")
+    assert root_desk.get(path).status_code == 200
+    let_pass(root_desk, 301)
+    assert root_desk.get(path)["Location"].startswith("/admin/second-factor/reauthenticate/?next=")
 
 
-def test_a_form_says_that_the_factor_is_old_before_anything_is_typed(settings: Settings) -> None:
-    settings.STAFF_SECOND_FACTOR = True
-    cache.clear()
-    root = anna()
-    desk = logged_in(root, with_app(root))
+def test_a_form_says_that_the_factor_is_old_before_anything_is_typed(root_desk: Client) -> None:
     path = f"/admin/auth/user/{User.objects.create_user('lena').pk}/change/"
     told = f'<a href="/admin/second-factor/reauthenticate/?{urlencode({"next": path})}">'
 
-    assert told not in desk.get(path).content.decode()
-    let_pass(desk, 301)
-    assert told in desk.get(path).content.decode()
+    assert told not in root_desk.get(path).content.decode()
+    let_pass(root_desk, 301)
+    assert told in root_desk.get(path).content.decode()
 
 
-def test_a_stolen_session_makes_no_account_of_the_thiefs_own(settings: Settings) -> None:
-    settings.STAFF_SECOND_FACTOR = True
-    cache.clear()
-    root = anna()
-    desk = logged_in(root, with_app(root))
-    let_pass(desk, 301)
+def test_a_stolen_session_makes_no_account_of_the_thiefs_own(root_desk: Client) -> None:
+    let_pass(root_desk, 301)
     new = {"username": "thief", "usable_password": "true"}
 
-    desk.post("/admin/auth/user/add/", {**new, "password1": PASSWORD, "password2": PASSWORD})
+    root_desk.post("/admin/auth/user/add/", {**new, "password1": PASSWORD, "password2": PASSWORD})
 
     assert not User.objects.filter(username="thief").exists()
-    assert desk.get("/admin/auth/user/").status_code == 200  # looking needs none
+    assert root_desk.get("/admin/auth/user/").status_code == 200  # looking needs none
