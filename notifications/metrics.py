@@ -83,7 +83,9 @@ class SendingCollector(Collector):
         since = open_now.waits_since
         age = (found.now - since).total_seconds() if since else 0.0
         return GaugeMetricFamily(
-            "radiotalk_oldest_pending_seconds", "How long one has waited to be started.", value=age
+            "radiotalk_oldest_pending_seconds",
+            "The longest time that a notification has waited to be started; 0 when none waits.",
+            value=age,
         )
 
     def switch(self, found: Situation) -> Metric:

@@ -73,7 +73,7 @@ class FreshFactorMixin:
 
 
 def with_fresh_factor(view: Callable[..., Any], *, acts: bool) -> Callable[..., Any]:
-    """Return the view, which an old second factor opens only to look, and not if it `acts`."""
+    """Return the view; before a POST, and before a page that `acts`, an old factor is renewed."""
 
     @wraps(view)
     def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

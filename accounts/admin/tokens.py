@@ -44,9 +44,10 @@ class ApiTokenAdmin(UncountedListMixin, admin.ModelAdmin):  # type: ignore[type-
         told: QuerySet[ApiToken] = rows.with_lets_in()
         return told.defer("digest", "token_key", "fingerprint")
 
+    # knox has no Japanese for the heading of its field.
     @admin.display(description=_("user"), ordering="user")
     def account(self, token: ApiToken) -> str:
-        """Return a link to whose it is; knox's own heading has no Japanese."""
+        """Return a link to the account that it lets in."""
         page = reverse("admin:auth_user_change", args=[token.user_id])
         return format_html('<a href="{}">{}</a>', page, token.user.get_username())
 

@@ -99,7 +99,7 @@ class OpenNotifications:
     pending: int
     sending: int
     held: int
-    waits_since: datetime | None  # of the pending ones the longest
+    waits_since: datetime | None  # when the longest wait of a pending one began
     unknown: int  # deliveries, of notifications in any state
     stuck_id: int | None  # the oldest of which nothing was claimed or answered for long
     lock_held_by: str | None = None  # the sessions ("" unknown) that keep the log locked, if any

@@ -71,7 +71,7 @@ class Opening:
         self._rotation.stopped |= {each.id for each in begun if is_stopped(each, switch, now=now)}
         is_complete = self._open_all(active.values(), now)
         waiting = [each.waits_since for each in active.values() if each.id not in self._rotation]
-        self._telemetry.looked(oldest_at=min(waiting, default=None), switch=switch, now=now)
+        self._telemetry.looked(waits_since=min(waiting, default=None), switch=switch, now=now)
         for notification_id in self._due.with_retries(self._rotation.ids(), now=now):
             self._rotation[notification_id].retries_due = True
         self.timer.restart()

@@ -98,10 +98,10 @@ class Telemetry:
         """Count that a 429 halved the rate."""
         self._throttled.inc()
 
-    def looked(self, *, oldest_at: datetime | None, switch: SendingSwitch, now: datetime) -> None:
-        """Note what a look saw: since when the oldest notification waits, and the switch."""
+    def looked(self, *, waits_since: datetime | None, switch: SendingSwitch, now: datetime) -> None:
+        """Note what a look saw: when the longest wait for a start began, and the switch."""
         at = time.monotonic()
-        self.waiting_since = at - (now - oldest_at).total_seconds() if oldest_at else None
+        self.waiting_since = at - (now - waits_since).total_seconds() if waits_since else None
         self.live_until = at + switch.live_seconds(now=now)
 
     def _count(self, outcome: str, error: str, count: int) -> None:
@@ -168,7 +168,7 @@ class Readings(Collector):
         since = self._telemetry.waiting_since
         yield gauge(
             "queue_age_seconds",
-            "How long the oldest notification has waited to be started; 0 when none waits.",
+            "The longest time that a notification has waited to be started; 0 when none waits.",
             0.0 if since is None else now - since,
         )
         yield gauge(

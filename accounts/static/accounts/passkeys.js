@@ -6,5 +6,5 @@ document.addEventListener("allauth.error", (event) => {
   told.scrollIntoView({ block: "nearest" });
 });
 
-// At the door a code is typed at once; allauth's field does not ask for the focus.
+// At the log-in a code can be typed at once: allauth's field does not have the focus by itself.
 document.querySelector(".login #content [name=code]")?.focus();

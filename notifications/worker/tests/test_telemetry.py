@@ -134,11 +134,11 @@ def test_token_refreshes_are_told_by_what_came_of_them() -> None:
 
 def test_the_queue_is_as_old_as_the_oldest_that_waits() -> None:
     telemetry = scraped()
-    telemetry.looked(oldest_at=NOW - timedelta(minutes=5), switch=SendingSwitch(), now=NOW)
+    telemetry.looked(waits_since=NOW - timedelta(minutes=5), switch=SendingSwitch(), now=NOW)
 
     assert cast(float, value(telemetry, "queue_age_seconds")) >= 300
 
-    telemetry.looked(oldest_at=None, switch=SendingSwitch(), now=NOW)
+    telemetry.looked(waits_since=None, switch=SendingSwitch(), now=NOW)
 
     assert value(telemetry, "queue_age_seconds") == 0
 
@@ -157,7 +157,7 @@ def test_the_time_to_the_end_of_live_is_told(
 ) -> None:
     telemetry = scraped()
 
-    telemetry.looked(oldest_at=None, switch=switch, now=NOW)
+    telemetry.looked(waits_since=None, switch=switch, now=NOW)
 
     assert least <= cast(float, value(telemetry, "live_left_seconds")) <= most
 
