@@ -28,6 +28,7 @@ SENDS = int(os.environ.get("INTEROP_SENDS", "500"))
 IDLE_SECONDS = 1.0  # after so long without a request, a server with its `idle` setting ends
 RESTS = 4  # of each lane
 SPREAD_SECONDS = 0.02  # around the moment at which a server ends an idle connection
+LONG_REST_SECONDS = 1.5  # by then each such server has ended the connection
 RELOADS = 4
 LOOK_SECONDS = 0.05  # how often a reload's moment is looked for
 FEW_LANES = 3  # so that each sends for longer
@@ -183,9 +184,13 @@ def test_a_server_that_wants_no_more_questions_costs_no_notification(
 
 
 def rests() -> list[float]:
-    """Return how long each rest is: none, then about as long as the server waits."""
+    """Return how long each rest is: none, then about as long as the server waits, then longer.
+
+    By chance all of those about as long may be shorter, and no connection end.
+    """
     shortest, longest = IDLE_SECONDS - SPREAD_SECONDS, IDLE_SECONDS + SPREAD_SECONDS
-    return [0.0, *(random.uniform(shortest, longest) for _ in range(RESTS))]
+    about = [random.uniform(shortest, longest) for _ in range(RESTS)]
+    return [0.0, *about, LONG_REST_SECONDS]
 
 
 def ask(connection: Connection, target: Target, token: str) -> Meaning:
